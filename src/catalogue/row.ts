@@ -1,0 +1,173 @@
+/**
+ * The types of the rows from which everything about events follows: the C tables and the BPF filter,
+ * the decoder, the scope of rules, documentation and JSON schemas.
+ *
+ * A new system call on an event is one entry in `calls`; a new event is one row; a new argument kind
+ * is one C function, one line in `captureKinds` and, when it stores a new type, one decoder.
+ */
+
+export type Category = 'process' | 'file' | 'network' | 'kernel' | 'other';
+
+/** `lean` ⊂ `default` ⊂ `all`: the smallest preset of `--trace` that an event belongs to. */
+export type Preset = 'lean' | 'default' | 'all';
+
+/**
+ * What a column stores. Words are 32 bits, little-endian; see docs/recording-format.md.
+ * `string`, `list`, `file`, `credentials`, `namespaces`, `context` and `address` are numbers of
+ * interned strings or tuples, 0 for absent.
+ */
+export const columnWords = {
+  u32: 1,
+  i32: 1,
+  u64: 2,
+  i64: 2,
+  string: 1,
+  list: 1,
+  file: 1,
+  credentials: 1,
+  namespaces: 1,
+  context: 1,
+  address: 1,
+} as const;
+export type ColumnType = keyof typeof columnWords;
+
+export interface Column {
+  readonly type: ColumnType;
+  readonly doc: string;
+}
+
+/**
+ * How the tracer fills a column from a system call. Numbers are argument positions (0–5).
+ * Each kind is one function of native/capture*.c.
+ */
+export const captureKinds = {
+  /** The argument's register as it is (u64, i64), or its low half (u32, i32). args: [n] */
+  word: 1,
+  /** A NUL-terminated string. args: [pointer] → string */
+  string: 2,
+  /** A path resolved in the tracee's root and mount namespace, with the facts of the file. args: [dirfd or CWD, pointer, flags or NONE] → file */
+  path: 3,
+  /** The file behind a descriptor. args: [n] → file */
+  descriptor: 4,
+  /** The file behind the descriptor that the call returned. args: [] → file; exit only */
+  'result-file': 5,
+  /** A NULL-terminated array of strings. args: [pointer] → list */
+  strings: 6,
+  /** A socket address. args: [pointer, length] → address */
+  address: 7,
+  /** The peer's address that the call wrote. args: [pointer, pointer to length] → address; exit only */
+  'result-address': 8,
+  /** `length` bytes, capped. args: [pointer, length] → string */
+  bytes: 9,
+  /** A number in the tracee's memory. args: [pointer]; param: byte offset → u32, i32, u64, i64 */
+  memory: 10,
+  /** Facts of the task as they are at that moment. args: [] → credentials, namespaces, context */
+  task: 11,
+  /** The domain, type and protocol of the socket behind a descriptor, packed. args: [n] → u32 (family | type << 8 | protocol << 16) */
+  socket: 12,
+  /** The working directory, or the root, as a path. args: []; param 0 cwd, 1 root → string */
+  directory: 13,
+  /** A constant. param: the value → u32, i32 */
+  constant: 14,
+  /** Written by hand in C for this event (exec, fork, exit and the like); the row only declares the column. */
+  native: 15,
+  /** The destination of sendmsg/sendmmsg. args: [pointer to msghdr] → address */
+  'message-address': 16,
+  /** The first bytes of the iovec of a msghdr. args: [pointer to msghdr] → string */
+  'message-bytes': 17,
+} as const;
+export type CaptureKind = keyof typeof captureKinds;
+
+/** Stands for AT_FDCWD where a call has no directory argument, and for "no such argument". */
+export const CWD = 14;
+export const NONE = 15;
+
+export interface Capture {
+  readonly kind: CaptureKind;
+  readonly args: readonly number[];
+  /** `entry` before the call acts, `exit` after it, `both`: at entry, and read again at exit to set `argument_changed`. */
+  readonly at: 'entry' | 'exit' | 'both';
+  /** Meaning depends on the kind: see `captureKinds`. For `path`: a set of `PathMode` bits. */
+  readonly param?: number;
+}
+
+/** How `path` treats the last link, and which flag of the call changes that. */
+export const PathMode = {
+  /** Follow the last symbolic link. */
+  follow: 1,
+  /** The flags argument has AT_SYMLINK_NOFOLLOW (0x100) semantics. */
+  nofollowFlag: 2,
+  /** The flags argument has AT_SYMLINK_FOLLOW (0x400) semantics. */
+  followFlag: 4,
+  /** An empty path with AT_EMPTY_PATH (0x1000) means the descriptor itself. */
+  emptyFlag: 8,
+  /** The last component need not exist (create, rename target, link target). */
+  parent: 16,
+  /** A NULL pointer means the descriptor itself (utimensat). */
+  nullIsDescriptor: 32,
+} as const;
+
+/** A test of one argument, done in the BPF filter so that other calls do not stop. */
+export interface ArgumentTest {
+  readonly arg: number;
+  /** `any-bit`: (value & operand) ≠ 0; `no-bit`: = 0; `is`: value is one of `values`; `is-not`: none of. Low 32 bits. */
+  readonly test: 'any-bit' | 'no-bit' | 'is' | 'is-not';
+  readonly values: readonly number[];
+}
+
+export type Arch = 'x86_64' | 'aarch64' | 'i386';
+
+export interface Call {
+  /** The name as in the kernel's tables; numbers per architecture are in calls.ts. */
+  readonly name: string;
+  /** All must hold for the call to stop. */
+  readonly when?: readonly ArgumentTest[];
+  /** Column → how it is filled. Columns not named are absent (0) for this call. */
+  readonly captures: Readonly<Record<string, Capture>>;
+}
+
+export type FieldType = 'bool' | 'int' | 'string' | 'cidr' | 'bool[]' | 'int[]' | 'string[]' | 'cidr[]';
+
+/** A field that rules see, read from a column. */
+export interface FieldRow {
+  readonly type: FieldType;
+  readonly doc: string;
+  /** The column, with a member of its tuple after a dot where it has one (`file.mode`). */
+  readonly from: string;
+  /**
+   * Values are read as they are unless said otherwise. `errno-negative` etc. are not needed: retval is
+   * the kernel's. `rights`: mode & 07777. `user`/`group`: the name of the id at the time of the event.
+   */
+  readonly as?: 'rights' | 'user' | 'group' | 'extension' | 'name' | 'port' | 'public' | 'bool' | 'addresses';
+  /** Names of constants that make the value readable: `open-flags`, `file-mode`, … */
+  readonly constants?: string;
+}
+
+export interface EventRow {
+  readonly name: string;
+  /** Explicit, never reused. Events that Datadog does not know begin at 200. */
+  readonly id: number;
+  /** The version of seccam that brought it. */
+  readonly since: string;
+  readonly category: Category;
+  readonly preset: Preset;
+  readonly doc: string;
+  /**
+   * `exit`: the call stops again when it returns, since the result or a fact after it matters.
+   * `ptrace`: comes from a ptrace event or the wait status.
+   */
+  readonly result: 'exit' | 'entry' | 'ptrace';
+  /** Negative results that are shown to rules beside ≥ 0, as errno names; `all` shows every result. */
+  readonly shown: readonly string[] | 'all';
+  readonly columns: Readonly<Record<string, Column>>;
+  /** Names without the event's own prefix: `file.path` in `open` is the field `open.file.path`. A column of type file listed in `files` gives all file fields under its name. */
+  readonly fields: Readonly<Record<string, FieldRow>>;
+  /** field prefix → column of type file: every file field (path, name, inode, …) is read from it. */
+  readonly files?: Readonly<Record<string, string>>;
+  readonly calls: readonly Call[];
+}
+
+/** Checks a row's shape at compile time while keeping its literal types. */
+export function event<const T extends EventRow>(row: T): T {
+  return row;
+}
