@@ -1,7 +1,11 @@
 /**
- * source → probe → engine. Live and replay differ only in the source: both push the items of a reader
- * through a `Stream`, synchronously and in order.
+ * source → probe → engine. Live and replay differ only in the source: both push bytes into a `Stream`,
+ * which takes them apart, keeps the state of the traced world and decides the rules, synchronously.
+ *
+ *   replay(inputs, options)                 files, pipes or buffers, one after the other
+ *   new Pipeline(options).openStream(name)  pushed bytes; any number of streams share one engine
  */
+export { Pipeline } from './pipeline.js';
 export { replay } from './replay.js';
 export { Stream } from './stream.js';
-export type { Engine, Input, ReplayOptions, StreamOptions, StreamSummary, Summary } from './options.js';
+export type { BlindSpot, Engine, Gap, Input, PipelineOptions, ReplayOptions, StreamSummary, Summary } from './options.js';

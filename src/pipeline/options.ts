@@ -1,77 +1,97 @@
 /** What pipelines are asked and what they answer: the contract with commands, workbench and agent. */
-import type { Event } from '../catalogue/event.js';
+import type { Event, Process } from '../catalogue/event.js';
 import type { Detection } from '../rules/detection.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import type { StringTable } from '../support/strings.js';
 
-/** A recording's path, or bytes that arrive (a socket, a pipe, a buffer) with a name for messages. */
+/** A recording's path (`-`: standard input), or bytes that arrive, with a name for messages. */
 export type Input = string | { readonly name: string; readonly bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array> };
 
-/** What the pipeline needs of an engine; `src/rules` provides it. Synchronous. */
+/** What the pipeline needs of an engine; the one of `src/rules` fits. Synchronous. */
 export interface Engine {
-  /** Decides all rules on the event; calls its own `onDetection` for each match, in order of rules. */
-  evaluate(event: Event): void;
-  /** A process ended or was forgotten: values of variables with its scope may go. */
-  forget?(node: number): void;
-  /** Seals the run: what is pending by time. */
-  end?(): void;
+  /** The matches of the event, in order of evaluation; a shared empty array when there are none. */
+  evaluate(event: Event): readonly Detection[];
+  /** Nobody can ask for this image any more: it ended and nothing descends from it. */
+  release?(process: Process): void;
 }
 
-export interface StreamOptions {
+export interface PipelineOptions {
   /** The run's strings: the same table that the engine's model reads. A new one when absent. */
   readonly strings?: StringTable;
-  readonly engine?: Engine;
-  /** Every event, before the engine sees it; `shown`: whether rules see it. The object is reused. Return false to stop. */
-  readonly onEvent?: (event: Event, shown: boolean) => boolean | void;
-  /** Records that are no events (gap, blind_spot, counters, end …), as plain objects with resolved texts. */
-  readonly onRecord?: (name: string, values: Readonly<Record<string, unknown>>) => void;
+  readonly engine?: Engine | undefined;
+  /** Every event, before the engine sees it; `shown`: whether rules see it. The object is reused: keep nothing of it. */
+  readonly onEvent?: (event: Event, shown: boolean) => void;
+  /** Each match, at once, while the event is still the current one; those not delivered as well. */
+  readonly onDetection?: (detection: Detection, event: Event) => void;
+  /** Records that are no events (gap, blind_spot, counters, end, …), as plain objects with texts. */
+  readonly onRecord?: (name: string, values: Readonly<Record<string, unknown>>, stream: string) => void;
   /** As they are found; they are in the summary as well. */
-  readonly onDiagnostic?: (item: Diagnostic) => void;
-  /** The header's JSON, before the first event. */
-  readonly onHeader?: (header: Readonly<Record<string, unknown>>) => void;
+  readonly onDiagnostic?: (item: Diagnostic, stream: string) => void;
+  /** The header's JSON, before the first event of the stream. */
+  readonly onHeader?: (header: Readonly<Record<string, unknown>>, stream: string) => void;
   /** Rules see events whatever their result was. */
   readonly allResults?: boolean;
-  /** Stops between blocks. */
-  readonly signal?: AbortSignal;
 }
 
-export interface StreamSummary {
-  readonly name: string;
+export interface Gap {
+  readonly kind: string;
+  /** First seq that is missing, and how many. */
+  readonly first: number;
+  readonly count: number;
+  readonly text: string;
+}
+
+export interface BlindSpot {
+  readonly kind: string;
+  readonly pid: number;
+  readonly text: string;
+}
+
+export interface Counts {
   readonly events: number;
   /** Events that rules saw. */
   readonly shown: number;
-  /** Type → how many, shown or not, in order of the catalogue. */
+  /** Type → how many; in order of first appearance. */
   readonly byType: ReadonlyMap<string, { readonly events: number; readonly shown: number }>;
   readonly processes: number;
-  /** Events that the recording says were lost. */
+  readonly detections: number;
+  readonly delivered: number;
+  /** Events that the stream itself says were lost. */
   readonly lost: number;
-  readonly gaps: readonly { readonly kind: string; readonly first: number; readonly count: number; readonly text: string }[];
-  readonly blindSpots: readonly { readonly kind: string; readonly pid: number; readonly text: string }[];
-  /** Names of event types that the tracer was asked to record; undefined: not told. */
+  /** Events of types that this version does not know: counted, not shown to rules. */
+  readonly unknown: number;
+}
+
+export interface StreamSummary extends Counts {
+  readonly name: string;
+  readonly gaps: readonly Gap[];
+  readonly blindSpots: readonly BlindSpot[];
+  /** Names of the event types that the tracer was asked to record; undefined: not told. */
   readonly traced: readonly string[] | undefined;
   /** Wall ns of the first and last event; 0n when there was none. */
   readonly began: bigint;
   readonly ended: bigint;
-  /** The stream ended as its writer meant it to: with its `end` record. */
+  /** The stream ended as its writer meant it to. */
   readonly complete: boolean;
-  /** Something could not be read: exit status 2 unless damage is accepted. */
+  /** Something could not be read, or the end is missing: exit status 2 unless damage is accepted. */
   readonly damaged: boolean;
   readonly diagnostics: readonly Diagnostic[];
   readonly header: Readonly<Record<string, unknown>> | undefined;
 }
 
-export interface ReplayOptions extends StreamOptions {
+export interface ReplayOptions extends PipelineOptions {
   /** Called before each input with its name: an engine with fresh state for it. Wins over `engine`. */
   readonly engineFor?: (name: string) => Engine | undefined;
-  /** From this seq on events are handed out (the state is still built from the checkpoint before). */
+  /** Events outside `from`..`to` (seq, both included) build the state and are not handed out. */
   readonly from?: number;
-  /** Up to and with this seq. */
   readonly to?: number;
+  /** Stops between chunks; the summary is then of what was read. */
+  readonly signal?: AbortSignal;
 }
 
-/** The sum over all inputs, which were replayed in the order given. */
-export interface Summary extends Omit<StreamSummary, 'name' | 'traced' | 'header' | 'gaps' | 'blindSpots'> {
+/** The sum over all inputs, in the order given. */
+export interface Summary extends Counts {
   readonly streams: readonly StreamSummary[];
+  readonly damaged: boolean;
+  readonly diagnostics: readonly Diagnostic[];
 }
-
-export type { Detection };
