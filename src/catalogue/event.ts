@@ -143,13 +143,17 @@ export interface Process {
   session: UserSession | null;
   capsAttempted: number;
   capsUsed: number;
-  /** Derived once on first use: see `src/catalogue/arguments.ts`. */
-  derived: DerivedArguments | null;
+  /** Derived on first use, once for all images that share the arguments: see `arguments.ts`. */
+  readonly derived: DerivedArguments;
+  /** Owned by the generated code of rules (what holds for this image and its ancestors); undefined at first. */
+  memo: unknown;
 }
 
-/** `args`, `args_flags`, `args_options`, `envs` of an image, interned. */
+/** `argv`, `args`, `args_flags`, `args_options`, `envs` of an image, interned. */
 export interface DerivedArguments {
   readonly argv0: StringId;
+  /** Without argv0. */
+  readonly argv: readonly StringId[];
   readonly args: StringId;
   readonly flags: readonly StringId[];
   readonly options: readonly StringId[];
@@ -198,8 +202,24 @@ export interface Event {
   readonly columns: readonly ColumnValue[];
   /** A second process where the event has one: target of a signal, tracee of ptrace, of setrlimit. */
   readonly target: Process | null;
+  /** Host names for which earlier DNS answers gave the event's address. */
+  readonly hostnames: readonly StringId[];
+  /** What is known of the machine and its users, as at this event. */
+  readonly world: World;
   /** Wall ns, exact. */
   timestamp(): bigint;
+}
+
+/** What rules read that belongs to the stream and not to an event or a process. */
+export interface World {
+  /** Name of a uid or gid at this moment, as seen in a mount namespace (0: the tracer's); 0 when it is not known. */
+  user(uid: number, mountNamespace?: number): StringId;
+  group(gid: number, mountNamespace?: number): StringId;
+  readonly hostname: StringId;
+  /** Such as `linux`. */
+  readonly os: StringId;
+  /** What the reference calls `event.origin`: `ebpfless`. */
+  readonly origin: StringId;
 }
 
 /** Variables, limits and detections identify processes by this key, which no pid reuse can confuse. */
