@@ -1,0 +1,121 @@
+/** One image of a process (see `Process` in the catalogue) and what several images share. */
+import { deriveArguments } from '../catalogue/arguments.js';
+import type { Context, Credentials, DerivedArguments, FileFacts, Namespaces, Process, StringList, UserSession } from '../catalogue/event.js';
+import type { StringId, StringTable } from '../support/strings.js';
+
+/** What one exec brought: all images that come from it by fork share it. */
+export class Program {
+  #derived: DerivedArguments | undefined;
+
+  constructor(
+    readonly file: FileFacts,
+    readonly interpreter: FileFacts,
+    readonly aliases: readonly StringId[],
+    readonly argv: StringList,
+    readonly envp: StringList,
+  ) {}
+
+  derived(strings: StringTable): DerivedArguments {
+    this.#derived ??= deriveArguments(this.argv, this.envp, strings);
+    return this.#derived;
+  }
+}
+
+/** The facts of an image that a fork inherits and an exec keeps unless it tells others. */
+export interface Inherited {
+  sid: number;
+  tty: StringId;
+  cwd: StringId;
+  root: StringId;
+  credentials: Credentials;
+  namespaces: Namespaces;
+  context: Context;
+  session: UserSession | null;
+}
+
+/** What an image is made of. */
+export interface Made {
+  readonly node: number;
+  readonly pid: number;
+  readonly ppid: number;
+  readonly parent: Image | null;
+  /** Wall ns. */
+  readonly createdAt: number;
+  readonly isExec: boolean;
+  readonly isKworker: boolean;
+  readonly comm: StringId;
+  readonly program: Program;
+}
+
+export class Image implements Process {
+  readonly node: number;
+  readonly pid: number;
+  tid: number;
+  ppid: number;
+  sid: number;
+  /** Changes only when an ancestry without end is cut. */
+  parent: Image | null;
+  readonly depth: number;
+  readonly createdAt: number;
+  readonly isExec: boolean;
+  isThread: boolean;
+  readonly isKworker: boolean;
+  comm: StringId;
+  tty: StringId;
+  cwd: StringId;
+  root: StringId;
+  readonly file: FileFacts;
+  readonly interpreter: FileFacts;
+  readonly aliases: readonly StringId[];
+  readonly argv: StringList;
+  readonly envp: StringList;
+  credentials: Credentials;
+  namespaces: Namespaces;
+  context: Context;
+  session: UserSession | null;
+  capsAttempted = 0;
+  capsUsed = 0;
+  memo: unknown = undefined;
+
+  /** Images whose parent this is, plus one while it is the image of a live process. Zero: forgotten. */
+  references = 0;
+  readonly #strings: StringTable;
+  readonly program: Program;
+
+  constructor(
+    strings: StringTable,
+    made: Made,
+    inherited: Inherited,
+  ) {
+    this.#strings = strings;
+    this.node = made.node;
+    this.pid = made.pid;
+    this.tid = made.pid;
+    this.ppid = made.ppid;
+    this.sid = inherited.sid;
+    this.parent = made.parent;
+    this.depth = made.parent === null ? 0 : made.parent.depth + 1;
+    this.createdAt = made.createdAt;
+    this.isExec = made.isExec;
+    this.isThread = !made.isExec;
+    this.isKworker = made.isKworker;
+    this.comm = made.comm;
+    this.tty = inherited.tty;
+    this.cwd = inherited.cwd;
+    this.root = inherited.root;
+    this.file = made.program.file;
+    this.interpreter = made.program.interpreter;
+    this.aliases = made.program.aliases;
+    this.argv = made.program.argv;
+    this.envp = made.program.envp;
+    this.credentials = inherited.credentials;
+    this.namespaces = inherited.namespaces;
+    this.context = inherited.context;
+    this.session = inherited.session;
+    this.program = made.program;
+  }
+
+  get derived(): DerivedArguments {
+    return this.program.derived(this.#strings);
+  }
+}
