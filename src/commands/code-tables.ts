@@ -1,0 +1,22 @@
+/** The codes of all rooms, for `list codes` and `docs/errors.md`. */
+import type { CodeRow, CodeTable } from '../support/diagnostic.js';
+import { commandCodes } from './codes.js';
+
+/** Room → its table, in the order of the floors. */
+export const codeTables: Readonly<Record<string, CodeTable>> = {
+  commands: commandCodes,
+};
+
+export interface Code extends CodeRow {
+  readonly code: string;
+  readonly room: string;
+}
+
+/** All codes by name. A code that two rooms share is listed once, under the first. */
+export function allCodes(): Code[] {
+  const seen = new Map<string, Code>();
+  for (const [room, table] of Object.entries(codeTables)) {
+    for (const [code, row] of Object.entries(table)) if (!seen.has(code)) seen.set(code, { code, room, ...row });
+  }
+  return [...seen.values()].sort((a, b) => (a.code < b.code ? -1 : 1));
+}
