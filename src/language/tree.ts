@@ -9,7 +9,9 @@
 
 import type { Span } from '../support/diagnostic.js';
 import type { Address } from './address.js';
+import type { Expression } from './ast.js';
 import type { BaseType, Field, Iterator, Scalar, TextSemantics, Variable } from './model.js';
+import type { Source } from './source.js';
 
 /** Any expression node. Boolean nodes form the structure; the rest are operands. */
 export type Node = BoolNode | Operand;
@@ -21,15 +23,12 @@ interface Spanned {
 
 // ---------------------------------------------------------------- structure
 
-export type BoolNode = LogicNode | NotNode | MacroNode | TestNode | TruthNode | TernaryConstant;
+export type BoolNode = LogicNode | NotNode | MacroNode | TestNode | TruthNode | ConstantNode;
 
-/** `&&` / `||`; the operands stand in textual order, evaluation may take any. */
+/** `&&` / `||` over two or more operands in textual order; evaluation may take any order. */
 export interface LogicNode extends Spanned {
   readonly kind: 'and' | 'or';
-  readonly left: BoolNode;
-  readonly right: BoolNode;
-  /** The text had parentheses around it. */
-  readonly grouped: boolean;
+  readonly operands: readonly BoolNode[];
 }
 
 export interface NotNode extends Spanned {
@@ -45,7 +44,7 @@ export interface MacroNode extends Spanned {
 }
 
 /** A literal truth value: `true`, `false`. Not a leaf. */
-export interface TernaryConstant extends Spanned {
+export interface ConstantNode extends Spanned {
   readonly kind: 'constant';
   readonly value: boolean;
 }
@@ -57,14 +56,14 @@ export interface TruthNode extends Spanned {
   readonly operand: Operand;
 }
 
-/** The number of a leaf within its rule, from 0 in textual order (macros expanded at each use). */
+/** The number of a leaf within its rule, from 0 in textual order (macros expanded at each use); -1 inside an operand. */
 export type LeafId = number;
 
-export type TestOp = 'equal' | 'less' | 'less-equal' | 'greater' | 'greater-equal' | 'all-intersect';
+export type TestOp = 'equal' | 'less' | 'less-equal' | 'greater' | 'greater-equal' | 'every';
 
 /**
  * Leaf: a comparison. True when *some* element of the left satisfies `op` with *some* element of the right
- * (one element when single-valued; `all-intersect`: every pair); then `negated` turns the result around.
+ * (one element when single-valued; `every`: every pair); then `negated` turns the result around.
  * So `!=`, `not in` and `!~` on several values mean "no element".
  */
 export interface TestNode extends Spanned {
@@ -78,9 +77,9 @@ export interface TestNode extends Spanned {
   readonly symbol: string;
   /** What text comparison means here; absent for other types. */
   readonly text?: TextSemantics;
-  /** `single`: absent scalars read as zero values; `false`: any absent operand makes the test false. */
+  /** `zero`: absent scalars read as zero values; `false`: any absent operand makes the test false (other dialects). */
   readonly absent: 'zero' | 'false';
-  /** The left (or right) int is an age: `now - value`. */
+  /** That side's int is taken as an age: `now - value`. */
   readonly age?: 'left' | 'right';
 }
 
@@ -163,7 +162,6 @@ export interface ArithmeticNode extends Typed {
   readonly op: '+' | '-' | '&' | '|' | '^';
   readonly left: Operand;
   readonly right: Operand;
-  readonly grouped: boolean;
 }
 
 export interface UnaryNode extends Typed {
@@ -198,13 +196,17 @@ export interface Rule {
   readonly registers: ReadonlyMap<string, Iterator<never>>;
 }
 
-/** A checked macro: a condition to expand, or a value. */
+/** A checked macro: text that stands for a condition or a value; it is expanded (and checked again) at each use. */
 export interface Macro {
   readonly id: string;
   readonly text: string;
   readonly file: string;
-  readonly value: { readonly kind: 'condition'; readonly tree: import('./ast.js').Expression } | { readonly kind: 'value'; readonly node: Operand };
+  readonly kind: 'condition' | 'value';
+  readonly tree: Expression;
+  readonly source: Source;
+  /** Fields and macros that it names itself, sorted. */
   readonly fields: readonly string[];
+  readonly macros: readonly string[];
 }
 
 /** A checked operand expression (of a `set` action): its value, not its truth. */

@@ -1,0 +1,42 @@
+/** A named text and the way from its offsets to places in the file that the user sees. */
+
+import type { Position, Span } from '../support/diagnostic.js';
+
+/** Maps a stretch of an expression (0-based offsets) to its place in the file it was taken from. */
+export type MapSpan = (start: number, end: number) => Span;
+
+export class Source {
+  #lines: number[] | undefined;
+  readonly #map: MapSpan | undefined;
+
+  constructor(
+    readonly text: string,
+    readonly file = '<expression>',
+    map?: MapSpan,
+  ) {
+    this.#map = map;
+  }
+
+  span(start: number, end: number): Span {
+    if (this.#map !== undefined) return this.#map(start, end);
+    return { file: this.file, start: this.position(start), end: this.position(end) };
+  }
+
+  position(offset: number): Position {
+    const lines = (this.#lines ??= lineStarts(this.text));
+    let low = 0;
+    let high = lines.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if (lines[middle]! <= offset) low = middle;
+      else high = middle - 1;
+    }
+    return { offset, line: low + 1, column: offset - lines[low]! + 1 };
+  }
+}
+
+function lineStarts(text: string): number[] {
+  const starts = [0];
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) starts.push(at + 1);
+  return starts;
+}
