@@ -18,5 +18,8 @@ export default defineConfig({
   noExternal: [/^(?!koffi$|typescript$|ts-node$|tsx$)/],
   external: ['koffi', 'typescript', 'ts-node', 'tsx'],
   banner: { js: commonJsNames },
-  dts: { entry: { index: 'src/index.ts', language: 'src/language/index.ts' }, compilerOptions: { ignoreDeprecations: '6.0' } },
+  dts: {
+    entry: { index: 'src/index.ts', language: 'src/language/index.ts' },
+    compilerOptions: { ignoreDeprecations: '6.0' },
+  },
 });

@@ -2,9 +2,10 @@
  * What all verbs share: oclif parses flags and prints help, everything that goes wrong becomes a
  * diagnostic on stderr, and the exit status is what `run` returns. No plugins, no hooks.
  */
+
+import { readFileSync } from 'node:fs';
 import { Command } from '@oclif/core/command';
 import { Config } from '@oclif/core/config';
-import { readFileSync } from 'node:fs';
 import { invariant } from '../support/assert.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import { renderDiagnostic, sortDiagnostics } from '../support/diagnostic.js';
@@ -64,7 +65,9 @@ export abstract class SeccamCommand extends Command {
     } catch (error) {
       const failure = explainFailure(error, verb.flags, name);
       printDiagnostics(failure.diagnostics, command?.sources);
-      return failure.status === undefined || failure.status === Exit.couldNotAnswer ? verb.failure : failure.status;
+      return failure.status === undefined || failure.status === Exit.couldNotAnswer
+        ? verb.failure
+        : failure.status;
     }
   }
 
@@ -80,7 +83,10 @@ export abstract class SeccamCommand extends Command {
   }
 }
 
-export function printDiagnostics(list: readonly Diagnostic[], sources: ReadonlyMap<string, string> = new Map()): void {
+export function printDiagnostics(
+  list: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string> = new Map(),
+): void {
   const cache = new Map<string, string | undefined>(sources);
   const source = (file: string): string | undefined => {
     if (!cache.has(file)) cache.set(file, readQuietly(file));
@@ -105,7 +111,8 @@ function splitProgram(words: readonly string[], flags: Verb['flags']): { own: st
   for (let index = 0; index < words.length; index++) {
     const word = words[index]!;
     if (word === '--') return { own: words.slice(0, index), program: words.slice(index + 1) };
-    if (!word.startsWith('-') || word === '-') return { own: words.slice(0, index), program: words.slice(index) };
+    if (!word.startsWith('-') || word === '-')
+      return { own: words.slice(0, index), program: words.slice(index) };
     if (takesNextWord(word, flags)) index++;
   }
   return { own: [...words], program: [] };

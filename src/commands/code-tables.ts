@@ -16,7 +16,8 @@ export interface Code extends CodeRow {
 export function allCodes(): Code[] {
   const seen = new Map<string, Code>();
   for (const [room, table] of Object.entries(codeTables)) {
-    for (const [code, row] of Object.entries(table)) if (!seen.has(code)) seen.set(code, { code, room, ...row });
+    for (const [code, row] of Object.entries(table))
+      if (!seen.has(code)) seen.set(code, { code, room, ...row });
   }
   return [...seen.values()].sort((a, b) => (a.code < b.code ? -1 : 1));
 }

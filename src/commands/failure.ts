@@ -1,6 +1,7 @@
 /** Turns whatever was thrown into diagnostics: a user never sees a stack trace. */
-import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+
 import type { Diagnostic } from '../support/diagnostic.js';
+import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
 import { commandCodes } from './codes.js';
 
@@ -10,24 +11,46 @@ export interface Failure {
   readonly status: number | undefined;
 }
 
-export function explainFailure(error: unknown, flags: Readonly<Record<string, unknown>> = {}, verb = 'help'): Failure {
+export function explainFailure(
+  error: unknown,
+  flags: Readonly<Record<string, unknown>> = {},
+  verb = 'help',
+): Failure {
   if (error instanceof DiagnosticError) return { diagnostics: error.diagnostics, status: error.status };
   const usage = usageFailure(error, flags, verb) ?? systemFailure(error);
   return { diagnostics: [usage ?? internalFailure(error)], status: undefined };
 }
 
 /** oclif's parser throws errors that carry what they found in `flags` or `args`. */
-function usageFailure(error: unknown, flags: Readonly<Record<string, unknown>>, verb: string): Diagnostic | undefined {
-  if (!(error instanceof Error) || !('oclif' in error) || !('parse' in error || 'skipOclifErrorHandling' in error)) return undefined;
+function usageFailure(
+  error: unknown,
+  flags: Readonly<Record<string, unknown>>,
+  verb: string,
+): Diagnostic | undefined {
+  if (
+    !(error instanceof Error) ||
+    !('oclif' in error) ||
+    !('parse' in error || 'skipOclifErrorHandling' in error)
+  )
+    return undefined;
   const unknown = 'flags' in error && Array.isArray(error.flags) ? error.flags.map(String) : [];
   if (unknown.length > 0) {
     const hint = didYouMean(unknown[0]!.replace(/^--?/, ''), Object.keys(flags));
-    return diagnostic(commandCodes, 'unknown-flag', `there is no flag ${unknown.map((flag) => `"${flag}"`).join(', ')} here`, {
-      suggestions: [hint?.replaceAll(/"([^"]+)"/g, '"--$1"') ?? `seccam ${verb}${verb === 'help' ? '' : ' --help'}`],
-    });
+    return diagnostic(
+      commandCodes,
+      'unknown-flag',
+      `there is no flag ${unknown.map((flag) => `"${flag}"`).join(', ')} here`,
+      {
+        suggestions: [
+          hint?.replaceAll(/"([^"]+)"/g, '"--$1"') ?? `seccam ${verb}${verb === 'help' ? '' : ' --help'}`,
+        ],
+      },
+    );
   }
   const message = error.message.replace(/\n+See more help with --help$/, '').replaceAll(/\s*\n\s*/g, '; ');
-  return diagnostic(commandCodes, 'bad-usage', lowerFirst(message), { suggestions: [`seccam ${verb}${verb === 'help' ? '' : ' --help'}`] });
+  return diagnostic(commandCodes, 'bad-usage', lowerFirst(message), {
+    suggestions: [`seccam ${verb}${verb === 'help' ? '' : ' --help'}`],
+  });
 }
 
 function systemFailure(error: unknown): Diagnostic | undefined {
@@ -51,7 +74,8 @@ const reasons: Readonly<Record<string, string>> = {
 };
 
 function internalFailure(error: unknown): Diagnostic {
-  if (process.env['SECCAM_DEBUG'] === '1') process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
+  if (process.env['SECCAM_DEBUG'] === '1')
+    process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
   const what = error instanceof Error ? error.message : String(error);
   return diagnostic(commandCodes, 'internal-error', `seccam has a defect: ${what.split('\n')[0]}`, {
     suggestions: ['run it again with SECCAM_DEBUG=1 and report what it prints'],

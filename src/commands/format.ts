@@ -1,7 +1,8 @@
 /** `--format NAME[=FILE]`, repeatable: where the answer of a verb goes, and in which form. */
-import * as Flags from '@oclif/core/flags';
-import { mkdirSync, openSync, closeSync, writeSync } from 'node:fs';
+
+import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
+import * as Flags from '@oclif/core/flags';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
 import { commandCodes } from './codes.js';
@@ -40,10 +41,18 @@ function formatTarget(text: string, names: readonly string[]): Target {
   if (!names.includes(name)) {
     const hint = didYouMean(name, names);
     throw new DiagnosticError([
-      diagnostic(commandCodes, 'unknown-format', `there is no format "${name}" here: have ${names.join(', ')}`, hint === undefined ? {} : { suggestions: [hint] }),
+      diagnostic(
+        commandCodes,
+        'unknown-format',
+        `there is no format "${name}" here: have ${names.join(', ')}`,
+        hint === undefined ? {} : { suggestions: [hint] },
+      ),
     ]);
   }
-  if (file === '') throw new DiagnosticError([diagnostic(commandCodes, 'bad-usage', `"--format ${text}" names no file after "="`)]);
+  if (file === '')
+    throw new DiagnosticError([
+      diagnostic(commandCodes, 'bad-usage', `"--format ${text}" names no file after "="`),
+    ]);
   return { name, file };
 }
 
@@ -52,9 +61,16 @@ export function targets(values: readonly string[]): Target[] {
   const list = values.map((text) => formatTarget(text, [text.split('=')[0]!]));
   if (list.filter((item) => item.file === undefined).length > 1) {
     throw new DiagnosticError([
-      diagnostic(commandCodes, 'bad-usage', 'two formats would go to standard output: give all but one a file', {
-        suggestions: values.map((value, index) => (index === 0 ? `--format ${value}` : `--format ${value}=FILE`)).slice(0, 2),
-      }),
+      diagnostic(
+        commandCodes,
+        'bad-usage',
+        'two formats would go to standard output: give all but one a file',
+        {
+          suggestions: values
+            .map((value, index) => (index === 0 ? `--format ${value}` : `--format ${value}=FILE`))
+            .slice(0, 2),
+        },
+      ),
     ]);
   }
   return list;
@@ -101,11 +117,22 @@ export function openSink(target: Target): Sink {
  * Writes a whole answer to each target: `json` as one document `{"schema": "seccam/NAME@1", …}`, `pretty`
  * as the lines that `draw` gives.
  */
-export function answer(values: readonly string[], schema: string, document: object, draw: () => readonly string[]): void {
+export function answer(
+  values: readonly string[],
+  schema: string,
+  document: object,
+  draw: () => readonly string[],
+): void {
   for (const target of targets(values)) {
     const sink = openSink(target);
-    if (target.name === 'json') sink.write(`${JSON.stringify({ schema: `seccam/${schema}@1`, ...document }, undefined, 2)}\n`);
-    else sink.write(draw().map((line) => `${line}\n`).join(''));
+    if (target.name === 'json')
+      sink.write(`${JSON.stringify({ schema: `seccam/${schema}@1`, ...document }, undefined, 2)}\n`);
+    else
+      sink.write(
+        draw()
+          .map((line) => `${line}\n`)
+          .join(''),
+      );
     sink.end();
   }
 }

@@ -7,5 +7,7 @@ import { packageRoot } from '../support/package.js';
 export async function showHelp(words: readonly string[]): Promise<void> {
   const config = await Config.load({ root: packageRoot() });
   const known = config.findCommand(words.join(':')) ?? config.findTopic(words.join(':'));
-  await new Help(config, { hideAliasesFromRoot: true }).showHelp(known === undefined ? [] : [words.join(':')]);
+  await new Help(config, { hideAliasesFromRoot: true }).showHelp(
+    known === undefined ? [] : [words.join(':')],
+  );
 }

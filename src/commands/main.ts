@@ -1,8 +1,8 @@
 /** The command line: finds the verb, runs it, leaves its exit status. Entry of the built script. */
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
-import { SeccamCommand, printDiagnostics } from './base.js';
 import type { Verb } from './base.js';
+import { printDiagnostics, SeccamCommand } from './base.js';
 import { commandCodes } from './codes.js';
 import { explainFailure } from './failure.js';
 import { COMMANDS } from './table.js';
@@ -58,7 +58,8 @@ async function dispatch(words: readonly string[]): Promise<number> {
   const found = findVerb(words);
   if (found === undefined) throw unknownCommand(words);
   const before = found.rest.includes('--') ? found.rest.slice(0, found.rest.indexOf('--')) : found.rest;
-  if (before.includes('--help') || (!found.verb.passThrough && before.includes('-h'))) return help(found.id.split(':'));
+  if (before.includes('--help') || (!found.verb.passThrough && before.includes('-h')))
+    return help(found.id.split(':'));
   return SeccamCommand.execute(found.id.replace(':', ' '), found.verb, found.rest);
 }
 
@@ -82,13 +83,26 @@ function unknownCommand(words: readonly string[]): DiagnosticError {
   const ids = Object.keys(COMMANDS);
   const below = ids.filter((id) => id.startsWith(`${word}:`)).map((id) => id.replace(':', ' '));
   if (below.length > 0) {
-    const what = words[1] === undefined || words[1].startsWith('-') ? `"${word}" wants a verb of its own` : `"${word}" has no verb "${words[1]}"`;
-    return new DiagnosticError([diagnostic(commandCodes, 'unknown-command', what, { suggestions: below.map((id) => `seccam ${id}`) })]);
+    const what =
+      words[1] === undefined || words[1].startsWith('-')
+        ? `"${word}" wants a verb of its own`
+        : `"${word}" has no verb "${words[1]}"`;
+    return new DiagnosticError([
+      diagnostic(commandCodes, 'unknown-command', what, { suggestions: below.map((id) => `seccam ${id}`) }),
+    ]);
   }
   const guess = guesses[word];
-  const hint = guess === undefined ? didYouMean(word, ids.map((id) => id.split(':')[0]!)) : `seccam ${guess}`;
+  const hint =
+    guess === undefined
+      ? didYouMean(
+          word,
+          ids.map((id) => id.split(':')[0]!),
+        )
+      : `seccam ${guess}`;
   return new DiagnosticError([
-    diagnostic(commandCodes, 'unknown-command', `there is no command "${word}"`, { suggestions: [hint ?? 'seccam help'] }),
+    diagnostic(commandCodes, 'unknown-command', `there is no command "${word}"`, {
+      suggestions: [hint ?? 'seccam help'],
+    }),
   ]);
 }
 

@@ -16,6 +16,8 @@ export interface EventLine {
   readonly type: string;
   /** Wall ns. */
   readonly timestamp: string;
+  /** ns since the start of the recording. */
+  readonly elapsed: string;
   readonly pid: number;
   readonly tid: number;
   readonly retval: number;
@@ -48,10 +50,23 @@ export interface DetectionLine {
   readonly policy: string;
   readonly description?: string;
   readonly tags: Readonly<Record<string, string>>;
-  readonly event: { readonly seq: number; readonly type: string; readonly timestamp: string };
+  readonly event: {
+    readonly seq: number;
+    readonly type: string;
+    /** Wall ns. */
+    readonly timestamp: string;
+    /** ns since the start of the recording. */
+    readonly elapsed: string;
+    readonly retval: number;
+  };
   readonly process: ProcessLine;
   readonly fields: Readonly<Record<string, unknown>>;
-  readonly matched: readonly { readonly field?: string; readonly value: unknown; readonly start: number; readonly end: number }[];
+  readonly matched: readonly {
+    readonly field?: string;
+    readonly value: unknown;
+    readonly start: number;
+    readonly end: number;
+  }[];
   readonly variables?: Readonly<Record<string, unknown>>;
   readonly actions?: readonly unknown[];
   readonly escaped?: readonly string[];
@@ -63,12 +78,17 @@ export interface DetectionLine {
 
 /** Where the rules of a run came from, for the line that says which. */
 export interface RulesOrigin {
-  readonly from: 'flags' | 'project' | 'starter';
+  readonly from: 'flags' | 'test' | 'project' | 'starter';
   readonly paths: readonly string[];
 }
 
 export type ReplayItem =
-  | { readonly kind: 'start'; readonly recordings: readonly string[]; readonly newest: boolean; readonly rules: RulesOrigin }
+  | {
+      readonly kind: 'start';
+      readonly recordings: readonly string[];
+      readonly newest: boolean;
+      readonly rules: RulesOrigin;
+    }
   | { readonly kind: 'detection'; readonly detection: DetectionLine }
   | { readonly kind: 'diagnostic'; readonly diagnostic: Diagnostic }
   | { readonly kind: 'summary'; readonly summary: ReplaySummary };
@@ -81,7 +101,12 @@ export interface ReplaySummary {
   readonly detections: number;
   readonly suppressed: number;
   /** With no detection: the rule that came closest. */
-  readonly closest?: { readonly rule: string; readonly distance: number; readonly seq: number; readonly recording: string };
+  readonly closest?: {
+    readonly rule: string;
+    readonly distance: number;
+    readonly seq: number;
+    readonly recording: string;
+  };
   readonly profile?: readonly RuleCost[];
   readonly answer: Answer;
 }
@@ -168,7 +193,17 @@ export interface TestResult {
   readonly durationMs: number;
 }
 
-export type CheckKey = 'expect' | 'never' | 'at_most' | 'order' | 'finally' | 'others' | 'snapshot' | 'fails' | 'run' | 'load';
+export type CheckKey =
+  | 'expect'
+  | 'never'
+  | 'at_most'
+  | 'order'
+  | 'finally'
+  | 'others'
+  | 'snapshot'
+  | 'fails'
+  | 'run'
+  | 'load';
 
 /** One expectation of a test with its answer. */
 export interface CheckResult {
@@ -233,7 +268,12 @@ export interface Explanation {
   readonly eventType: string;
   readonly matched: number;
   /** events › of the type › shown to rules › matched */
-  readonly funnel: { readonly events: number; readonly ofType: number; readonly shown: number; readonly matched: number };
+  readonly funnel: {
+    readonly events: number;
+    readonly ofType: number;
+    readonly shown: number;
+    readonly matched: number;
+  };
   /** Of the type but not shown: result name → count. */
   readonly hidden: Readonly<Record<string, number>>;
   /** Results that rules see beside success. */
@@ -302,7 +342,12 @@ export interface CoverageReport {
   readonly leaves: { readonly decided: number; readonly total: number };
   readonly members: { readonly matched: number; readonly total: number };
   readonly perRule: readonly RuleCoverage[];
-  readonly thresholds: readonly { readonly name: string; readonly want: number; readonly have: number; readonly met: boolean }[];
+  readonly thresholds: readonly {
+    readonly name: string;
+    readonly want: number;
+    readonly have: number;
+    readonly met: boolean;
+  }[];
 }
 
 export interface RuleCoverage {
@@ -331,7 +376,10 @@ export interface LeafCoverage {
 
 export interface CheckSummary {
   readonly schema: 'seccam/check@1';
-  readonly files: readonly { readonly file: string; readonly kind: 'policy' | 'test' | 'snapshot' | 'project' | 'recording' }[];
+  readonly files: readonly {
+    readonly file: string;
+    readonly kind: 'policy' | 'test' | 'snapshot' | 'project' | 'recording';
+  }[];
   readonly rules: number;
   readonly tests: number;
   readonly diagnostics: readonly Diagnostic[];
@@ -364,7 +412,13 @@ export interface RuleChange {
   readonly after: number;
   readonly gained: number;
   readonly lost: number;
-  readonly example?: { readonly recording: string; readonly seq: number; readonly type: string; readonly process: string; readonly leaf?: string };
+  readonly example?: {
+    readonly recording: string;
+    readonly seq: number;
+    readonly type: string;
+    readonly process: string;
+    readonly leaf?: string;
+  };
 }
 
 export interface RecordingsDiff {

@@ -8,7 +8,10 @@ import { visible } from '../support/diagnostic.js';
 export function printable(text: string): string {
   return visible(text)
     .replaceAll('\n', '\\n')
-    .replace(/[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g, (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`);
+    .replace(
+      /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g,
+      (char) => `\\u{${char.codePointAt(0)!.toString(16)}}`,
+    );
 }
 
 /** Cuts to `limit` characters with an ellipsis in place of what is lost. */
@@ -25,7 +28,14 @@ export interface Paint {
   readonly cyan: (text: string) => string;
 }
 
-const codes = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], cyan: [36, 39] } as const;
+const codes = {
+  bold: [1, 22],
+  dim: [2, 22],
+  red: [31, 39],
+  green: [32, 39],
+  yellow: [33, 39],
+  cyan: [36, 39],
+} as const;
 
 function painter(colours: boolean): Paint {
   const entries = Object.entries(codes).map(([name, [on, off]]) => [
@@ -39,7 +49,10 @@ export const plain: Paint = painter(false);
 export const coloured: Paint = painter(true);
 
 /** Colours on a terminal only; NO_COLOR (any value) turns them off, FORCE_COLOR (but 0) on. */
-export function paintFor(stream: { readonly isTTY?: boolean }, environment: NodeJS.ProcessEnv = process.env): Paint {
+export function paintFor(
+  stream: { readonly isTTY?: boolean },
+  environment: NodeJS.ProcessEnv = process.env,
+): Paint {
   if (environment['NO_COLOR'] !== undefined && environment['NO_COLOR'] !== '') return plain;
   const forced = environment['FORCE_COLOR'];
   if (forced !== undefined && forced !== '') return forced === '0' ? plain : coloured;
@@ -49,7 +62,9 @@ export function paintFor(stream: { readonly isTTY?: boolean }, environment: Node
 /** Lays cells out in columns that are as wide as their widest cell; the last column is not padded. */
 export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
   const widths: number[] = [];
-  for (const row of rows) row.forEach((cell, index) => (widths[index] = Math.max(widths[index] ?? 0, cell.length)));
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+  }
   return rows.map((row) =>
     row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index]! + gap))).join(''),
   );

@@ -25,6 +25,8 @@ let version: string | undefined;
 
 /** Our version, as in `package.json`. */
 export function packageVersion(): string {
-  version ??= String((JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: unknown }).version);
+  version ??= String(
+    (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: unknown }).version,
+  );
   return version;
 }

@@ -18,9 +18,14 @@ export default class ListCodes extends SeccamCommand {
     const all = allCodes();
     const wanted = args.code === undefined ? all : all.filter((item) => item.code === args.code);
     if (wanted.length === 0) {
-      const hint = didYouMean(args.code ?? '', all.map((item) => item.code));
+      const hint = didYouMean(
+        args.code ?? '',
+        all.map((item) => item.code),
+      );
       throw new DiagnosticError([
-        diagnostic(commandCodes, 'no-such-code', `there is no code "${args.code}"`, { suggestions: [hint ?? 'seccam list codes'] }),
+        diagnostic(commandCodes, 'no-such-code', `there is no code "${args.code}"`, {
+          suggestions: [hint ?? 'seccam list codes'],
+        }),
       ]);
     }
     const paint = paintFor(process.stdout);
@@ -31,7 +36,9 @@ export default class ListCodes extends SeccamCommand {
             `${paint.bold(item.code)}   ${item.severity}, of ${item.room}`,
             '',
             item.doc,
-            ...(item.example === undefined ? [] : ['', 'For example:', ...item.example.split('\n').map((line) => `  ${line}`)]),
+            ...(item.example === undefined
+              ? []
+              : ['', 'For example:', ...item.example.split('\n').map((line) => `  ${line}`)]),
           ]),
     );
   }

@@ -1,0 +1,50 @@
+import type { DetectionLine } from '../answers.js';
+import { lineage } from '../lineage.js';
+import type { Paint } from '../text.js';
+import { columns, printable, sinceStart } from '../text.js';
+import { valueText } from '../value.js';
+import type { DetectionFormat, FormatOptions } from './format.js';
+
+/** For people: the rule, when, who with its ancestors; below it what matched. */
+export function prettyDetections({ paint }: FormatOptions): DetectionFormat {
+  let first = true;
+  return {
+    detection(line) {
+      const gap = first ? '' : '\n';
+      first = false;
+      const head = [
+        paint.bold(paint.red(printable(line.rule_id))),
+        line.event.type,
+        sinceStart(Number(line.event.elapsed)),
+        lineage(line.process),
+      ].join('   ');
+      return `${gap}${[head, ...details(line, paint)].join('\n  ')}\n`;
+    },
+  };
+}
+
+function details(line: DetectionLine, paint: Paint): string[] {
+  const lines: string[] = [];
+  if (line.description) lines.push(printable(line.description));
+  lines.push(...columns(matchedRows(line).map(([name, value]) => [paint.dim(name), value])));
+  for (const [name, value] of Object.entries(line.variables ?? {}))
+    lines.push(paint.dim(`\${${printable(name)}} = ${valueText(value)}`));
+  for (const action of line.actions ?? []) lines.push(paint.yellow(`action ${actionText(action)}`));
+  if (line.recording !== undefined)
+    lines.push(paint.dim(`in ${printable(line.recording)}, event ${line.event.seq}`));
+  return lines;
+}
+
+/** Each matched field once with its values; the arguments of the process when nothing has a field. */
+function matchedRows(line: DetectionLine): [string, string][] {
+  const rows = new Map<string, string>();
+  for (const part of line.matched) if (part.field !== undefined) rows.set(part.field, valueText(part.value));
+  if (rows.size === 0 && line.process.args !== '') rows.set('process.args', valueText(line.process.args));
+  return [...rows];
+}
+
+function actionText(action: unknown): string {
+  if (typeof action !== 'object' || action === null) return printable(String(action));
+  const { kind, simulated, detail } = action as { kind?: unknown; simulated?: unknown; detail?: unknown };
+  return `${printable(String(kind))}${simulated === true ? ' (would be done in enforce mode)' : ''} ${valueText(detail)}`;
+}

@@ -1,0 +1,28 @@
+import type { Finding } from '../sarif.js';
+import { sarif } from '../sarif.js';
+import type { TestFormat } from './format.js';
+
+/** SARIF: a result at each expectation that did not pass, its rule as related location. */
+export function sarifTests(version: string, docs: ReadonlyMap<string, string>): TestFormat {
+  const findings: Finding[] = [];
+  return {
+    test(test) {
+      if (test.outcome !== 'fail' && test.outcome !== 'inconclusive') return '';
+      for (const check of test.checks) {
+        if (check.outcome === 'pass') continue;
+        findings.push({
+          code: check.code ?? `test-${check.outcome}`,
+          level: check.outcome === 'fail' ? 'error' : 'warning',
+          message: `${test.name}: ${check.title}: ${check.message ?? check.outcome}`,
+          span: check.span,
+          related:
+            check.ruleSpan === undefined
+              ? []
+              : [{ message: `the rule ${check.rule ?? ''}`.trim(), span: check.ruleSpan }],
+        });
+      }
+      return '';
+    },
+    end: () => sarif(findings, version, docs),
+  };
+}

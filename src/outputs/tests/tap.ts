@@ -1,0 +1,49 @@
+import type { CheckResult, TestResult } from '../answers.js';
+import { printable } from '../text.js';
+import type { TestFormat } from './format.js';
+
+/** TAP version 14: one test point per test; what did not pass says so in a YAML block. */
+export function tapTests(): TestFormat {
+  let number = 0;
+  return {
+    begin: ({ selected }) => `TAP version 14\n1..${selected}\n`,
+    test(test) {
+      number++;
+      const good = test.outcome === 'pass' || test.outcome === 'skip';
+      const directive =
+        test.outcome === 'skip'
+          ? ` # SKIP ${escaped(test.reason ?? '')}`
+          : test.outcome === 'todo'
+            ? ` # TODO ${escaped(test.reason ?? '')}`
+            : '';
+      const line = `${good ? 'ok' : 'not ok'} ${number} - ${escaped(`${test.file}: ${test.name}`)}${directive.trimEnd()}\n`;
+      return good ? line : `${line}${yamlBlock(test)}`;
+    },
+    end: (summary) =>
+      `# ${summary.pass} passed, ${summary.fail} failed, ${summary.inconclusive} inconclusive\n`,
+  };
+}
+
+/** `#` and `\` mean something in a description. */
+function escaped(text: string): string {
+  return printable(text).replaceAll('\\', '\\\\').replaceAll('#', '\\#');
+}
+
+function yamlBlock(test: TestResult): string {
+  const lines = ['---', `outcome: ${test.outcome}`];
+  if (test.reason !== undefined) lines.push(`message: ${JSON.stringify(test.reason)}`);
+  lines.push(`at: ${JSON.stringify(`${test.span.file}:${test.span.start.line}`)}`);
+  const wrong = test.checks.filter((check) => check.outcome !== 'pass');
+  if (wrong.length > 0) lines.push('checks:', ...wrong.flatMap(checkItem));
+  return `${[...lines, '...'].map((line) => `  ${line}\n`).join('')}`;
+}
+
+function checkItem(check: CheckResult): string[] {
+  return [
+    `  - expected: ${JSON.stringify(check.title)}`,
+    `    outcome: ${check.outcome}`,
+    ...(check.message === undefined ? [] : [`    message: ${JSON.stringify(check.message)}`]),
+    ...(check.code === undefined ? [] : [`    code: ${check.code}`]),
+    `    at: ${JSON.stringify(`${check.span.file}:${check.span.start.line}:${check.span.start.column}`)}`,
+  ];
+}
