@@ -79,9 +79,4 @@ export const agentCodes = {
     severity: 'warning',
     doc: 'A kill that a rule asked for was not carried out, or not on every process it was meant for.',
   },
-  'not-in-order-file': {
-    severity: 'error',
-    doc: 'The folder of saved streams has no readable `order.jsonl`, which says in which order the agent consumed them. Without it rules with shared variables could decide otherwise; replay the recordings one by one.',
-    example: 'seccam replay saved/',
-  },
 } as const satisfies CodeTable;
