@@ -1,5 +1,6 @@
 /** What pipelines are asked and what they answer: the contract with commands, workbench and agent. */
 import type { Event, Process } from '../catalogue/event.js';
+import type { Header } from '../recording/index.js';
 import type { Detection } from '../rules/detection.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import type { StringTable } from '../support/strings.js';
@@ -28,23 +29,27 @@ export interface PipelineOptions {
   /** As they are found; they are in the summary as well. */
   readonly onDiagnostic?: (item: Diagnostic, stream: string) => void;
   /** The header's JSON, before the first event of the stream. */
-  readonly onHeader?: (header: Readonly<Record<string, unknown>>, stream: string) => void;
+  readonly onHeader?: (header: Header, stream: string) => void;
   /** Rules see events whatever their result was. */
   readonly allResults?: boolean;
 }
 
 export interface Gap {
-  readonly kind: string;
-  /** First seq that is missing, and how many. */
-  readonly first: number;
-  readonly count: number;
-  readonly text: string;
+  /** As in `gapReasons`. */
+  readonly reason: string;
+  /** How many events were lost; undefined: not known. */
+  readonly lost: number | undefined;
+  /** The process it happened to; 0: all. */
+  readonly pid: number;
+  /** Boot ns at which it began. */
+  readonly time: number;
 }
 
 export interface BlindSpot {
-  readonly kind: string;
+  /** As in `blindSpotReasons`. */
+  readonly reason: string;
   readonly pid: number;
-  readonly text: string;
+  readonly detail: string;
 }
 
 export interface Counts {
@@ -66,6 +71,8 @@ export interface StreamSummary extends Counts {
   readonly name: string;
   readonly gaps: readonly Gap[];
   readonly blindSpots: readonly BlindSpot[];
+  /** The recorder's own counters, last values: `stops`, `truncated`, `dropped`, … */
+  readonly counters: ReadonlyMap<string, number>;
   /** Names of the event types that the tracer was asked to record; undefined: not told. */
   readonly traced: readonly string[] | undefined;
   /** Wall ns of the first and last event; 0n when there was none. */
@@ -76,7 +83,7 @@ export interface StreamSummary extends Counts {
   /** Something could not be read, or the end is missing: exit status 2 unless damage is accepted. */
   readonly damaged: boolean;
   readonly diagnostics: readonly Diagnostic[];
-  readonly header: Readonly<Record<string, unknown>> | undefined;
+  readonly header: Header | undefined;
 }
 
 export interface ReplayOptions extends PipelineOptions {

@@ -46,6 +46,11 @@ export class Clock {
     return this.#wallAtStart + elapsed;
   }
 
+  /** Wall ns of a boot time that is held as a double. */
+  wallOf(boottime: number): number {
+    return boottime === 0 ? 0 : this.#wallAtStart + (boottime - (this.#startHigh * high + this.#startLow));
+  }
+
   exact(timeLow: number, timeHigh: number): bigint {
     return this.#realtime + ((BigInt(timeHigh) << 32n) + BigInt(timeLow)) - this.#boottime;
   }

@@ -1,10 +1,12 @@
 /** One image of a process (see `Process` in the catalogue) and what several images share. */
 import { deriveArguments } from '../catalogue/arguments.js';
+import { noContext, noCredentials, noFile, noList, noNamespaces } from '../catalogue/absent.js';
 import type { Context, Credentials, DerivedArguments, FileFacts, Namespaces, Process, StringList, UserSession } from '../catalogue/event.js';
 import type { StringId, StringTable } from '../support/strings.js';
 
 /** What one exec brought: all images that come from it by fork share it. */
 export class Program {
+  static readonly unknown = new Program(noFile, noFile, [], noList, noList);
   #derived: DerivedArguments | undefined;
 
   constructor(
@@ -46,6 +48,18 @@ export interface Made {
   readonly comm: StringId;
   readonly program: Program;
 }
+
+/** Nothing is known of what came before. */
+export const noInheritance: Inherited = {
+  sid: 0,
+  tty: 0,
+  cwd: 0,
+  root: 0,
+  credentials: noCredentials,
+  namespaces: noNamespaces,
+  context: noContext,
+  session: null,
+};
 
 export class Image implements Process {
   readonly node: number;

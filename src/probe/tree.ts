@@ -6,9 +6,8 @@
  * bounded by what is alive and its ancestry. Images never change their parent; only `ppid` follows the
  * kernel when a parent dies.
  */
-import { noContext, noCredentials, noFile, noList, noNamespaces } from '../catalogue/absent.js';
 import type { StringId, StringTable } from '../support/strings.js';
-import { Image, type Inherited, type Made, Program } from './image.js';
+import { Image, type Inherited, type Made, noInheritance, Program } from './image.js';
 
 /** A live process. */
 export interface Task {
@@ -25,19 +24,6 @@ export interface Task {
   /** The first process of its pid namespace: adopts orphans of it. */
   namespaceInit: boolean;
 }
-
-const noInheritance: Inherited = {
-  sid: 0,
-  tty: 0,
-  cwd: 0,
-  root: 0,
-  credentials: noCredentials,
-  namespaces: noNamespaces,
-  context: noContext,
-  session: null,
-};
-
-const noProgram = new Program(noFile, noFile, [], noList, noList);
 
 /**
  * An ancestry is cut to half of this number when it grows so long, and that is counted: only a chain of
@@ -85,7 +71,13 @@ export class ProcessTree {
 
   /** The process of an event; one that the stream never told of is made up, with nothing known but its pid. */
   expect(pid: number): Task {
-    return this.#tasks.get(pid) ?? this.place(pid, null, 0, { ppid: 0, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: noProgram }, noInheritance);
+    return this.#tasks.get(pid) ?? this.place(pid, null, 0, { ppid: 0, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown }, noInheritance);
+  }
+
+  /** An image for a process that is outside of what the stream tells: it is not kept. */
+  stranger(pid: number): Image {
+    const made = { node: this.#nodes.next(), pid, ppid: 0, parent: null, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown };
+    return new Image(this.#strings, made, noInheritance);
   }
 
   /** Puts a process into the tree whose ancestry is that of `parent`'s image. A process that had the pid is gone. */

@@ -1,0 +1,287 @@
+/**
+ * Keeps the state of the traced world and makes events of raw events. Synchronous; it reads nothing but
+ * what it is given, so live and replayed streams give the same events.
+ */
+import { noList } from '../catalogue/absent.js';
+import type { Event, Process } from '../catalogue/event.js';
+import type { RawEvent, RawRecord } from '../catalogue/raw.js';
+import { ProcessFlag, recordRows } from '../catalogue/records.js';
+import type { EventRow } from '../catalogue/row.js';
+import type { StringId, StringTable } from '../support/strings.js';
+import { Clock } from './clock.js';
+import { address, addressPosition, context, credentials, file, isPresent, list, namespaces, number, positions, targetPosition } from './columns.js';
+import { CurrentEvent } from './current.js';
+import { type Effect, effects, facts, type State } from './effects.js';
+import { Image, noInheritance, Program } from './image.js';
+import { StreamWorld } from './names.js';
+import { type NodeCounter, ProcessTree, type Task } from './tree.js';
+
+export interface ProbeOptions {
+  readonly strings: StringTable;
+  /** Shared by the streams of a run. */
+  readonly nodes: NodeCounter;
+  /** Nobody can ask for this image any more. */
+  readonly release?: (image: Process) => void;
+}
+
+/** What the probe wants of a stream's header. */
+export interface StreamFacts {
+  readonly hostname: string;
+  readonly os: string;
+  readonly boottime: bigint;
+  readonly realtime: bigint;
+}
+
+/** What is done for the events of one row. */
+interface Plan {
+  readonly row: EventRow;
+  readonly effect: Effect | undefined;
+  readonly facts: ReturnType<typeof facts>;
+  /** Column of the second process, or −1. */
+  readonly target: number;
+  /** Column of an address, or −1. */
+  readonly address: number;
+}
+
+const noNames: readonly StringId[] = [];
+const recordAt = Object.fromEntries(recordRows.map((row) => [row.name, positions(row)])) as {
+  readonly [R in (typeof recordRows)[number] as R['name']]: { readonly [K in keyof R['columns']]: number };
+};
+
+export class Probe {
+  readonly world = new StreamWorld();
+  readonly #tree: ProcessTree;
+  readonly #strings: StringTable;
+  readonly #clock = new Clock();
+  readonly #event: CurrentEvent;
+  readonly #plans: (Plan | undefined)[] = [];
+  readonly #state: State;
+  /** Host names by the text of an address. */
+  readonly #hosts = new Map<StringId, StringId[]>();
+  /** The process that ends when the current event has been decided. */
+  #ending = 0;
+  #ofThread = false;
+  /** Events were lost since the last checkpoint: the next one is believed more than what was seen. */
+  #gapped = false;
+  /** Processes that the checkpoint being read has told of; undefined outside of one. */
+  #told: Set<number> | undefined;
+
+  constructor(options: ProbeOptions) {
+    this.#strings = options.strings;
+    this.#tree = new ProcessTree(options.strings, options.nodes, options.release ?? (() => {}));
+    this.#state = { tree: this.#tree, strings: options.strings };
+    const nobody = new Image(
+      options.strings,
+      { node: 0, pid: 0, ppid: 0, parent: null, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown },
+      noInheritance,
+    );
+    this.#event = new CurrentEvent(nobody, this.world, this.#clock);
+    this.world.origin = options.strings.intern('ebpfless');
+    this.world.os = options.strings.intern('linux');
+  }
+
+  get figures(): ProcessTree['figures'] {
+    return this.#tree.figures;
+  }
+
+  /** The current event is about one thread of a process: rules do not see it. */
+  get ofThread(): boolean {
+    return this.#ofThread;
+  }
+
+  /** The image of a live process. */
+  find(pid: number): Process | undefined {
+    return this.#tree.find(pid)?.image;
+  }
+
+  /** The images of all live processes, in order of their appearance. */
+  *live(): Generator<Process> {
+    for (const task of this.#tree.live()) yield task.image;
+  }
+
+  start(header: StreamFacts): void {
+    this.world.hostname = this.#strings.intern(header.hostname);
+    if (header.os !== '') this.world.os = this.#strings.intern(header.os);
+    this.#clock.start(header.boottime, header.realtime);
+  }
+
+  /**
+   * The event of a raw event, with the state as rules are to see it; undefined rows give null. The object
+   * is the same for every event. What an event ends (a process) ends when the next item is taken.
+   */
+  apply(raw: RawEvent): Event | null {
+    this.#settle();
+    const { row } = raw;
+    if (row === undefined) return null;
+    const plan = this.#plans[row.id] ?? this.#plan(row);
+    const task = this.#tree.find(raw.pid) ?? this.#tree.expect(raw.pid);
+    const event = this.#event;
+    const elapsed = this.#clock.elapsed(raw.timeLow, raw.timeHigh);
+    event.id = row.id;
+    event.type = row.name;
+    event.seq = raw.seq;
+    event.pid = raw.pid;
+    event.tid = raw.tid;
+    event.retval = raw.retval;
+    event.timeLow = raw.timeLow;
+    event.timeHigh = raw.timeHigh;
+    event.elapsed = elapsed;
+    event.wall = this.#clock.wall(elapsed);
+    event.duration = raw.duration;
+    event.flags = raw.flags;
+    event.missing = raw.missing;
+    event.syscall = raw.syscall;
+    event.arch = raw.arch;
+    event.columns = raw.columns;
+    event.process = task.image;
+    this.#ofThread = false;
+    if (plan.effect !== undefined) {
+      const outcome = plan.effect(this.#state, raw, task, event.wall);
+      if (outcome.process !== undefined) event.process = outcome.process;
+      if (outcome.ends) this.#ending = raw.pid;
+      this.#ofThread = outcome.ofThread;
+    }
+    plan.facts?.(raw, task);
+    task.image.tid = raw.tid;
+    event.target = plan.target < 0 ? null : this.#target(row, number(raw.columns, plan.target), task);
+    event.hostnames = plan.address < 0 ? noNames : (this.#hosts.get(address(raw.columns, plan.address).ip) ?? noNames);
+    return event;
+  }
+
+  /** Events that the probe made of the last raw event beside it, one at a time. */
+  more(): Event | null {
+    return null;
+  }
+
+  applyRecord(raw: RawRecord): void {
+    this.#settle(raw.name === 'process');
+    const { columns } = raw;
+    switch (raw.name) {
+      case 'clock':
+        this.#clock.tie(raw.exact(recordAt.clock.boottime), raw.exact(recordAt.clock.realtime));
+        break;
+      case 'process':
+        this.#process(raw);
+        break;
+      case 'user': {
+        const at = recordAt.user;
+        this.world.users.set(number(columns, at.mount_namespace), number(columns, at.id), number(columns, at.name));
+        break;
+      }
+      case 'group': {
+        const at = recordAt.group;
+        this.world.groups.set(number(columns, at.mount_namespace), number(columns, at.id), number(columns, at.name));
+        break;
+      }
+      case 'gap':
+        this.#gapped = true;
+        break;
+      default:
+    }
+  }
+
+  /** An epoch begins: the state is told again in full by the records that follow. */
+  checkpoint(): void {
+    this.#settle();
+    this.#told = new Set();
+  }
+
+  /** The stream is over. */
+  end(): void {
+    this.#settle();
+  }
+
+  #settle(inCheckpoint = false): void {
+    if (this.#ending !== 0) {
+      this.#tree.end(this.#ending);
+      this.#ending = 0;
+    }
+    if (this.#told !== undefined && !inCheckpoint && this.#told.size > 0) this.#closeCheckpoint(this.#told);
+  }
+
+  /** The records of a checkpoint are over: after a gap, who was not told of has gone unseen. */
+  #closeCheckpoint(told: ReadonlySet<number>): void {
+    this.#told = undefined;
+    if (!this.#gapped) return;
+    this.#gapped = false;
+    for (const { pid } of [...this.#tree.live()]) {
+      if (!told.has(pid)) this.#tree.end(pid);
+    }
+  }
+
+  #plan(row: EventRow): Plan {
+    const plan: Plan = {
+      row,
+      effect: effects.get(row.name),
+      facts: facts(row),
+      target: targetPosition(row),
+      address: addressPosition(row),
+    };
+    this.#plans[row.id] = plan;
+    return plan;
+  }
+
+  #target(row: EventRow, pid: number, task: Task): Process | null {
+    if (pid === 0) return row.name === 'setrlimit' ? task.image : null;
+    return pid > 0 ? (this.#tree.find(pid)?.image ?? this.#tree.stranger(pid)) : null;
+  }
+
+  #process(raw: RawRecord): void {
+    const { columns } = raw;
+    const at = recordAt.process;
+    const flags = number(columns, at.flags);
+    if ((flags & ProcessFlag.thread) !== 0) return;
+    const pid = number(columns, at.pid);
+    const ppid = number(columns, at.ppid);
+    const startTime = number(columns, at.start_time);
+    const executed = number(columns, at.exec_time) || startTime;
+    const program = new Program(file(columns, at.file), file(columns, at.interpreter), [], list(columns, at.argv), list(columns, at.envp));
+    const comm = number(columns, at.comm);
+    this.#told?.add(pid);
+    let task = this.#tree.find(pid);
+    if (task !== undefined && this.#gapped && isOther(task, startTime)) task = undefined;
+    if (task === undefined) {
+      task = this.#tree.place(
+        pid,
+        this.#tree.find(ppid) ?? null,
+        startTime,
+        {
+          ppid,
+          createdAt: this.#clock.wallOf(executed),
+          isExec: (flags & ProcessFlag.execed) !== 0,
+          isKworker: (flags & ProcessFlag.kernel) !== 0,
+          comm,
+          program,
+        },
+        noInheritance,
+      );
+    } else if (this.#gapped && ranAnother(task.image, program)) {
+      this.#tree.exec(task, program, comm, this.#clock.wallOf(executed));
+    }
+    const { image } = task;
+    image.ppid = ppid;
+    image.comm = comm;
+    image.sid = number(columns, at.sid);
+    image.tty = number(columns, at.tty);
+    image.cwd = number(columns, at.cwd);
+    image.root = number(columns, at.root);
+    if (isPresent(columns, at.credentials)) image.credentials = credentials(columns, at.credentials);
+    if (isPresent(columns, at.namespaces)) image.namespaces = namespaces(columns, at.namespaces);
+    if (isPresent(columns, at.context)) image.context = context(columns, at.context);
+    task.pgid = number(columns, at.pgid);
+    task.namespaceInit = number(columns, at.own_pid) === 1;
+  }
+}
+
+/** A pid was used again while nobody looked. Start times of forks and of /proc differ by what a stop takes. */
+function isOther(task: Task, startTime: number): boolean {
+  return task.startTime !== 0 && startTime !== 0 && Math.abs(task.startTime - startTime) > 1e9;
+}
+
+/** The process called exec while nobody looked. */
+function ranAnother(image: Image, program: Program): boolean {
+  if (program.file.path === 0) return false;
+  if (image.file.path !== program.file.path) return true;
+  const known = image.argv === noList ? [] : image.argv.items;
+  return program.argv.items.length > 0 && (known.length !== program.argv.items.length || known.some((id, index) => id !== program.argv.items[index]));
+}
