@@ -20,7 +20,7 @@ export type GreetingResult =
 export function greet(link: Duplex, options: GreetingOptions): Promise<GreetingResult> {
   return new Promise((resolve) => {
     const { bytes, nonce } = challenge(options.token !== undefined);
-    let have = Buffer.alloc(0);
+    let have: Buffer = Buffer.alloc(0);
     let settled = false;
     const settle = (result: GreetingResult): void => {
       if (settled) return;

@@ -9,3 +9,5 @@ export { Pipeline } from './pipeline.js';
 export { replay } from './replay.js';
 export { Stream } from './stream.js';
 export type { BlindSpot, Engine, Gap, Input, PipelineOptions, ReplayOptions, StreamSummary, Summary } from './options.js';
+export { replayFolder } from './folder.js';
+export { isStreamFolder } from './order.js';

@@ -47,7 +47,8 @@ function unreadable(name: string, error: unknown): unknown {
   return new DiagnosticError([diagnostic(pipelineCodes, 'recording-unreadable', `The recording "${name}" cannot be read: ${why}.`)]);
 }
 
-function total(streams: readonly StreamSummary[]): Summary {
+/** The sum over streams. */
+export function total(streams: readonly StreamSummary[]): Summary {
   const sum = (pick: (stream: StreamSummary) => number): number => streams.reduce((count, stream) => count + pick(stream), 0);
   const byType = new Map<string, { events: number; shown: number }>();
   for (const stream of streams) {

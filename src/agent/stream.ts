@@ -1,0 +1,204 @@
+/**
+ * One link of one tracer, after the greeting: what it sends is saved, ordered, kept for the flight
+ * recorder and decided, block by block and synchronously, so that nothing waits in the agent but the
+ * beginning of a block that is not whole yet. Requests go back over the same link.
+ */
+import type { Duplex } from 'node:stream';
+import type { Stream } from '../pipeline/index.js';
+import { BlockError, BlockKind, BlockSplitter, payloadOf, type Block } from '../recording/blocks.js';
+import { diagnostic, type Diagnostic } from '../support/diagnostic.js';
+import { agentCodes } from './codes.js';
+import { ack, readMessages, type ChannelStatus, type Hello, type Reply } from './message.js';
+
+/** Who is at the other end, by the kernel's word where it gives one. */
+export interface Peer {
+  readonly kind: 'unix' | 'tcp' | 'child' | 'file';
+  readonly uid: number | undefined;
+  readonly pid: number | undefined;
+  readonly address: string;
+}
+
+/** What a stream does with each block besides deciding it, in this order. */
+export interface BlockTaker {
+  block(stream: LiveStream, block: Block): void;
+  ended(stream: LiveStream, complete: boolean): void;
+}
+
+export interface LiveStreamOptions {
+  readonly name: string;
+  readonly peer: Peer;
+  readonly hello: Hello | undefined;
+  readonly link: Duplex | undefined;
+  readonly pipeline: Stream;
+  readonly takers: readonly BlockTaker[];
+  readonly enter: (stream: LiveStream | undefined) => void;
+  readonly onReply?: (reply: Reply, stream: LiveStream) => void;
+  readonly onProblem: (item: Diagnostic, stream: LiveStream) => void;
+  /** Bytes that one block may have. */
+  readonly largestBlock: number;
+}
+
+const ACK_PERIOD = 100;
+
+export class LiveStream {
+  readonly name: string;
+  readonly peer: Peer;
+  readonly hello: Hello | undefined;
+  readonly since = Date.now();
+  readonly pipeline: Stream;
+  readonly #options: LiveStreamOptions;
+  readonly #splitter = new BlockSplitter();
+  #status: ChannelStatus | undefined;
+  #bytes = 0;
+  #blocks = 0;
+  #epoch = 0;
+  /** CLOCK_BOOTTIME ns of the newest block. */
+  #time = 0;
+  #nextSeq = 0;
+  #acked = 0;
+  #ackedAt = 0;
+  #ended = false;
+  #damage: string | undefined;
+
+  constructor(options: LiveStreamOptions) {
+    this.#options = options;
+    this.name = options.name;
+    this.peer = options.peer;
+    this.hello = options.hello;
+    this.pipeline = options.pipeline;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get damaged(): boolean {
+    return this.#damage !== undefined;
+  }
+
+  /** Takes bytes of the link. False: they cannot be a recording; the stream has ended and the link is of no more use. */
+  take(chunk: Buffer): boolean {
+    if (this.#ended) return false;
+    this.#bytes += chunk.length;
+    this.#options.enter(this);
+    try {
+      for (const block of this.#splitter.push(chunk)) this.#block(block);
+      if (this.#splitter.kept > this.#options.largestBlock) throw new BlockError(this.#splitter.offset, 'a block is larger than the buffer of a stream');
+    } catch (error) {
+      if (!(error instanceof BlockError)) throw error;
+      this.#fail(`${error.message} (at byte ${error.offset})`);
+      return false;
+    } finally {
+      this.#options.enter(undefined);
+    }
+    this.#acknowledge();
+    return !this.#ended;
+  }
+
+  /** The link has ended; `complete`: in good order, as far as the transport knows. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#options.enter(this);
+    const summary = this.pipeline.end();
+    this.#options.enter(undefined);
+    for (const taker of this.#options.takers) taker.ended(this, summary.complete);
+  }
+
+  /** Sends a message to the tracer; false when there is no way to it. */
+  send(message: Buffer): boolean {
+    const { link } = this.#options;
+    if (link === undefined || this.#ended || link.destroyed || !link.writable) return false;
+    if (link.writableLength > 1 << 20) return false;
+    link.write(message);
+    return true;
+  }
+
+  cut(reason: string): void {
+    this.#damage = reason;
+    this.#options.link?.destroy();
+  }
+
+  /** Facts for `agent streams`. */
+  facts(): StreamFacts {
+    const { counts } = this.pipeline;
+    return {
+      name: this.name,
+      stream: this.hello?.stream,
+      link: this.hello?.link,
+      command: this.hello?.command ?? [],
+      peer: this.peer,
+      since: new Date(this.since).toISOString(),
+      events: counts.events,
+      detections: counts.detections,
+      lost: counts.lost,
+      gaps: counts.gaps.length,
+      blind_spots: counts.blindSpots.length,
+      bytes: this.#bytes,
+      blocks: this.#blocks,
+      epoch: this.#epoch,
+      unread_block_bytes: this.#splitter.kept,
+      tracer: this.#status,
+      damage: this.#damage,
+    };
+  }
+
+  #block(block: Block): void {
+    if (block.kind === BlockKind.channel) {
+      for (const message of readMessages(payloadOf(block))) {
+        if (message.kind === 'status') this.#status = message.status;
+        else this.#options.onReply?.(message.reply, this);
+      }
+      return;
+    }
+    this.#blocks += 1;
+    if (block.kind !== 0) {
+      this.#epoch = Math.max(this.#epoch, block.epoch);
+      this.#time = Math.max(this.#time, block.time);
+      this.#nextSeq = Math.max(this.#nextSeq, block.seq);
+    }
+    for (const taker of this.#options.takers) taker.block(this, block);
+    this.pipeline.push(block.bytes);
+    if (this.pipeline.counts.diagnostics.some((item) => item.severity === 'error')) {
+      this.#fail(this.pipeline.counts.diagnostics.find((item) => item.severity === 'error')!.message);
+    }
+  }
+
+  #fail(message: string): void {
+    this.#damage = message;
+    this.#options.onProblem(
+      diagnostic(agentCodes, 'stream-damaged', `the stream "${this.name}" is cut: ${message}`),
+      this,
+    );
+    this.#options.link?.destroy();
+    this.end();
+  }
+
+  #acknowledge(): void {
+    const now = Date.now();
+    if (this.#nextSeq <= this.#acked || now - this.#ackedAt < ACK_PERIOD) return;
+    this.#ackedAt = now;
+    this.#acked = this.#nextSeq;
+    this.send(ack(this.#nextSeq, this.#epoch));
+  }
+}
+
+export interface StreamFacts {
+  readonly name: string;
+  readonly stream: string | undefined;
+  readonly link: number | undefined;
+  readonly command: readonly string[];
+  readonly peer: Peer;
+  readonly since: string;
+  readonly events: number;
+  readonly detections: number;
+  readonly lost: number;
+  readonly gaps: number;
+  readonly blind_spots: number;
+  readonly bytes: number;
+  readonly blocks: number;
+  readonly epoch: number;
+  readonly unread_block_bytes: number;
+  readonly tracer: ChannelStatus | undefined;
+  readonly damage: string | undefined;
+}
