@@ -135,6 +135,8 @@ export interface Process {
   readonly interpreter: FileFacts;
   /** Paths other than `file.path` by which the image was started (symlinks): OR-ed into equality. */
   readonly aliases: readonly StringId[];
+  /** Their base names, OR-ed into equality of `file.name`. */
+  readonly aliasNames: readonly StringId[];
   readonly argv: StringList;
   readonly envp: StringList;
   credentials: Credentials;
@@ -208,6 +210,8 @@ export interface Event {
   readonly world: World;
   /** Wall ns, exact. */
   timestamp(): bigint;
+  /** A field `from: 'derived'` by its full name: text, number, boolean or a list; see derived.ts. Undefined: no such field. */
+  derived(name: string): boolean | number | string | readonly number[] | readonly string[] | undefined;
 }
 
 /** What rules read that belongs to the stream and not to an event or a process. */

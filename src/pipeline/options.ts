@@ -1,5 +1,5 @@
 /** What pipelines are asked and what they answer: the contract with commands, workbench and agent. */
-import type { Event, Process } from '../catalogue/event.js';
+import type { Event } from '../catalogue/event.js';
 import type { Header } from '../recording/index.js';
 import type { Detection } from '../rules/detection.js';
 import type { Diagnostic } from '../support/diagnostic.js';
@@ -12,8 +12,6 @@ export type Input = string | { readonly name: string; readonly bytes: AsyncItera
 export interface Engine {
   /** The matches of the event, in order of evaluation; a shared empty array when there are none. */
   evaluate(event: Event): readonly Detection[];
-  /** Nobody can ask for this image any more: it ended and nothing descends from it. */
-  release?(process: Process): void;
 }
 
 export interface PipelineOptions {

@@ -64,11 +64,7 @@ export class Stream {
         this.#options.onDiagnostic?.(item, this.name);
       },
     };
-    this.probe = new Probe({
-      strings: shared.strings,
-      nodes: shared.nodes,
-      release: (image) => shared.engine?.release?.(image),
-    });
+    this.probe = new Probe({ strings: shared.strings, nodes: shared.nodes });
   }
 
   get header(): Header | undefined {

@@ -1,6 +1,7 @@
 /** The one event object of a probe: filled again for each event. */
+import { derivedFields, type DerivedValue } from '../catalogue/derived.js';
 import type { ColumnValue, Event, Process, World } from '../catalogue/event.js';
-import type { StringId } from '../support/strings.js';
+import type { StringId, StringTable } from '../support/strings.js';
 import type { Clock } from './clock.js';
 
 export class CurrentEvent implements Event {
@@ -26,13 +27,20 @@ export class CurrentEvent implements Event {
   timeHigh = 0;
   readonly #clock: Clock;
 
-  constructor(process: Process, world: World, clock: Clock) {
+  readonly #strings: StringTable;
+
+  constructor(process: Process, world: World, clock: Clock, strings: StringTable) {
     this.process = process;
     this.world = world;
     this.#clock = clock;
+    this.#strings = strings;
   }
 
   timestamp(): bigint {
     return this.#clock.exact(this.timeLow, this.timeHigh);
+  }
+
+  derived(name: string): DerivedValue | undefined {
+    return derivedFields.get(name)?.(this, this.#strings);
   }
 }

@@ -74,11 +74,12 @@ export const effects: ReadonlyMap<string, Effect> = new Map([
 
   effect(exec, (state, raw, task, wall, at) => {
     const { columns } = raw;
-    const named = number(columns, at.named);
+    const other = alias(state.strings, number(columns, at.named), task.image.cwd, file(columns, at.file).path);
     const program = new Program(
       file(columns, at.file),
       file(columns, at.interpreter),
-      aliases(state.strings, named, task.image.cwd, file(columns, at.file).path),
+      other === 0 ? none : [other],
+      other === 0 ? none : [baseName(state.strings, other)],
       list(columns, at.argv),
       list(columns, at.envp),
     );
@@ -133,13 +134,17 @@ function phantom(strings: StringTable, caller: Image, program: Program, wall: nu
   );
 }
 
-/** The path by which a program was started, when that is another than the one it was found to be. */
-function aliases(strings: StringTable, named: StringId, cwd: StringId, path: StringId): readonly StringId[] {
-  if (named === 0 || named === path) return none;
+/** The path by which a program was started, when that is another than the one it was found to be; else 0. */
+function alias(strings: StringTable, named: StringId, cwd: StringId, path: StringId): StringId {
+  if (named === 0 || named === path) return 0;
   const text = strings.text(named);
-  const absolute = normalise(text.startsWith('/') ? text : `${strings.text(cwd)}/${text}`);
-  const id = strings.intern(absolute);
-  return id === path ? none : [id];
+  const id = strings.intern(normalise(text.startsWith('/') ? text : `${strings.text(cwd)}/${text}`));
+  return id === path ? 0 : id;
+}
+
+function baseName(strings: StringTable, path: StringId): StringId {
+  const text = strings.text(path);
+  return strings.intern(text.slice(text.lastIndexOf('/') + 1));
 }
 
 const none: readonly StringId[] = [];

@@ -6,13 +6,14 @@ import type { StringId, StringTable } from '../support/strings.js';
 
 /** What one exec brought: all images that come from it by fork share it. */
 export class Program {
-  static readonly unknown = new Program(noFile, noFile, [], noList, noList);
+  static readonly unknown = new Program(noFile, noFile, [], [], noList, noList);
   #derived: DerivedArguments | undefined;
 
   constructor(
     readonly file: FileFacts,
     readonly interpreter: FileFacts,
     readonly aliases: readonly StringId[],
+    readonly aliasNames: readonly StringId[],
     readonly argv: StringList,
     readonly envp: StringList,
   ) {}
@@ -81,6 +82,7 @@ export class Image implements Process {
   readonly file: FileFacts;
   readonly interpreter: FileFacts;
   readonly aliases: readonly StringId[];
+  readonly aliasNames: readonly StringId[];
   readonly argv: StringList;
   readonly envp: StringList;
   credentials: Credentials;
@@ -120,6 +122,7 @@ export class Image implements Process {
     this.file = made.program.file;
     this.interpreter = made.program.interpreter;
     this.aliases = made.program.aliases;
+    this.aliasNames = made.program.aliasNames;
     this.argv = made.program.argv;
     this.envp = made.program.envp;
     this.credentials = inherited.credentials;

@@ -3,7 +3,10 @@
  * what it is given, so live and replayed streams give the same events.
  */
 import { noList } from '../catalogue/absent.js';
-import type { Event, Process } from '../catalogue/event.js';
+import { dnsMessageOf } from '../catalogue/derived.js';
+import type { ColumnValue, Event, Process } from '../catalogue/event.js';
+import { write } from '../catalogue/events/data.js';
+import { dns } from '../catalogue/events/network.js';
 import type { RawEvent, RawRecord } from '../catalogue/raw.js';
 import { ProcessFlag, recordRows } from '../catalogue/records.js';
 import type { EventRow } from '../catalogue/row.js';
@@ -11,10 +14,12 @@ import type { StringId, StringTable } from '../support/strings.js';
 import { Clock } from './clock.js';
 import { address, addressPosition, context, credentials, file, isPresent, list, namespaces, number, positions, targetPosition } from './columns.js';
 import { CurrentEvent } from './current.js';
-import { type Effect, effects, facts, type State } from './effects.js';
+import { type Effect, effects, facts, type State, succeeded } from './effects.js';
+import { Hosts } from './hosts.js';
 import { Image, noInheritance, Program } from './image.js';
 import { StreamWorld } from './names.js';
 import { type NodeCounter, ProcessTree, type Task } from './tree.js';
+import { Writes } from './writes.js';
 
 export interface ProbeOptions {
   readonly strings: StringTable;
@@ -41,12 +46,17 @@ interface Plan {
   readonly target: number;
   /** Column of an address, or −1. */
   readonly address: number;
+  /** What is learnt or derived once the event is complete. */
+  readonly after: ((raw: RawEvent) => void) | undefined;
 }
 
 const noNames: readonly StringId[] = [];
 const recordAt = Object.fromEntries(recordRows.map((row) => [row.name, positions(row)])) as {
   readonly [R in (typeof recordRows)[number] as R['name']]: { readonly [K in keyof R['columns']]: number };
 };
+
+const dnsAt = positions(dns);
+const writeAt = positions(write);
 
 export class Probe {
   readonly world = new StreamWorld();
@@ -56,8 +66,11 @@ export class Probe {
   readonly #event: CurrentEvent;
   readonly #plans: (Plan | undefined)[] = [];
   readonly #state: State;
-  /** Host names by the text of an address. */
-  readonly #hosts = new Map<StringId, StringId[]>();
+  readonly #hosts: Hosts;
+  readonly #writes: Writes;
+  /** The row of the event that is to be made of the last raw event beside it. */
+  #also: EventRow | undefined;
+  #alsoColumns: readonly ColumnValue[] = [];
   /** The process that ends when the current event has been decided. */
   #ending = 0;
   #ofThread = false;
@@ -69,13 +82,15 @@ export class Probe {
   constructor(options: ProbeOptions) {
     this.#strings = options.strings;
     this.#tree = new ProcessTree(options.strings, options.nodes, options.release ?? (() => {}));
+    this.#hosts = new Hosts(options.strings);
+    this.#writes = new Writes(options.strings);
     this.#state = { tree: this.#tree, strings: options.strings };
     const nobody = new Image(
       options.strings,
       { node: 0, pid: 0, ppid: 0, parent: null, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown },
       noInheritance,
     );
-    this.#event = new CurrentEvent(nobody, this.world, this.#clock);
+    this.#event = new CurrentEvent(nobody, this.world, this.#clock, options.strings);
     this.world.origin = options.strings.intern('ebpfless');
     this.world.os = options.strings.intern('linux');
   }
@@ -144,13 +159,21 @@ export class Probe {
     plan.facts?.(raw, task);
     task.image.tid = raw.tid;
     event.target = plan.target < 0 ? null : this.#target(row, number(raw.columns, plan.target), task);
-    event.hostnames = plan.address < 0 ? noNames : (this.#hosts.get(address(raw.columns, plan.address).ip) ?? noNames);
+    event.hostnames = plan.address < 0 ? noNames : this.#hosts.names(address(raw.columns, plan.address).ip);
+    if (plan.after !== undefined) plan.after(raw);
     return event;
   }
 
   /** Events that the probe made of the last raw event beside it, one at a time. */
   more(): Event | null {
-    return null;
+    const row = this.#also;
+    if (row === undefined) return null;
+    this.#also = undefined;
+    const event = this.#event;
+    event.id = row.id;
+    event.type = row.name;
+    event.columns = this.#alsoColumns;
+    return event;
   }
 
   applyRecord(raw: RawRecord): void {
@@ -216,9 +239,24 @@ export class Probe {
       facts: facts(row),
       target: targetPosition(row),
       address: addressPosition(row),
+      after: row.name === 'dns' ? (raw) => this.#learn(raw) : row.name === 'write' ? (raw) => this.#write(raw) : undefined,
     };
     this.#plans[row.id] = plan;
     return plan;
+  }
+
+  /** A DNS answer that a program received: its addresses have names from the next event on. */
+  #learn(raw: RawEvent): void {
+    if (!succeeded(raw) || number(raw.columns, dnsAt.direction) !== 1) return;
+    const message = dnsMessageOf(this.#event, this.#strings);
+    if (message === null || !message.isAnswer) return;
+    for (const [ip, names] of message.addresses) this.#hosts.learn(ip, names);
+  }
+
+  #write(raw: RawEvent): void {
+    const written = file(raw.columns, writeAt.file);
+    this.#also = this.#writes.kind(written);
+    if (this.#also !== undefined) this.#alsoColumns = [written, number(raw.columns, writeAt.bytes)];
   }
 
   #target(row: EventRow, pid: number, task: Task): Process | null {
@@ -235,7 +273,7 @@ export class Probe {
     const ppid = number(columns, at.ppid);
     const startTime = number(columns, at.start_time);
     const executed = number(columns, at.exec_time) || startTime;
-    const program = new Program(file(columns, at.file), file(columns, at.interpreter), [], list(columns, at.argv), list(columns, at.envp));
+    const program = new Program(file(columns, at.file), file(columns, at.interpreter), [], [], list(columns, at.argv), list(columns, at.envp));
     const comm = number(columns, at.comm);
     this.#told?.add(pid);
     let task = this.#tree.find(pid);

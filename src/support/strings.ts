@@ -41,6 +41,12 @@ export class StringTable {
     return this.#texts[id] ?? '';
   }
 
+  /** The bytes behind a number: what `internBytes` was given. */
+  bytes(id: StringId): Uint8Array {
+    const text = this.text(id);
+    return this.isEscaped(id) ? encodeEscaped(text) : Buffer.from(text, 'utf8');
+  }
+
   isEscaped(id: StringId): boolean {
     return this.#escaped.has(id);
   }
@@ -78,6 +84,12 @@ function decodeEscaped(bytes: Uint8Array): string {
     }
   }
   return text;
+}
+
+/** Undoes `decodeEscaped`, except that a `\xNN` which was written out in the bytes becomes one byte. */
+function encodeEscaped(text: string): Uint8Array {
+  const parts = text.split(/(\\x[0-9a-f]{2})/);
+  return Buffer.concat(parts.map((part, index) => (index % 2 === 1 ? Buffer.from([Number.parseInt(part.slice(2), 16)]) : Buffer.from(part, 'utf8'))));
 }
 
 /** The length of the valid UTF-8 sequence at `index`, or 0. */
