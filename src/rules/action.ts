@@ -7,8 +7,8 @@ export interface SetAction {
   readonly append: boolean;
   /** A constant, or a value read from the event. */
   readonly source: { readonly kind: 'constant'; readonly value: unknown } | { readonly kind: 'computed'; readonly compiled: CompiledValue };
-  /** Field that names the process (by pid) whose variable is set; undefined: the acting one. */
-  readonly scopeField: string | undefined;
+  /** Gives the pid of the process whose variable is set; undefined: the acting one. */
+  readonly scopeField: CompiledValue | undefined;
   readonly filter: ActionFilter | undefined;
 }
 
@@ -34,6 +34,8 @@ export interface LogAction {
   readonly kind: 'log';
   readonly level: string;
   readonly message: string;
+  /** The message, taken apart. */
+  readonly parts: readonly ({ readonly kind: 'text'; readonly text: string } | { readonly kind: 'variable' | 'field'; readonly name: string })[];
   readonly filter: ActionFilter | undefined;
 }
 

@@ -12,6 +12,7 @@ export const ruleCodes = {
   'missing-id': { severity: 'error', doc: 'A rule or macro has no `id`.' },
   'wrong-id': { severity: 'error', doc: 'An id begins with a letter or `_` and goes on with letters, digits and `_`.', example: 'rules:\n  - id: my-rule' },
   'missing-expression': { severity: 'error', doc: 'A rule that is not disabled has an `expression`; a macro has `expression` or `values`.' },
+  'no-event': { severity: 'error', doc: 'No event in the rule definition: its fields belong to every event (`process.*`, `container.*`), so nothing says when to decide it.', example: 'process.uid == 0' },
   'duplicate-id': { severity: 'error', doc: 'Multiple definition with the same ID. Only `combine`, or a second definition that does nothing but change `disabled`, may name an id again.' },
   'cannot-merge': { severity: 'error', doc: '`combine: merge` appends values; a macro that is an expression has none. Write `values:` in both, or `combine: override`.' },
   'two-macro-bodies': { severity: 'error', doc: 'Only one of `expression` and `values` can be defined in a macro.' },

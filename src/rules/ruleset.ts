@@ -38,7 +38,10 @@ export interface LoadedRule {
   /** The id in the policy file: differs from `id` for the eight rules that `fim.write` becomes. */
   readonly sourceId: string;
   readonly groupId: string | undefined;
+  /** Base name of the policy file, as detections show it. */
   readonly policy: string;
+  /** Its path. */
+  readonly file: string;
   readonly version: string | undefined;
   readonly description: string;
   readonly tags: Readonly<Record<string, string>>;

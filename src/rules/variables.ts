@@ -1,0 +1,205 @@
+/**
+ * Values of variables while events go by: global, per process image, per container, per cgroup.
+ *
+ * Process values hang on the image (`Process`), so they live as long as something can still see it, and no
+ * reuse of a pid can confuse them. Time is that of events.
+ */
+import type { Event, Process } from '../catalogue/event.js';
+import type { Variable, VariableReader } from '../language/index.js';
+import type { Ruleset, VariableDeclaration } from './ruleset.js';
+
+/** Where a value came from: what explain says of it. */
+export interface Origin {
+  readonly ruleId: string;
+  readonly seq: number;
+  /** The pid of the process whose value it is; undefined for other scopes. */
+  readonly pid: number | undefined;
+}
+
+/** One value, or the members of a list with the time at which each ends. */
+interface Cell {
+  value: unknown;
+  expires: number;
+  members: Map<unknown, number> | undefined;
+  origin: Origin;
+}
+
+/** Variables that no policy declares. */
+export const builtinVariables: readonly Variable<Event>[] = [
+  { name: 'process.pid', type: 'int', read: { kind: 'value', source: 'event.process.pid' } },
+  { name: 'builtins.uuid4', type: 'string', fresh: true },
+];
+
+/** Containers and cgroups that come and go in a long run: the oldest values go first. */
+const MAX_SCOPES = 8192;
+
+class Slot {
+  global: Cell | undefined;
+  readonly processes = new WeakMap<Process, Cell>();
+  /** Nothing was ever set: reading need not climb. */
+  touched = false;
+  readonly scopes = new Map<number, Cell>();
+
+  constructor(readonly declaration: VariableDeclaration) {}
+
+  find(event: Event): Cell | undefined {
+    if (!this.touched) return undefined;
+    switch (this.declaration.scope) {
+      case 'global':
+        return this.global;
+      case 'process': {
+        if (!this.declaration.inherited) return this.processes.get(event.process);
+        for (let image: Process | null = event.process; image !== null; image = image.parent) {
+          const cell = this.processes.get(image);
+          if (cell !== undefined) return cell;
+        }
+        return undefined;
+      }
+      case 'container':
+        return this.scopes.get(event.process.context.containerId);
+      case 'cgroup':
+        return this.scopes.get(event.process.context.cgroupId);
+    }
+  }
+
+  /** The cell to write; undefined: the event has no such scope. */
+  own(event: Event, target: Process): Cell | undefined {
+    const make = (): Cell => {
+      this.touched = true;
+      return { value: undefined, expires: Number.POSITIVE_INFINITY, members: this.declaration.multi ? new Map() : undefined, origin: { ruleId: '', seq: 0, pid: undefined } };
+    };
+    switch (this.declaration.scope) {
+      case 'global':
+        this.global ??= make();
+        return this.global;
+      case 'process': {
+        let cell = this.processes.get(target);
+        if (cell === undefined) {
+          cell = make();
+          this.processes.set(target, cell);
+        }
+        return cell;
+      }
+      default: {
+        const { context } = event.process;
+        const key = this.declaration.scope === 'container' ? context.containerId : context.cgroupId;
+        if (key === 0) return undefined;
+        let cell = this.scopes.get(key);
+        if (cell === undefined) {
+          if (this.scopes.size >= MAX_SCOPES) this.scopes.delete(this.scopes.keys().next().value!);
+          cell = make();
+          this.scopes.set(key, cell);
+        }
+        return cell;
+      }
+    }
+  }
+}
+
+/** What changed, as a detection reports it. */
+export interface Assignment {
+  readonly name: string;
+  readonly value: unknown;
+}
+
+export class VariableStore implements VariableReader<Event> {
+  readonly #slots = new Map<string, Slot>();
+  #reads = 0;
+
+  /** `now` gives the time of an event in ns: boot time of its recording unless several streams share the store. */
+  constructor(
+    rules: Ruleset,
+    readonly now: (event: Event) => number = (event) => event.elapsed,
+  ) {
+    for (const declaration of rules.variables.values()) this.#slots.set(declaration.name, new Slot(declaration));
+  }
+
+  /** Called before each event: `builtins.uuid4` depends on the event and the number of the read only. */
+  begin(): void {
+    this.#reads = 0;
+  }
+
+  get(name: string, event: Event): unknown {
+    const slot = this.#slots.get(name);
+    if (slot !== undefined) {
+      const cell = slot.find(event);
+      return cell === undefined ? slot.declaration.initial : this.#read(slot, cell, this.now(event));
+    }
+    if (name === 'builtins.uuid4') return uuid(event.seq, this.#reads++);
+    if (name === 'process.pid') return event.process.pid;
+    return undefined;
+  }
+
+  #read(slot: Slot, cell: Cell, now: number): unknown {
+    if (cell.members === undefined) return cell.expires <= now ? slot.declaration.initial : cell.value;
+    const list: unknown[] = [];
+    for (const [member, expires] of cell.members) if (expires > now) list.push(member);
+    return list.length === 0 ? slot.declaration.initial : list;
+  }
+
+  /** Sets or appends; `target` is the process whose variable it is. False: the event has no such scope. */
+  set(name: string, value: unknown, append: boolean, event: Event, target: Process, ruleId: string): Assignment | undefined {
+    const slot = this.#slots.get(name);
+    const cell = slot?.own(event, target);
+    if (slot === undefined || cell === undefined) return undefined;
+    const { declaration } = slot;
+    const now = this.now(event);
+    const expires = declaration.ttl > 0 ? now + declaration.ttl : Number.POSITIVE_INFINITY;
+    cell.origin = { ruleId, seq: event.seq, pid: declaration.scope === 'process' ? target.pid : undefined };
+    if (cell.members === undefined) {
+      cell.value = Array.isArray(value) ? value[0] : value;
+      cell.expires = expires;
+      return { name, value: cell.value };
+    }
+    if (!append) cell.members.clear();
+    for (const member of Array.isArray(value) ? value : [value]) {
+      if (member === undefined) continue;
+      cell.members.delete(member);
+      cell.members.set(member, expires);
+      if (cell.members.size > declaration.size) cell.members.delete(cell.members.keys().next().value);
+    }
+    return { name, value: this.#read(slot, cell, now) };
+  }
+
+  /** Which rule gave the value that the event sees; undefined: it is the initial one. */
+  origin(name: string, event: Event): Origin | undefined {
+    const slot = this.#slots.get(name);
+    return slot?.find(event)?.origin;
+  }
+
+  /** Global variables after the last event, by name; `now` in ns decides what has ended. */
+  globals(now = 0): Readonly<Record<string, unknown>> {
+    const found: Record<string, unknown> = {};
+    for (const [name, slot] of this.#slots) {
+      if (slot.declaration.scope !== 'global') continue;
+      found[name] = slot.global === undefined ? slot.declaration.initial : this.#read(slot, slot.global, now);
+    }
+    return found;
+  }
+
+  /** Takes over the values of an earlier store where name, scope and type agree (reload of rules). */
+  adopt(before: VariableStore): void {
+    for (const [name, slot] of this.#slots) {
+      const old = before.#slots.get(name);
+      if (old === undefined || old.declaration.scope !== slot.declaration.scope || old.declaration.type !== slot.declaration.type || old.declaration.multi !== slot.declaration.multi) continue;
+      this.#slots.set(name, Object.assign(new Slot(slot.declaration), { global: old.global, processes: old.processes, scopes: old.scopes, touched: old.touched }));
+    }
+  }
+}
+
+/** A version 4 UUID that depends on its arguments only. */
+function uuid(seq: number, read: number): string {
+  const words: number[] = [];
+  let state = (Math.imul(seq, 0x9e3779b1) ^ Math.imul(read + 1, 0x85ebca6b) ^ Math.floor(seq / 0x100000000)) >>> 0;
+  for (let index = 0; index < 4; index++) {
+    state = (state + 0x9e3779b9) >>> 0;
+    let word = state ^ (state >>> 16);
+    word = Math.imul(word, 0x21f0aaad);
+    word ^= word >>> 15;
+    word = Math.imul(word, 0x735a2d97);
+    words.push((word ^ (word >>> 15)) >>> 0);
+  }
+  const hex = words.map((word) => word.toString(16).padStart(8, '0')).join('');
+  const variant = ((Number.parseInt(hex[16]!, 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
