@@ -3,8 +3,9 @@
  * unknown keys with what was probably meant. The shape is a zod schema; keys for suggestions come from the
  * JSON schema made of it, which is the one that editors use.
  */
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, type Pair, type YAMLMap } from 'yaml';
+import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
 import * as z from 'zod';
+import { LineIndex, placeScalar, type ScalarStyle } from '../rules/placement.js';
 import { type Diagnostic, diagnostic, type Span, sortDiagnostics } from '../support/diagnostic.js';
 import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
@@ -30,18 +31,14 @@ export interface Document<T> {
 
 const greatestSize = 4 << 20;
 
+const styles: Readonly<Record<string, ScalarStyle>> = { PLAIN: 'plain', QUOTE_SINGLE: 'single', QUOTE_DOUBLE: 'double', BLOCK_LITERAL: 'literal', BLOCK_FOLDED: 'folded' };
+
 export function readDocument<T>(text: string, file: string, shape: z.ZodType<T>, kind: string): Document<T> {
-  const lines = new LineCounter();
+  const lines = new LineIndex(file, text);
   const tooLarge = text.length > greatestSize;
-  const yaml = parseDocument(tooLarge ? '' : text, { lineCounter: lines, prettyErrors: false, version: '1.2' });
+  const yaml = parseDocument(tooLarge ? '' : text, { prettyErrors: false, version: '1.2' });
   const found: Diagnostic[] = [];
-  const at = (start: number, end: number): Span => {
-    const place = (offset: number) => {
-      const { line, col } = lines.linePos(Math.min(offset, text.length));
-      return { offset, line: Math.max(1, line), column: Math.max(1, col) };
-    };
-    return { file, start: place(start), end: place(Math.max(start, end)) };
-  };
+  const at = (start: number, end: number): Span => lines.span(start, end);
   const whole = () => at(0, 0);
   const nodeAt = (path: Path): { node: Node | null; pair?: Pair } => walk(yaml.contents as Node | null, path);
   const spanOf = (node: Node | null | undefined): Span => {
@@ -58,8 +55,7 @@ export function readDocument<T>(text: string, file: string, shape: z.ZodType<T>,
       const { node } = nodeAt(path);
       const range = node?.range;
       if (isScalar(node) && typeof node.value === 'string' && range !== undefined && range !== null) {
-        const shift = placeOf(text.slice(range[0], range[1]), node.value, start);
-        if (shift !== undefined) return at(range[0] + shift, range[0] + shift + Math.max(0, end - start));
+        return placeScalar(lines, node.value, styles[node.type ?? 'PLAIN'] ?? 'plain', range[0], range[1]).span(start, end);
       }
       return spanOf(node);
     },
@@ -200,23 +196,6 @@ function walk(root: Node | null, path: Path): { node: Node | null; pair?: Pair }
     node = next;
   }
   return pair === undefined ? { node } : { node, pair };
-}
-
-/** Where `value[offset]` stands in the `source` of its scalar; undefined when folding or escapes hide it. */
-function placeOf(source: string, value: string, offset: number): number | undefined {
-  const direct = source.indexOf(value);
-  if (direct >= 0) return direct + offset;
-  // Block scalars: lines are indented alike; find the line, then the column in it.
-  const head = /^[|>][^\n]*\n/.exec(source);
-  if (head === null || source.startsWith('>')) return undefined;
-  const before = value.slice(0, offset);
-  const line = before.split('\n').length - 1;
-  const column = offset - (before.lastIndexOf('\n') + 1);
-  const rows = source.slice(head[0].length).split('\n');
-  const indent = /^ */.exec(rows.find((row) => row.trim() !== '') ?? '')![0].length;
-  let shift = head[0].length;
-  for (let index = 0; index < line; index++) shift += (rows[index] ?? '').length + 1;
-  return shift + Math.min(indent, (rows[line] ?? '').length) + column;
 }
 
 function trimmedEnd(text: string, start: number, end: number): number {

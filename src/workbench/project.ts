@@ -1,9 +1,9 @@
 /** Finds and reads seccam.yaml, and answers with its values or the defaults. */
 import { readFileSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import semver from 'semver';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { packageRoot, packageVersion } from '../support/package.js';
 import { workbenchCodes } from './codes.js';
 import { type Document, readDocument } from './document.js';
 import { exists, findFiles, isFile, isFolder } from './glob.js';
@@ -37,9 +37,9 @@ export function readProject(file: string, cwd: string): Project {
   const document = readDocument(readFileSync(file, 'utf8'), shown(file, cwd), projectFileShape, 'project file');
   const diagnostics = [...document.diagnostics];
   const wanted = document.value?.requires;
-  if (wanted !== undefined && (semver.validRange(wanted) === null || !semver.satisfies(ownVersion(), wanted, { includePrerelease: true }))) {
+  if (wanted !== undefined && (semver.validRange(wanted) === null || !semver.satisfies(packageVersion(), wanted, { includePrerelease: true }))) {
     diagnostics.push(
-      diagnostic(workbenchCodes, semver.validRange(wanted) === null ? 'bad-value' : 'needs-other-version', `The project asks for seccam ${JSON.stringify(wanted)}; this is ${ownVersion()}`, {
+      diagnostic(workbenchCodes, semver.validRange(wanted) === null ? 'bad-value' : 'needs-other-version', `The project asks for seccam ${JSON.stringify(wanted)}; this is ${packageVersion()}`, {
         span: document.span(['requires']),
       }),
     );
@@ -95,25 +95,4 @@ function packFolder(name: string, project: Project): string {
   }
 }
 
-let root: string | undefined;
-
-/** The folder of the installed package: the one above this module that holds its package.json. */
-export function packageRoot(): string {
-  if (root !== undefined) return root;
-  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    if (isFile(join(folder, 'package.json'))) {
-      root = folder;
-      return folder;
-    }
-    if (dirname(folder) === folder) return folder;
-  }
-}
-
 export const starterRules = (): string => join(packageRoot(), 'rules');
-
-let version: string | undefined;
-
-export function ownVersion(): string {
-  version ??= (JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string }).version;
-  return version;
-}

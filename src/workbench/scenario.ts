@@ -1,0 +1,175 @@
+/**
+ * One recording under one rule set and one context: replayed once for all tests that ask about it. What it
+ * gives is what verdicts are made of.
+ */
+import type { Event } from '../catalogue/event.js';
+import { type Input, replay, type StreamSummary } from '../pipeline/index.js';
+import { type Detection, Engine, type LoadedRule } from '../rules/index.js';
+import type { Diagnostic } from '../support/diagnostic.js';
+import { Declared, isEmptyContext } from './declared.js';
+import { type Doubt, Doubts } from './doubt.js';
+import { fits } from './glob.js';
+import type { RulesInUse } from './ruleset.js';
+import type { SnapshotLine } from './snapshot.js';
+import { Lineage } from './lineage.js';
+import type { ContextEntry } from './testfile.js';
+
+/** A detection as verdicts count it. */
+export interface SeenDetection {
+  readonly rule: string;
+  readonly sourceRule: string;
+  readonly seq: number;
+  readonly type: string;
+  /** `cat(9040)` */
+  readonly process: string;
+  readonly delivered: boolean;
+  readonly actions: readonly string[];
+  /** `conditionKey` of the conditions that held. */
+  readonly held: ReadonlySet<string>;
+  readonly line?: SnapshotLine;
+}
+
+export interface Facts {
+  /** As the user would type it. */
+  readonly recording: string;
+  readonly events: number;
+  readonly byType: ReadonlyMap<string, { readonly events: number; readonly shown: number }>;
+  /** Event types that could have been seen; undefined: the recording does not say. */
+  readonly traced: ReadonlySet<string> | undefined;
+  /** Sentences: what is missing from the recording as a whole. */
+  readonly gaps: readonly string[];
+  readonly doubts: (rule: string) => readonly Doubt[];
+  readonly detections: readonly SeenDetection[];
+  /** Condition after the last event → its truth; undefined: it could not be decided. */
+  readonly finally: ReadonlyMap<string, boolean | undefined>;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly damaged: boolean;
+  readonly synthetic: boolean;
+}
+
+/** A condition on detections of a rule (or of all that a pattern names). */
+export interface WhereCondition {
+  readonly rule: string;
+  readonly text: string;
+}
+
+export const conditionKey = (condition: WhereCondition): string => `${condition.rule}\n${condition.text}`;
+
+export interface ScenarioOptions {
+  readonly input: Input;
+  readonly recording: string;
+  readonly rules: RulesInUse;
+  readonly context: ContextEntry;
+  readonly conditions: readonly WhereCondition[];
+  readonly finallyConditions: readonly string[];
+  /** Keep what snapshots show. */
+  readonly lines: boolean;
+  readonly synthetic: boolean;
+  /** Types that can be seen in synthetic events. */
+  readonly types?: ReadonlySet<string>;
+  readonly allResults: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Blind spots that hide acts of the program; the others only say how it was traced. */
+const hiding = new Set(['io-uring', 'foreign-filter', 'user-notification', 'foreign-abi', 'untraced-child', 'no-trace-permission', 'unknown']);
+
+export async function runScenario(options: ScenarioOptions): Promise<Facts> {
+  const { rules, strings } = options.rules;
+  const engine = new Engine(rules, { details: options.lines ? 'all' : 'delivered' });
+  const detections: SeenDetection[] = [];
+  const conditions = options.conditions.map((condition) => ({ rule: condition.rule, key: conditionKey(condition), decide: engine.condition(condition.text).decide }));
+  const finals = options.finallyConditions.map((text) => ({ text, decide: engine.condition(text).decide }));
+  const doubts = new Doubts(strings, groupByType(rules.rules));
+  const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, strings);
+  const lineage = options.lines ? new Lineage(strings) : undefined;
+  let last: Event | undefined;
+
+  const summary = await replay([options.input], {
+    strings,
+    engine,
+    allResults: options.allResults,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    onHeader: (header) => {
+      const events = header.catalogue?.events ?? [];
+      doubts.schema(new Map(events.map((row) => [row.name, row.columns.map((column) => column.name)])));
+    },
+    onEvent: (event, shown) => {
+      declared?.apply(event);
+      lineage?.see(event);
+      last = event;
+      if (shown) doubts.see(event, (rule) => engine.trace(rule.index, event));
+    },
+    onDetection: (detection, event) => {
+      const rule = rules.byId(detection.ruleId);
+      const held = new Set<string>();
+      for (const condition of conditions) {
+        if (!fits(condition.rule, detection.ruleId) && !fits(condition.rule, rule?.sourceId ?? detection.ruleId)) continue;
+        if (condition.decide?.(event) === true) held.add(condition.key);
+      }
+      detections.push({
+        rule: detection.ruleId,
+        sourceRule: rule?.sourceId ?? detection.ruleId,
+        seq: detection.seq,
+        type: detection.eventType,
+        process: `${strings.text(event.process.file.name) || strings.text(event.process.comm)}(${event.process.pid})`,
+        delivered: detection.delivered,
+        actions: detection.actions.map((action) => action.kind),
+        held,
+        ...(lineage === undefined ? {} : { line: lineOf(detection, event, lineage, options.rules) }),
+      });
+    },
+  });
+  const stream = summary.streams[0]!;
+  const final = new Map<string, boolean | undefined>();
+  for (const { text, decide } of finals) final.set(text, last === undefined ? undefined : decide?.(last));
+  return {
+    recording: options.recording,
+    events: summary.events,
+    byType: summary.byType,
+    traced: options.types ?? (stream.traced === undefined ? undefined : new Set(stream.traced)),
+    gaps: options.synthetic ? [] : gapsOf(stream),
+    doubts: (rule) => doubts.of(rule),
+    detections,
+    finally: final,
+    diagnostics: summary.diagnostics,
+    damaged: summary.damaged,
+    synthetic: options.synthetic,
+  };
+}
+
+function lineOf(detection: Detection, event: Event, lineage: Lineage, rules: RulesInUse): SnapshotLine {
+  return {
+    rule: detection.ruleId,
+    event: detection.eventType,
+    lineage: lineage.of(event.process),
+    fields: rules.rules.model.fieldsOf(event, { process: true }),
+    matched: detection.matched.map((part) => ({ field: part.field, value: part.value })),
+    actions: detection.actions.map((action) => action.kind),
+  };
+}
+
+function groupByType(rules: readonly LoadedRule[]): Map<string, LoadedRule[]> {
+  const groups = new Map<string, LoadedRule[]>();
+  for (const rule of rules) {
+    const group = groups.get(rule.eventType);
+    if (group === undefined) groups.set(rule.eventType, [rule]);
+    else group.push(rule);
+  }
+  return groups;
+}
+
+/** Why events may be missing from a recording, as sentences. */
+export function gapsOf(stream: StreamSummary): string[] {
+  const found: string[] = [];
+  for (const gap of stream.gaps) {
+    if (gap.reason === 'trimmed') continue;
+    found.push(`${gap.lost === undefined ? 'an unknown number of events was' : `${gap.lost} event${gap.lost === 1 ? ' was' : 's were'}`} lost (${gap.reason})`);
+  }
+  for (const spot of stream.blindSpots) {
+    if (hiding.has(spot.reason)) found.push(`process ${spot.pid} could not be seen wholly (${spot.reason}${spot.detail === '' ? '' : `: ${spot.detail}`})`);
+  }
+  if (stream.gaps.length === 0 && stream.lost > 0) found.push(`${stream.lost} events were lost`);
+  if (!stream.complete) found.push('the recording was not finished');
+  return [...new Set(found)];
+}

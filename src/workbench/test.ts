@@ -1,0 +1,325 @@
+/**
+ * Runs tests: reads and selects them, replays each recording once for all tests that share rules and context,
+ * judges, and gives the answers in the order of files and tests.
+ */
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { nearest } from '../support/suggestion.js';
+import { workbenchCodes } from './codes.js';
+import { checkCase } from './conditions.js';
+import { CoverageBook } from './coverage.js';
+import { explainFailures } from './failure.js';
+import { digest, LastRun, stamp } from './lastrun.js';
+import { pinnedRecording } from './pin.js';
+import { type Project, projectOf, shown } from './project.js';
+import type { CheckResult, TestItem, TestOptions, TestOutcome, TestResult, TestSummary } from './results.js';
+import { type RulesInUse, RuleSets } from './ruleset.js';
+import { conditionKey, type Facts, runScenario, type WhereCondition } from './scenario.js';
+import { places, rulesNamed, select } from './selection.js';
+import { SnapshotFile, snapshotEntries, snapshotPath } from './snapshot.js';
+import { readSuite, type TestCase } from './suite.js';
+import { syntheticRecording } from './synthetic.js';
+import { judge } from './verdict.js';
+
+/** Runs the selected tests. Throws a `DiagnosticError` when there is nothing to run. */
+export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestItem> {
+  const began = performance.now();
+  const cwd = options.cwd ?? process.cwd();
+  const ci = options.ci ?? isCi();
+  const project = projectOf({ cwd });
+  const wanted = places(options, project);
+  const files = [...new Set(wanted.map((place) => place.file))];
+  const suite = readSuite({ cwd, project, files, rules: options.rules, ci });
+  const last = LastRun.open(project.root);
+  const chosen = select(suite.cases, wanted, options, last);
+  for (const item of suite.diagnostics) yield { kind: 'diagnostic', diagnostic: item };
+  const broken = suite.diagnostics.some((item) => item.severity === 'error');
+  if (chosen.length === 0 && !broken && options.shard === undefined && options.changed === undefined) {
+    const near = (options.names ?? []).flatMap((name) => nearest(name, suite.cases.map((test) => test.name), 1));
+    throw new DiagnosticError([diagnostic(workbenchCodes, 'no-tests', `None of ${suite.cases.length} tests was selected`, { suggestions: near.map((name) => `-t ${JSON.stringify(name)}`) })]);
+  }
+  yield { kind: 'plan', files: files.length, tests: suite.cases.length, selected: chosen.length };
+
+  const run = new Run(options, project, cwd, ci, chosen, last);
+  const counts: Record<TestOutcome, number> = { pass: 0, fail: 0, inconclusive: 0, skip: 0, todo: 0 };
+  let synthetic = 0;
+  let events = 0;
+  let bad = false;
+  for (const test of chosen) {
+    for (const item of run.loadDiagnostics(test)) yield { kind: 'diagnostic', diagnostic: item };
+    const result = await run.test(test);
+    counts[result.outcome] += 1;
+    if (result.synthetic) synthetic += 1;
+    events += result.events;
+    const tolerated = [...test.allow, ...(options.allow ?? [])];
+    if ((result.outcome === 'fail' || result.outcome === 'inconclusive') && !tolerated.includes(result.outcome)) bad = true;
+    yield { kind: 'test', test: result };
+    if (options.bail === true && bad) break;
+  }
+  run.save();
+  const coverage = options.coverage === true ? run.coverage.report(options.thresholds ?? project.config.test?.coverage ?? {}) : undefined;
+  for (const threshold of coverage?.thresholds ?? []) {
+    if (threshold.met) continue;
+    bad = true;
+    yield { kind: 'diagnostic', diagnostic: diagnostic(workbenchCodes, 'below-threshold', `Coverage of ${threshold.name} is ${threshold.have} %, want at least ${threshold.want} %`) };
+  }
+  const summary: TestSummary = {
+    schema: 'seccam/test@1',
+    files: files.length,
+    tests: chosen.length,
+    ...counts,
+    synthetic,
+    events,
+    rules: chosen[0]?.rules,
+    ...(coverage === undefined ? {} : { coverage }),
+    durationMs: performance.now() - began,
+    answer: broken || run.unanswered ? 2 : bad ? 1 : 0,
+  };
+  yield { kind: 'summary', summary };
+}
+
+export const isCi = (): boolean => !['', '0', 'false', undefined].includes(process.env['CI']);
+
+/** What one recording under one rule set and context is asked, by all tests together. */
+interface Question {
+  readonly conditions: Map<string, WhereCondition>;
+  readonly finals: Set<string>;
+  lines: boolean;
+}
+
+class Run {
+  readonly sets: RuleSets;
+  readonly coverage = new CoverageBook();
+  /** Something kept a test from being answered at all: no rules, a recording that cannot be read. */
+  unanswered = false;
+  readonly #questions = new Map<string, Question>();
+  readonly #answers = new Map<string, Promise<Facts>>();
+  readonly #users = new Map<string, number>();
+  readonly #told = new Set<RulesInUse>();
+  readonly #snapshots = new Map<string, SnapshotFile>();
+
+  constructor(
+    readonly options: TestOptions,
+    readonly project: Project,
+    readonly cwd: string,
+    readonly ci: boolean,
+    chosen: readonly TestCase[],
+    readonly last: LastRun,
+  ) {
+    this.sets = new RuleSets(cwd);
+    for (const test of chosen) for (const recording of test.recordings) this.#ask(test, recording);
+  }
+
+  /** Errors and warnings of the rules of a test, once for each rule set. */
+  loadDiagnostics(test: TestCase): readonly Diagnostic[] {
+    if (test.entry.skip !== undefined) return [];
+    const inUse = this.sets.load(test.rules.paths);
+    if (this.#told.has(inUse)) return [];
+    this.#told.add(inUse);
+    if (this.options.coverage === true) this.coverage.rules(inUse);
+    return inUse.diagnostics;
+  }
+
+  async test(test: TestCase): Promise<TestResult> {
+    const began = performance.now();
+    const outcome = await this.#answer(test);
+    return { ...outcome, durationMs: performance.now() - began };
+  }
+
+  save(): void {
+    for (const file of this.#snapshots.values()) file.save();
+    this.last.save();
+  }
+
+  async #answer(test: TestCase): Promise<Omit<TestResult, 'durationMs'>> {
+    const { entry } = test;
+    const base = {
+      file: test.file,
+      name: test.name,
+      span: test.span,
+      synthetic: entry.events !== undefined,
+      recordings: test.recordings.map((file) => shown(file, this.cwd)),
+      rules: rulesNamed(test),
+      events: 0,
+      detections: 0,
+      checks: [] as CheckResult[],
+      diagnostics: [] as readonly Diagnostic[],
+    };
+    if (entry.skip !== undefined) return { ...base, outcome: 'skip', reason: entry.skip };
+    const missing = test.needs.filter((name) => !isProgram(name));
+    if (missing.length > 0) return { ...base, outcome: 'skip', reason: `needs ${missing.join(', ')}, which ${missing.length === 1 ? 'is' : 'are'} not here` };
+    const inUse = this.sets.load(test.rules.paths);
+    const found = checkCase(test, inUse);
+    const errors = found.filter((item) => item.severity === 'error' && item.code !== 'unknown-rule');
+    if (inUse.rules.rules.length === 0 && inUse.rules.entries.length === 0) {
+      this.unanswered = true;
+      return { ...base, outcome: 'fail', reason: 'no rule was loaded', diagnostics: found };
+    }
+    if (errors.length > 0) {
+      const outcome = entry.todo === undefined ? 'fail' : 'todo';
+      return { ...base, outcome, reason: errors.length === 1 ? errors[0]!.message : `${errors.length} mistakes in the test`, diagnostics: found };
+    }
+    if (entry.todo !== undefined && entry.recording === undefined && entry.recordings === undefined && entry.run === undefined && entry.events === undefined) return { ...base, outcome: 'todo', reason: entry.todo };
+    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(test.timeoutMs)));
+    let recordings = test.recordings;
+    if (entry.run !== undefined) {
+      const pinned = await pinnedRecording(test, { project: this.project, cwd: this.cwd, pin: this.options.pin ?? (this.ci ? 'never' : (this.project.config.recordings?.pin ?? 'missing')) });
+      if (pinned.outcome !== 'ready') return { ...base, outcome: pinned.outcome, reason: pinned.reason, diagnostics: pinned.diagnostics };
+      recordings = [pinned.recording];
+    }
+    let facts: Facts[];
+    try {
+      facts = entry.events === undefined ? await this.#replays(test, recordings, inUse, signal) : [await this.#synthetic(test, inUse, signal)];
+    } catch (error) {
+      if (!(error instanceof DiagnosticError)) throw error;
+      const synthetic = entry.events !== undefined;
+      if (!synthetic) this.unanswered = true;
+      return { ...base, outcome: 'fail', reason: error.diagnostics[0]?.message ?? error.message, diagnostics: error.diagnostics };
+    }
+    const told = facts.flatMap((one) => one.diagnostics);
+    if (facts.some((one) => one.damaged) && this.options.acceptDamage !== true) this.unanswered = true;
+    const counted = { ...base, recordings: recordings.map((file) => shown(file, this.cwd)), events: sum(facts, (one) => one.events), detections: sum(facts, (one) => one.detections.length), diagnostics: [...found, ...told] };
+    if (signal.aborted) {
+      return { ...counted, outcome: 'fail', reason: `it took longer than ${test.timeoutMs / 1000} s`, diagnostics: [...counted.diagnostics, diagnostic(workbenchCodes, 'timed-out', `"${test.name}" took longer than ${test.timeoutMs / 1000} s`, { span: test.span })] };
+    }
+    let checks = judge(test, facts, inUse);
+    const snapshot = entry.snapshot === true ? this.#snapshot(test, facts, checks) : undefined;
+    checks = this.options.explain === false ? checks : await explainFailures(checks, test, recordings, inUse, this.options);
+    const verdict = verdictOf(checks);
+    const outcome = this.#marked(test, verdict, checks);
+    const answer = digest(JSON.stringify(checks.map(({ title, outcome: one, message, seen }) => [title, one, message, seen])));
+    const inputs = digest([JSON.stringify([entry, test.context]), ...inUse.rules.policies.map((policy) => policy.text), ...recordings.map(stamp)].join('\n'));
+    if (this.last.contradicts(test, inputs, answer)) {
+      checks.push({ key: 'load', title: 'the same answer as before', outcome: 'fail', code: 'not-deterministic', message: 'The same rules and recordings gave another answer in the run before', span: test.span });
+      this.last.remember(test, 'fail', inputs, answer);
+      return { ...counted, outcome: 'fail', reason: 'not deterministic: another answer on the same inputs', checks };
+    }
+    this.last.remember(test, outcome.outcome, inputs, answer);
+    return { ...counted, ...outcome, checks, ...(snapshot === undefined ? {} : { snapshot }) };
+  }
+
+  /** The marks `fails` and `todo` turn the verdict around or take it away. */
+  #marked(test: TestCase, verdict: 'pass' | 'fail' | 'inconclusive', checks: CheckResult[]): { outcome: TestOutcome; reason?: string } {
+    const { fails, todo } = test.entry;
+    if (todo !== undefined) return { outcome: 'todo', reason: todo };
+    if (fails !== undefined) {
+      if (verdict === 'fail') return { outcome: 'pass', reason: `known miss: ${fails}` };
+      if (verdict === 'pass') {
+        checks.push({ key: 'fails', title: `fails: ${fails}`, outcome: 'fail', code: 'passes-unexpectedly', message: `The test passes although it is marked as failing ("${fails}"); take the mark away`, span: test.document.keySpan([...test.path, 'fails']) });
+        return { outcome: 'fail', reason: 'passes although it is marked as failing' };
+      }
+    }
+    const first = checks.find((check) => check.outcome === verdict);
+    return verdict === 'pass' || first?.message === undefined ? { outcome: verdict } : { outcome: verdict, reason: first.message };
+  }
+
+  #snapshot(test: TestCase, facts: readonly Facts[], checks: CheckResult[]): TestResult['snapshot'] {
+    const path = snapshotPath(test.absolute);
+    let file = this.#snapshots.get(path);
+    if (file === undefined) this.#snapshots.set(path, (file = new SnapshotFile(path, shown(path, this.cwd))));
+    const { fields, mask } = this.project.config.snapshot ?? {};
+    const entries = snapshotEntries(facts.flatMap((one) => one.detections.flatMap((seen) => (seen.line === undefined ? [] : [seen.line]))), { fields, masks: mask, work: this.project.root });
+    const change = file.compare(test.name, entries);
+    const span = test.document.keySpan([...test.path, 'snapshot']);
+    const title = 'snapshot';
+    if (change.state === 'same') checks.push({ key: 'snapshot', title, outcome: 'pass', span });
+    else if (this.options.update === true || (change.state === 'absent' && !this.ci)) {
+      file.set(test.name, entries);
+      checks.push({ key: 'snapshot', title, outcome: 'pass', span });
+      return { ...change, state: change.state === 'absent' ? 'written' : 'updated' };
+    } else if (change.state === 'absent') {
+      checks.push({ key: 'snapshot', title, outcome: 'fail', code: 'snapshot-absent', message: `${change.file} holds no snapshot of this test, and CI is set; run "seccam test --update" and commit it`, span });
+    } else {
+      checks.push({ key: 'snapshot', title, outcome: 'fail', code: 'snapshot-differs', message: `+${change.added} −${change.removed} detections against ${change.file}`, span });
+    }
+    return change;
+  }
+
+  #key(test: TestCase, recording: string): string {
+    return [recording, test.rules.paths.join('\n'), JSON.stringify(test.context)].join('\n\n');
+  }
+
+  #ask(test: TestCase, recording: string): void {
+    const key = this.#key(test, recording);
+    let question = this.#questions.get(key);
+    if (question === undefined) this.#questions.set(key, (question = { conditions: new Map(), finals: new Set(), lines: false }));
+    for (const item of test.entry.expect ?? []) {
+      if (typeof item === 'string' || item.where === undefined) continue;
+      const condition = { rule: item.rule, text: item.where };
+      question.conditions.set(conditionKey(condition), condition);
+    }
+    if (test.entry.finally !== undefined) question.finals.add(test.entry.finally);
+    if (test.entry.snapshot === true) question.lines = true;
+    this.#users.set(key, (this.#users.get(key) ?? 0) + 1);
+  }
+
+  async #replays(test: TestCase, recordings: readonly string[], inUse: RulesInUse, signal: AbortSignal): Promise<Facts[]> {
+    const found: Facts[] = [];
+    for (const recording of recordings) {
+      const key = this.#key(test, recording);
+      if (!this.#questions.has(key)) this.#ask(test, recording);
+      let answer = this.#answers.get(key);
+      if (answer === undefined) {
+        answer = this.#replay(test, recording, inUse, signal, this.#questions.get(key)!);
+        this.#answers.set(key, answer);
+      }
+      found.push(await answer);
+      if (signal.aborted) this.#answers.delete(key);
+      const left = (this.#users.get(key) ?? 1) - 1;
+      this.#users.set(key, left);
+      if (left <= 0) this.#answers.delete(key);
+    }
+    return found;
+  }
+
+  #replay(test: TestCase, recording: string, inUse: RulesInUse, signal: AbortSignal, question: Question): Promise<Facts> {
+    const name = shown(recording, this.cwd);
+    return runScenario({
+      input: recording,
+      recording: name,
+      rules: inUse,
+      context: test.context,
+      conditions: [...question.conditions.values()],
+      finallyConditions: [...question.finals],
+      lines: question.lines,
+      synthetic: false,
+      allResults: this.options.allResults === true,
+      signal,
+      ...(this.options.coverage === true ? { observer: this.coverage.observer(inUse, name) } : {}),
+    });
+  }
+
+  async #synthetic(test: TestCase, inUse: RulesInUse, signal: AbortSignal): Promise<Facts> {
+    const made = syntheticRecording(test.entry.events ?? [], (path) => test.document.span([...test.path, 'events', ...path]));
+    if (made.bytes === undefined) throw new DiagnosticError(made.diagnostics);
+    const name = `${test.file} (events)`;
+    const conditions = (test.entry.expect ?? []).flatMap((item) => (typeof item === 'string' || item.where === undefined ? [] : [{ rule: item.rule, text: item.where }]));
+    return runScenario({
+      input: { name, bytes: [made.bytes] },
+      recording: name,
+      rules: inUse,
+      context: test.context,
+      conditions,
+      finallyConditions: test.entry.finally === undefined ? [] : [test.entry.finally],
+      lines: test.entry.snapshot === true,
+      synthetic: true,
+      types: made.types,
+      allResults: this.options.allResults === true,
+      signal,
+      ...(this.options.coverage === true ? { observer: this.coverage.observer(inUse, name) } : {}),
+    });
+  }
+}
+
+function verdictOf(checks: readonly CheckResult[]): 'pass' | 'fail' | 'inconclusive' {
+  if (checks.some((check) => check.outcome === 'fail')) return 'fail';
+  return checks.some((check) => check.outcome === 'inconclusive') ? 'inconclusive' : 'pass';
+}
+
+const sum = <T>(list: readonly T[], pick: (item: T) => number): number => list.reduce((total, item) => total + pick(item), 0);
+
+export function isProgram(name: string): boolean {
+  if (name.includes('/')) return existsSync(name);
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, name)));
+}
