@@ -41,7 +41,7 @@ export const exec = event({
   preset: 'lean',
   doc: 'A program was started, or an attempt was made. Process fields are those of the new program; when the call failed, those that it would have had.',
   result: 'ptrace',
-  shown: refused,
+  shown: [],
   columns: {
     file: file('The program: by the link of the kernel after the call, else by resolving the name.'),
     named,
