@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { Command } from '@oclif/core/command';
 import { Config } from '@oclif/core/config';
 import { invariant } from '../support/assert.js';
-import type { Diagnostic } from '../support/diagnostic.js';
+import type { Diagnostic, SourceText } from '../support/diagnostic.js';
 import { renderDiagnostic, sortDiagnostics } from '../support/diagnostic.js';
 import { packageRoot, packageVersion } from '../support/package.js';
 import { explainFailure } from './failure.js';
@@ -83,16 +83,22 @@ export abstract class SeccamCommand extends Command {
   }
 }
 
+/** Prints to stderr in order of place. */
 export function printDiagnostics(
   list: readonly Diagnostic[],
   sources: ReadonlyMap<string, string> = new Map(),
 ): void {
+  const source = sourceReader(sources);
+  for (const item of sortDiagnostics(list)) process.stderr.write(`${renderDiagnostic(item, source)}\n`);
+}
+
+/** Texts for excerpts: from `sources`, else from the disk, each read once. */
+export function sourceReader(sources: ReadonlyMap<string, string> = new Map()): SourceText {
   const cache = new Map<string, string | undefined>(sources);
-  const source = (file: string): string | undefined => {
+  return (file) => {
     if (!cache.has(file)) cache.set(file, readQuietly(file));
     return cache.get(file);
   };
-  for (const item of sortDiagnostics(list)) process.stderr.write(`${renderDiagnostic(item, source)}\n`);
 }
 
 const EXCERPT_FILE_LIMIT = 4 << 20;

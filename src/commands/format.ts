@@ -78,8 +78,8 @@ export function targets(values: readonly string[]): Target[] {
 
 const BATCH = 1 << 16;
 
-/** Opens a target: a file (parents are made) or standard output, written in batches. */
-export function openSink(target: Target): Sink {
+/** Opens a target: a file (parents are made) or standard output, written in batches or, when `live`, at once. */
+export function openSink(target: Target, live = false): Sink {
   let pending: string[] = [];
   let size = 0;
   let write: (text: string) => void = (text) => void process.stdout.write(text);
@@ -104,7 +104,7 @@ export function openSink(target: Target): Sink {
     write(text) {
       pending.push(text);
       size += text.length;
-      if (size >= BATCH) flush();
+      if (live || size >= BATCH) flush();
     },
     end() {
       flush();

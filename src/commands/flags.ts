@@ -1,0 +1,62 @@
+/** Flags that several verbs share: one name has one type everywhere. */
+import * as Flags from '@oclif/core/flags';
+import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { commandCodes } from './codes.js';
+
+export const rulesFlag = Flags.string({
+  char: 'r',
+  multiple: true,
+  helpValue: 'PATH',
+  description: 'a policy, or a folder of policies; default: seccam.yaml, else the shipped starter rules',
+});
+
+/** What decides which events rules see, and whether damage is an error. */
+export const recordingFlags = {
+  rules: rulesFlag,
+  'accept-damage': Flags.boolean({ description: 'a damaged or unfinished recording is a warning' }),
+  'all-results': Flags.boolean({ description: 'show rules every event, also calls that failed' }),
+};
+
+/** The members of use-case options that `recordingFlags` fill; absent flags leave no member. */
+export function recordingOptions(flags: {
+  readonly rules: readonly string[] | undefined;
+  readonly 'accept-damage': boolean;
+  readonly 'all-results': boolean;
+}) {
+  return {
+    ...given('rules', flags.rules),
+    ...(flags['accept-damage'] ? { acceptDamage: true } : {}),
+    ...(flags['all-results'] ? { allResults: true } : {}),
+  };
+}
+
+/** `{name: value}`, or nothing when the flag was not given. */
+export function given<const K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
+  return (value === undefined ? {} : { [name]: value }) as { [P in K]?: V };
+}
+
+/** `I/N` of `--shard`. */
+export function shardOf(text: string): { index: number; count: number } {
+  const match = /^(\d+)\/(\d+)$/.exec(text);
+  const index = Number(match?.[1]);
+  const count = Number(match?.[2]);
+  if (match === null || index < 1 || index > count)
+    throw badUsage(`"--shard ${text}" is not I/N with 1 ≤ I ≤ N`, '--shard 1/4');
+  return { index, count };
+}
+
+/** `NAME=NUMBER` of `--threshold`. */
+export function thresholdsOf(texts: readonly string[]): Record<string, number> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const match = /^([a-z]+)=(\d+(?:\.\d+)?)%?$/.exec(text);
+      if (match === null)
+        throw badUsage(`"--threshold ${text}" is not NAME=PERCENT`, '--threshold decided=80');
+      return [match[1]!, Number(match[2])];
+    }),
+  );
+}
+
+export function badUsage(message: string, ...suggestions: readonly string[]): DiagnosticError {
+  return new DiagnosticError([diagnostic(commandCodes, 'bad-usage', message, { suggestions })]);
+}

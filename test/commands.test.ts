@@ -1,0 +1,131 @@
+/** The command line as its users meet it: the built script, its exit statuses, what it says when it is misused. */
+import { spawnSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { commandCodes } from '../src/commands/codes.js';
+import { codeTables } from '../src/commands/code-tables.js';
+import { COMMANDS } from '../src/commands/table.js';
+
+const root = new URL('..', import.meta.url).pathname;
+const script = join(root, 'bin/seccam.js');
+const folder = mkdtempSync(join(tmpdir(), 'seccam-commands-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+interface Ran {
+  readonly status: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function seccam(words: readonly string[], options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {}): Ran {
+  const env = { ...process.env, NO_COLOR: '1', ...options.env };
+  const ran = spawnSync(process.execPath, [script, ...words], { cwd: folder, env, input: options.input ?? '', encoding: 'utf8' });
+  return { status: ran.status, out: ran.stdout, err: ran.stderr };
+}
+
+/** Every way of misuse ends with this status and one diagnostic of this code, and with no stack trace. */
+function refuses(t: Test, words: readonly string[], status: number, code: string, says: RegExp): void {
+  const ran = seccam(words);
+  const name = `seccam ${words.join(' ')}`;
+  t.equal(ran.status, status, `${name}: status`);
+  t.equal(ran.out, '', `${name}: nothing on standard output`);
+  t.match(ran.err, new RegExp(`^error: .* \\[${code}\\]$`, 'm'), `${name}: ${code}`);
+  t.match(ran.err, says, `${name}: way out`);
+  t.notMatch(ran.err, /^ {4}at /m, `${name}: no stack trace`);
+}
+
+t.test('without a verb: five lines', async (t) => {
+  const ran = seccam([]);
+  t.equal(ran.status, 0);
+  t.same(
+    ran.out.trimEnd().split('\n').map((line) => line.split(' ')[0]),
+    ['record', 'replay', 'test', 'explain', 'doctor'],
+  );
+});
+
+t.test('the version', async (t) => {
+  const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+  t.same(seccam(['--version']), { status: 0, out: `seccam ${version}\n`, err: '' });
+});
+
+t.test('misuse is answered with a way out', async (t) => {
+  refuses(t, ['reply'], 2, 'unknown-command', /Did you mean "replay"/);
+  refuses(t, ['run', 'ls'], 2, 'unknown-command', /Try: seccam record/);
+  refuses(t, ['watch'], 2, 'unknown-command', /Try: seccam test --watch/);
+  refuses(t, ['lint'], 2, 'unknown-command', /Try: seccam check/);
+  refuses(t, ['report'], 2, 'unknown-command', /Try: seccam replay --format html/);
+  refuses(t, ['list'], 2, 'unknown-command', /Try: seccam list codes/);
+  refuses(t, ['list', 'codez'], 2, 'unknown-command', /Try: seccam list codes/);
+  refuses(t, ['list', 'codes', '--formt', 'json'], 2, 'unknown-flag', /"--format"/);
+  refuses(t, ['list', 'codes', '--format'], 2, 'bad-usage', /seccam list codes --help/);
+  refuses(t, ['list', 'codes', '--format', 'jsn'], 2, 'unknown-format', /"json"/);
+  refuses(t, ['list', 'codes', '--format', 'json', '--format', 'pretty'], 2, 'bad-usage', /=FILE/);
+  refuses(t, ['list', 'codes', 'one', 'two'], 2, 'bad-usage', /seccam list codes --help/);
+  refuses(t, ['list', 'codes', 'bad-usge'], 2, 'no-such-code', /"bad-usage"/);
+  refuses(t, ['list', 'codes', '--format', `json=${folder}`], 2, 'file-error', /it is a folder/);
+});
+
+t.test('the flag that no verb has is refused by every verb', async (t) => {
+  for (const [id, verb] of Object.entries(COMMANDS)) {
+    refuses(t, [...id.split(':'), '--no-such-flag'], verb.failure, 'unknown-flag', /Try: /);
+  }
+});
+
+t.test('every verb has help that names it, and reads nothing else', async (t) => {
+  for (const id of Object.keys(COMMANDS)) {
+    const words = id.split(':');
+    const ran = seccam([...words, '--help']);
+    t.equal(ran.status, 0, `${words.join(' ')} --help`);
+    t.match(ran.out, `$ seccam ${words.join(' ')}`);
+  }
+  t.match(seccam(['help']).out, /USAGE/);
+});
+
+t.test('formats go to their targets, folders are made', async (t) => {
+  const file = join(folder, 'deep/er/codes.json');
+  const ran = seccam(['list', 'codes', '--format', 'pretty', '--format', `json=${file}`]);
+  t.equal(ran.status, 0);
+  t.match(ran.out, /^bad-usage /m);
+  const document = JSON.parse(readFileSync(file, 'utf8')) as { schema: string; codes: { code: string }[] };
+  t.equal(document.schema, 'seccam/codes@1');
+  const codes = document.codes.map((item) => item.code);
+  for (const table of Object.values(codeTables)) for (const code of Object.keys(table)) t.ok(codes.includes(code), code);
+});
+
+t.test('a reader that goes away is no error', async (t) => {
+  const ran = spawnSync('bash', ['-c', `set -o pipefail; "${process.execPath}" "${script}" list codes --format json | head -n 1`], { cwd: folder, encoding: 'utf8' });
+  t.same([ran.status, ran.stdout, ran.stderr], [0, '{\n', '']);
+});
+
+t.test('a full disk under the answer is one line, not a stack trace', { skip: process.platform !== 'linux' }, async (t) => {
+  const full = openSync('/dev/full', 'w');
+  const ran = spawnSync(process.execPath, [script, 'list', 'codes'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', full, 'pipe'] });
+  closeSync(full);
+  t.equal(ran.status, 2);
+  t.match(ran.stderr, /^error: cannot write: no space left on the device \[file-error\]\n$/);
+});
+
+t.test('colours only where they are wanted', async (t) => {
+  const coloured = (env: NodeJS.ProcessEnv) => seccam(['list', 'codes', 'bad-usage'], { env }).out.includes('\x1b[');
+  t.equal(coloured({ NO_COLOR: undefined }), false, 'a pipe is no terminal');
+  t.equal(coloured({ NO_COLOR: undefined, FORCE_COLOR: '1' }), true);
+  t.equal(coloured({ NO_COLOR: '1', FORCE_COLOR: '1' }), false);
+});
+
+t.test('the manifest is that of the built script', async (t) => {
+  const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as { commands: Record<string, { flags: object }> };
+  t.same(Object.keys(manifest.commands).sort(), Object.keys(COMMANDS).sort());
+  for (const [id, verb] of Object.entries(COMMANDS)) t.same(Object.keys(manifest.commands[id]!.flags).sort(), Object.keys(verb.flags).sort(), id);
+});
+
+t.test('codes are kebab words with a sentence', async (t) => {
+  for (const [room, table] of Object.entries(codeTables)) {
+    for (const [code, row] of Object.entries(table)) {
+      t.match(code, /^[a-z]+(-[a-z0-9]+)*$/, `${room}: ${code}`);
+      t.match(row.doc, /[.:]$|\.\)$/, `${room}: ${code} ends its sentence`);
+    }
+  }
+  t.ok('internal-error' in commandCodes);
+});
