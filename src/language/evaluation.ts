@@ -66,5 +66,7 @@ export interface MatchedExpression {
   readonly value: Seen;
   /** The field, when this side is one. */
   readonly field: string | undefined;
+  /** A variable or interpolated string: the value does not stand in the text. */
+  readonly computed: boolean;
   readonly leaf: LeafId;
 }

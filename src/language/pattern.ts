@@ -49,6 +49,7 @@ export function globProblem(pattern: string): string | undefined {
 
 /**
  * A compiled path glob: segments match one to one, a last `**` matches one or more, a leading `*` means `/*`.
+ * The empty segment after a slash at the end of a path is matched by `*` alone.
  * A pattern without a star is compared as it is.
  */
 export function compileGlob(pattern: string, fold: boolean): (path: string) => boolean {
@@ -67,10 +68,11 @@ export function compileGlob(pattern: string, fold: boolean): (path: string) => b
       if (start > path.length) return false;
       const slash = path.indexOf('/', start);
       const end = slash === -1 ? path.length : slash;
+      if (slash === -1 && start === end && path !== '') return !deep && index === matchers.length - 1 && segments[index] === '*';
       if (!matchers[index]!(path.slice(start, end))) return false;
       start = end + 1;
     }
-    return deep ? start <= path.length : start > path.length;
+    return deep ? start < path.length : start > path.length;
   };
 }
 
@@ -80,8 +82,8 @@ export function compileGlob(pattern: string, fold: boolean): (path: string) => b
  */
 export function globContains(pattern: string, given: string, fold: boolean): boolean {
   if (given === '') return false;
-  if (pattern === '/') return true;
-  const { segments, relative, deep } = globSegments(pattern, fold);
+  if (/^[^/]*\/$/.test(pattern)) return true;
+  const { segments, relative } = globSegments(pattern, fold);
   let path = fold ? foldCase(given) : given;
   if (relative) path = path.slice(1);
   const parts = path.split('/');
@@ -89,7 +91,7 @@ export function globContains(pattern: string, given: string, fold: boolean): boo
     const part = parts[index]!;
     if (index >= segments.length) return true;
     if (index === parts.length - 1 && part === '') return true;
-    if (!segmentMatcher(segments[index]!)(part)) return deep && index >= segments.length;
+    if (!segmentMatcher(segments[index]!)(part)) return false;
   }
   return true;
 }

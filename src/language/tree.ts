@@ -108,6 +108,8 @@ export interface LiteralNode extends Typed {
   /** Ints only: written as a duration, `value` is ns. */
   readonly duration?: boolean;
   readonly matcher?: Matcher;
+  /** Written with a letter before its quote (`~"…"`, `r"…"`). */
+  readonly prefixed?: boolean;
   /** The constant's name, when it was written as one. */
   readonly constant?: string;
 }
@@ -147,7 +149,8 @@ export interface VariableNode extends Typed {
 export interface TextNode extends Typed {
   readonly kind: 'text';
   readonly parts: readonly (string | FieldNode | VariableNode | CallNode)[];
-  readonly matcher?: undefined;
+  /** The text between the quotes, as written. */
+  readonly written: string;
 }
 
 /** A function of functions.ts applied to one operand: `.length`, `.root_domain`. */
@@ -216,6 +219,8 @@ export interface ValueExpression {
   readonly root: Node;
   readonly type: BaseType;
   readonly multi: boolean;
+  /** The event type that its fields imply, when they do. */
+  readonly event?: string;
   readonly fields: readonly string[];
   readonly variables: readonly string[];
 }
