@@ -1,11 +1,12 @@
 /** How the value of a column becomes that of a field: one row for each `Conversion` of the catalogue. */
 import ipaddr from 'ipaddr.js';
 import type { Event, StringList } from '../catalogue/event.js';
-import type { Conversion, FieldRow } from '../catalogue/row.js';
+import type { Conversion } from '../catalogue/row.js';
 import type { Read } from '../language/index.js';
 import type { StringId, StringTable } from '../support/strings.js';
 
-type Convert = (source: string, field: FieldRow | undefined, strings: StringTable) => Read<Event>;
+/** `mask` is for bits. */
+type Convert = (source: string, mask: number | undefined, strings: StringTable) => Read<Event>;
 
 const value = (source: string): Read<Event> => ({ kind: 'value', source });
 const ids = (source: string): Read<Event> => ({ kind: 'string-id', source });
@@ -37,24 +38,24 @@ export const conversions: Readonly<Record<Conversion, Convert>> = {
   rights: (source) => value(`${source} & 4095`),
   user: (source) => ids(`event.world.user(${source}, event.process.namespaces.mnt)`),
   group: (source) => ids(`event.world.group(${source}, event.process.namespaces.mnt)`),
-  basename: (source, _field, strings) => perString(source, strings, (text) => text.slice(text.lastIndexOf('/') + 1)),
-  extension: (source, _field, strings) =>
+  basename: (source, _mask, strings) => perString(source, strings, (text) => text.slice(text.lastIndexOf('/') + 1)),
+  extension: (source, _mask, strings) =>
     perString(source, strings, (text) => {
       const name = text.slice(text.lastIndexOf('/') + 1);
       const dot = name.lastIndexOf('.');
       return dot < 0 ? '' : name.slice(dot);
     }),
   bool: (source) => value(`${source} !== 0`),
-  bit: (source, field) => value(source.endsWith('metadata') ? `${source}?.${field?.mask === 1 ? 'isExecutable' : field?.mask === 2 ? 'isUpxPacked' : 'isGarbleObfuscated'}` : `(${source} & ${field?.mask ?? 0}) !== 0`),
+  bit: (source, mask) => value(`(${source} & ${mask ?? 0}) !== 0`),
   'socket-family': (source) => value(`${source} & 255`),
   'socket-type': (source) => value(`(${source} >>> 8) & 255`),
   'socket-protocol': (source) => value(`${source} >>> 16`),
   ip: (source) => ids(`${source}.ip`),
-  public: (source, _field, strings) => perString(source.endsWith('.ip') ? source : `${source}.ip`, strings, isPublic),
+  public: (source, _mask, strings) => perString(source.endsWith('.ip') ? source : `${source}.ip`, strings, isPublic),
   hostnames: () => ids('event.hostnames'),
-  joined: (source, _field, strings) => perValue(source, (list) => ((list as StringList | undefined)?.items ?? []).map((id) => strings.text(id)).join(' ')),
+  joined: (source, _mask, strings) => perValue(source, (list) => ((list as StringList | undefined)?.items ?? []).map((id) => strings.text(id)).join(' ')),
   truncated: (source) => value(`${source}?.truncated === true`),
-  octets: (source, _field, strings) => perValue(source, (given) => (typeof given === 'number' ? Buffer.byteLength(strings.text(given)) : ((given as StringList | undefined)?.total ?? 0))),
+  octets: (source, _mask, strings) => perValue(source, (given) => (typeof given === 'number' ? Buffer.byteLength(strings.text(given)) : ((given as StringList | undefined)?.total ?? 0))),
 };
 
 /** Private and special ranges as the reference counts them: everything else is public. */

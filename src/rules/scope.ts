@@ -2,16 +2,18 @@
  * Where the catalogue and the language meet: the model that rules are checked and compiled against. Every
  * field that is known has a row here, also those that nothing can fill (they read as zero).
  */
-import { constantGroups, constants } from '../catalogue/constants.js';
-import type { Event } from '../catalogue/event.js';
-import { eventByName, eventRows } from '../catalogue/events.js';
-import type { Column, EventRow, FieldRow } from '../catalogue/row.js';
+import { constants } from '../catalogue/constants.js';
+import { derivedFields } from '../catalogue/derived.js';
+import type { Event, Process } from '../catalogue/event.js';
+import { eventByName } from '../catalogue/events.js';
+import { allFields, type Field as CatalogueField, type FieldSource as CatalogueSource, type ProcessOf } from '../catalogue/fields.js';
+import type { Conversion, FieldType } from '../catalogue/row.js';
 import type { BaseType, Field, Iterator, Model, Read, TextSemantics } from '../language/index.js';
 import type { StringTable } from '../support/strings.js';
 import { nearest } from '../support/suggestion.js';
 import { conversions } from './conversion.js';
 import { legacyFields } from './legacy.js';
-import { commonFields, type FieldSource, fileFields, processFields } from './processfields.js';
+import { commonSources, contentFlags, type FieldSource, fileMembers, processSources } from './sources.js';
 
 /** The model of the product, with what only the product knows of its fields. */
 export interface ProductModel extends Model<Event> {
@@ -36,6 +38,9 @@ export interface ProductModel extends Model<Event> {
 
 /** A field with what the catalogue says of it. */
 interface KnownField extends Field<Event> {
+  readonly doc: string;
+  /** Event types that have it; undefined: all. */
+  readonly events: readonly string[] | undefined;
   readonly unavailable: string | undefined;
   readonly columns: readonly string[];
   /** Stands in the `fields` member of a line of JSON. */
@@ -76,13 +81,23 @@ export function createModel(strings: StringTable): ProductModel {
     fieldsOf(event) {
       let all = byEvent.get(event.type);
       if (all === undefined) {
-        all = makeFieldsOf([...fields.values()].filter((field) => field.own && field.event === event.type && field.unavailable === undefined), reader);
+        all = makeFieldsOf([...fields.values()].filter((field) => field.own && field.events?.includes(event.type) === true && field.unavailable === undefined), reader);
         byEvent.set(event.type, all);
       }
       return all(event);
     },
   };
 }
+
+/** Where a process stands in the code that reads it; `?` at the end: it may be missing. */
+const processAt: Readonly<Record<ProcessOf, string>> = {
+  self: 'event.process',
+  parent: 'event.process.parent?',
+  ancestors: 'item',
+  target: 'event.target?',
+  'target-parent': 'event.target?.parent?',
+  'target-ancestors': 'item',
+};
 
 class ModelBuilder {
   readonly fields = new Map<string, KnownField>();
@@ -91,192 +106,154 @@ class ModelBuilder {
   constructor(readonly strings: StringTable) {}
 
   build(): this {
-    for (const [name, source] of Object.entries(commonFields)) this.#add(name, source, {});
-    this.#process('process', 'event.process', undefined);
-    for (const row of eventRows) this.#event(row);
+    for (const field of allFields) {
+      if (field.iterator !== undefined && !this.iterators.has(field.iterator)) this.#iterator(field);
+      this.#add(field, this.#read(field));
+    }
     return this;
   }
 
-  #put(field: KnownField): void {
-    if (!this.fields.has(field.name)) this.fields.set(field.name, field);
-  }
-
-  /** One field of a group (`fileFields`, `processFields`), read from `at`. */
-  #add(name: string, source: FieldSource, place: { at?: string; event?: string; iterator?: string; columns?: readonly string[]; own?: boolean; unavailable?: string }): void {
-    const code = place.at === undefined ? source.source : source.source.replaceAll('$.', `${place.at}.`);
-    const text: TextSemantics | undefined =
-      source.type !== 'string'
-        ? undefined
-        : {
-            ...(source.path === true ? { glob: true } : {}),
-            ...(source.aliases === undefined ? {} : { aliases: [{ read: { kind: 'string-id', source: source.aliases.replaceAll('$.', `${place.at ?? ''}.`) }, multi: true }] }),
-          };
-    this.#put({
+  /** The walk up from a process, of which `row` is a sub-field. */
+  #iterator(row: CatalogueField): void {
+    const name = row.iterator!;
+    const of = row.source.kind === 'process' || row.source.kind === 'process-file' ? row.source.of : 'ancestors';
+    this.iterators.set(name, {
       name,
-      type: source.type,
-      ...(source.multi === true ? { multi: true } : {}),
-      ...(place.event === undefined ? {} : { event: place.event }),
-      ...(place.iterator === undefined ? {} : { iterator: place.iterator }),
-      ...(text === undefined ? {} : { text }),
-      ...(source.fixed === true ? { fixed: true } : {}),
-      ...(source.constants === undefined ? {} : { constants: source.constants }),
-      read: { kind: source.ids === true ? 'string-id' : 'value', source: code },
-      unavailable: place.unavailable ?? source.unavailable,
-      columns: place.columns ?? [],
-      own: place.own === true,
-    });
-  }
-
-  /** Process fields under `prefix`, with those of the parent and the ancestors. */
-  #process(prefix: string, at: string, event: string | undefined, unavailable?: string): void {
-    const own = { ...(event === undefined ? {} : { event }), ...(unavailable === undefined ? {} : { unavailable }) };
-    const chain = at.endsWith('?') ? at : at;
-    for (const [name, source] of Object.entries(processFields)) this.#add(`${prefix}.${name}`, source, { ...own, at: chain });
-    // `exec.parent` does not exist in the reference: the process of an exec event is the acting one.
-    if (prefix === 'exec' || prefix === 'exit') return;
-    for (const [name, source] of Object.entries(processFields)) this.#add(`${prefix}.parent.${name}`, source, { ...own, at: `${at}.parent?` });
-    const iterator = `${prefix}.ancestors`;
-    this.iterators.set(iterator, {
-      name: iterator,
-      ...(event === undefined ? {} : { event }),
-      walk: { kind: 'chain', first: `${at}.parent`, next: 'item.parent' },
+      ...(row.events?.length === 1 ? { event: row.events[0]! } : {}),
+      walk: { kind: 'chain', first: of === 'target-ancestors' ? 'event.target?.parent' : 'event.process.parent', next: 'item.parent' },
       memo: 'item.memo',
       weight: 2000,
     });
-    for (const [name, source] of Object.entries(processFields)) this.#add(`${iterator}.${name}`, source, { ...own, at: 'item', iterator });
   }
 
-  #event(row: EventRow): void {
-    const { unavailable } = row;
-    for (const [prefix, column] of Object.entries(row.files ?? {})) {
-      const at = column === 'self' ? 'event.process.file' : columnSource(row, column);
-      for (const [name, source] of Object.entries(fileFields)) {
-        this.#add(`${row.name}.${prefix === '' ? '' : `${prefix}.`}${name}`, source, { at, event: row.name, columns: [column], own: true, ...(unavailable === undefined ? {} : { unavailable }) });
-      }
-    }
-    for (const [prefix, column] of Object.entries(row.addresses ?? {})) this.#address(row, `${row.name}.${prefix === '' ? '' : `${prefix}.`}`, column);
-    for (const [name, field] of Object.entries(row.fields)) this.#own(row, name, field);
-    for (const [prefix, whose] of Object.entries(row.processes ?? {})) {
-      const name = prefix === '' ? row.name : `${row.name}.${prefix}`;
-      this.#process(name, whose === 'self' ? 'event.process' : 'event.target?', row.name, unavailable);
-    }
-    if (row.network !== undefined) this.#network(row, row.network);
-  }
-
-  /** A field that the row itself declares. */
-  #own(row: EventRow, name: string, field: FieldRow): void {
-    const full = `${row.name}.${name}`;
-    const { type, multi } = splitType(field.type);
-    const text: TextSemantics | undefined = type === 'string' ? { ...(field.path === true ? { glob: true } : {}), ...(field.ignoreCase === true ? { fold: true } : {}) } : undefined;
-    const reason = field.unavailable ?? row.unavailable;
-    this.#put({
-      name: full,
+  #add(row: CatalogueField, read: ReadOf): void {
+    const { type, multi } = splitType(row.type);
+    const event = row.events?.length === 1 ? row.events[0] : undefined;
+    const { source } = row;
+    this.fields.set(row.name, {
+      name: row.name,
       type,
       ...(multi ? { multi: true } : {}),
-      event: row.name,
-      ...(text === undefined ? {} : { text }),
-      ...(field.constants === undefined ? {} : { constants: field.constants }),
-      read: this.#readOwn(row, full, field),
-      unavailable: reason,
-      columns: field.from === 'derived' ? (field.needs ?? []) : field.from.split('.').slice(0, 1).filter((column) => column in row.columns),
-      own: true,
+      ...(event === undefined ? {} : { event }),
+      ...(row.iterator === undefined ? {} : { iterator: row.iterator }),
+      ...(type === 'string' ? { text: textOf(row, read) } : {}),
+      ...(read.fixed === true ? { fixed: true } : {}),
+      ...(row.constants === undefined ? {} : { constants: row.constants }),
+      read: read.read,
+      doc: row.doc,
+      events: row.events,
+      unavailable: source.kind === 'unavailable' ? source.reason : undefined,
+      columns: source.kind === 'column' ? [source.column] : source.kind === 'derived' ? source.needs : [],
+      own: source.kind !== 'process' && source.kind !== 'process-file' && source.kind !== 'common',
     });
   }
 
-  #readOwn(row: EventRow, full: string, field: FieldRow): Read<Event> {
-    const { type, multi } = splitType(field.type);
-    if (field.unavailable !== undefined || row.unavailable !== undefined) return { kind: 'value', source: 'undefined' };
-    if (field.from === 'derived') return { kind: 'value', source: `event.derived(${JSON.stringify(full)})` };
-    const source = columnSource(row, field.from);
-    if (field.as !== undefined) return conversions[field.as](source, field, this.strings);
-    const column = columnType(row, field.from);
-    if (column === 'list') return { kind: 'string-id', source: `${source}?.items` };
-    if (type === 'string' && !multi) return { kind: 'string-id', source };
-    if (type === 'bool') return { kind: 'value', source: `!!${source}` };
-    return { kind: type === 'string' ? 'string-id' : 'value', source };
-  }
-
-  #address(row: EventRow, prefix: string, column: string): void {
-    const at = columnSource(row, column);
-    const place = { event: row.name, columns: [column], own: true, unavailable: row.unavailable };
-    const put = (name: string, type: BaseType, read: Read<Event>, more: Partial<KnownField> = {}): void => this.#put({ name: `${prefix}${name}`, type, read, ...place, ...more });
-    put('ip', 'cidr', { kind: 'string-id', source: `${at}.ip` });
-    put('port', 'int', { kind: 'value', source: `${at}.port` });
-    put('family', 'int', { kind: 'value', source: `${at}.family` }, { constants: 'address-families' });
-    put('is_public', 'bool', conversions.public(`${at}.ip`, undefined, this.strings));
-    put('path', 'string', { kind: 'string-id', source: `${at}.path` }, { text: { glob: true } });
-    put('hostname', 'string', { kind: 'string-id', source: 'event.hostnames' }, { multi: true, text: { fold: true } });
-  }
-
-  /** The packet fields that DNS, IMDS and packet events share. */
-  #network(row: EventRow, prefix: string): void {
-    const fields: readonly [string, BaseType][] = [
-      ['device.netns', 'int'],
-      ['device.ifname', 'string'],
-      ['l3_protocol', 'int'],
-      ['l4_protocol', 'int'],
-      ['network_direction', 'int'],
-      ['size', 'int'],
-      ['type', 'int'],
-      ['source.ip', 'cidr'],
-      ['source.port', 'int'],
-      ['source.is_public', 'bool'],
-      ['destination.ip', 'cidr'],
-      ['destination.port', 'int'],
-      ['destination.is_public', 'bool'],
-    ];
-    for (const [name, type] of fields) {
-      // `network.*` belongs to several event types: neutral, absent where the event has none.
-      const full = `${prefix}.${name}`;
-      this.#put({
-        name: full,
-        type,
-        ...(prefix === row.name ? { event: row.name } : {}),
-        read: { kind: 'value', source: `event.derived(${JSON.stringify(full)})` },
-        unavailable: prefix === row.name ? row.unavailable : undefined,
-        columns: [],
-        own: prefix === row.name,
-      });
+  #read(row: CatalogueField): ReadOf {
+    const { source } = row;
+    switch (source.kind) {
+      case 'unavailable':
+        return { read: { kind: 'value', source: 'undefined' } };
+      case 'head':
+        return { read: { kind: 'value', source: head[source.word] } };
+      case 'derived':
+        return { read: derivedRead(row.name, this.strings) };
+      case 'network':
+        return { read: derivedRead(row.name, this.strings) };
+      case 'common':
+        return { read: source.field === 'event.service' ? serviceRead(this.strings) : readOf(commonSources[source.field]) };
+      case 'process': {
+        const given: FieldSource = processSources[source.field];
+        return { read: readOf(given, processAt[source.of]), ...(given.fixed === true ? { fixed: true } : {}) };
+      }
+      case 'process-file': {
+        const place = `${processAt[source.of]}.${source.file}`;
+        const aliases = source.file !== 'file' ? undefined : row.name.endsWith('file.path') ? 'aliases' : row.name.endsWith('file.name') ? 'aliasNames' : undefined;
+        return {
+          read: fileRead(place, source, row, this.strings, processAt[source.of]),
+          // Names of users can change while the image lives, and facts of content come late.
+          ...(source.as === 'user' || source.as === 'group' || source.member.startsWith('content') ? {} : { fixed: true }),
+          ...(aliases === undefined ? {} : { aliases: `${processAt[source.of]}.${aliases}` }),
+        };
+      }
+      case 'column':
+        return { read: columnRead(source, row, this.strings) };
     }
   }
 }
 
-/** The expression of a column, or of a member of its tuple, or of a word of the head. */
-function columnSource(row: EventRow, from: string): string {
-  const [name, ...members] = from.split('.') as [string, ...string[]];
-  const index = Object.keys(row.columns).indexOf(name);
-  if (index < 0) return head[name] ?? 'undefined';
-  return `event.columns[${index}]${members.length === 0 ? '' : memberSource(row.columns[name]!, members)}`;
+interface ReadOf {
+  readonly read: Read<Event>;
+  readonly fixed?: boolean;
+  /** Further values for equality: an expression that gives a list of string numbers. */
+  readonly aliases?: string;
 }
 
-const head: Readonly<Record<string, string>> = { retval: 'event.retval', nr: 'event.syscall', arch: 'event.arch', duration: 'event.duration', pid: 'event.pid', tid: 'event.tid' };
+type ColumnSource = Extract<CatalogueSource, { kind: 'column' }>;
+type FilePart = { readonly member?: string; readonly as?: Conversion; readonly mask?: number };
 
-/** Members of tuples by their names in the recording → as events hold them. */
-const renamed: Readonly<Record<string, string>> = {
-  links: 'nlink',
-  device: 'dev',
-  own_path: 'ownPath',
-  'content.hashes': 'extra?.hashes',
-  'content.size': 'extra?.metadata?.size',
-  'content.type': 'extra?.metadata?.type',
-  'content.architecture': 'extra?.metadata?.architecture',
-  'content.abi': 'extra?.metadata?.abi',
-  'content.compression': 'extra?.metadata?.compression',
-  'content.flags': 'extra?.metadata',
-  no_new_privs: 'noNewPrivileges',
-};
+const head = { retval: 'event.retval', nr: 'event.syscall', arch: 'event.arch', duration: 'event.duration' } as const;
 
-function memberSource(column: Column, members: readonly string[]): string {
-  void column;
-  const name = members.join('.');
-  return `.${renamed[name] ?? name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())}`;
+function readOf(given: FieldSource, at = ''): Read<Event> {
+  return { kind: given.ids === true ? 'string-id' : 'value', source: given.source.replaceAll('$.', `${at}.`) };
 }
 
-function columnType(row: EventRow, from: string): string | undefined {
-  return from.includes('.') ? undefined : row.columns[from]?.type;
+/** A member of a file tuple that stands at `at`. */
+function fileRead(at: string, part: FilePart, row: CatalogueField, strings: StringTable, process = 'event.process'): Read<Event> {
+  const member = part.member ?? 'path';
+  if (part.as === 'basename') return { kind: 'string-id', source: `${at}.name` };
+  if (part.as === 'extension') return { kind: 'string-id', source: `${at}.extension` };
+  if (part.as === 'user' || part.as === 'group') return { kind: 'string-id', source: `event.world.${part.as}(${at}.${member}, ${process}.namespaces.mnt)` };
+  if (member === 'content.flags') return { kind: 'value', source: `${at}.${contentFlags[part.mask ?? 0] ?? 'extra?.metadata?.flags'}` };
+  const source = `${at}.${fileMembers[member] ?? member}`;
+  if (part.as !== undefined) return conversions[part.as](source, part.mask, strings);
+  return { kind: row.type.startsWith('string') ? 'string-id' : 'value', source };
 }
 
-function splitType(type: FieldRow['type']): { type: BaseType; multi: boolean } {
+function columnRead(source: ColumnSource, row: CatalogueField, strings: StringTable): Read<Event> {
+  const at = `event.columns[${source.index}]`;
+  const column = Object.values(eventByName(row.events?.[0] ?? '')?.columns ?? {})[source.index];
+  if (column?.type === 'file' || column?.type === 'content') return fileRead(at, source, row, strings);
+  const member = source.member === undefined ? at : `${at}.${camel(source.member)}`;
+  if (source.as !== undefined) return conversions[source.as](member, source.mask, strings);
+  if (column?.type === 'list') return { kind: 'string-id', source: `${member}.items` };
+  if (row.type === 'bool') return { kind: 'value', source: `!!${member}` };
+  return { kind: row.type.startsWith('string') || row.type === 'cidr' ? 'string-id' : 'value', source: member };
+}
+
+function camel(name: string): string {
+  return name === 'no_new_privs' ? 'noNewPrivileges' : name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+function derivedRead(name: string, strings: StringTable): Read<Event> {
+  const derive = derivedFields.get(name);
+  return derive === undefined ? { kind: 'value', source: `event.derived(${JSON.stringify(name)})` } : { kind: 'call', read: (event) => derive(event, strings) };
+}
+
+/** DD_SERVICE of the process, or of its nearest ancestor that has one. */
+function serviceRead(strings: StringTable): Read<Event> {
+  const known = new WeakMap<Process, string>();
+  const find = (image: Process | null): string => {
+    if (image === null) return '';
+    let service = known.get(image);
+    if (service === undefined) {
+      const own = image.envp.items.map((id) => strings.text(id)).find((item) => item.startsWith('DD_SERVICE='));
+      service = own === undefined ? find(image.parent) : own.slice('DD_SERVICE='.length);
+      known.set(image, service);
+    }
+    return service;
+  };
+  return { kind: 'call', read: (event) => find(event.process) };
+}
+
+function textOf(row: CatalogueField, read: ReadOf): TextSemantics {
+  return {
+    ...(row.path === true ? { glob: true } : {}),
+    ...(row.ignoreCase === true ? { fold: true } : {}),
+    ...(read.aliases === undefined ? {} : { aliases: [{ read: { kind: 'string-id', source: read.aliases }, multi: true }] }),
+  };
+}
+
+function splitType(type: FieldType): { type: BaseType; multi: boolean } {
   return type.endsWith('[]') ? { type: type.slice(0, -2) as BaseType, multi: true } : { type: type as BaseType, multi: false };
 }
 
@@ -325,5 +302,3 @@ function makeFieldsOf(fields: readonly KnownField[], reader: (name: string) => R
     return found;
   };
 }
-
-export { constantGroups };
