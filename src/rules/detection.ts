@@ -2,12 +2,14 @@
 import type { Diagnostic, Span } from '../support/diagnostic.js';
 
 export interface MatchedPart {
-  /** Stretch of the rule's expression, 0-based offsets into its text. */
+  /** Stretch of the policy file, 0-based offsets: the same as in `span`. */
   readonly start: number;
   readonly end: number;
   readonly field: string | undefined;
   /** As JSON shows it; int64 beyond 2^53 as a decimal string. */
   readonly value: unknown;
+  /** Where that is in the policy file (or, for a part of a macro, in the macro). */
+  readonly span?: Span;
 }
 
 export interface ActionReport {
