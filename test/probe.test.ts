@@ -503,6 +503,21 @@ t.test('arguments', async (t) => {
   t.equal(told.fork(5, 6).derived, process.derived, 'derived once for all images that share the arguments');
 });
 
+t.test('the ssh session of the environment', async (t) => {
+  const rows: readonly (readonly [string[], string])[] = [
+    [['SSH_CONNECTION=10.0.0.7 51234 10.0.0.1 22', 'USER=ann', 'SSH_CLIENT=1.1.1.1 1 22'], 'ann 10.0.0.7 51234'],
+    [['SSH_CLIENT=fe80::1 51234 22', 'LOGNAME=bob'], 'bob fe80::1 51234'],
+    [['USER=ann', 'SSH_CONNECTION'], 'none'],
+  ];
+  for (const [envp, want] of rows) {
+    const told = new Told();
+    told.process(5, 1, '/usr/sbin/sshd');
+    told.exec(5, '/bin/bash', { envp: told.list(...envp) });
+    const { session } = told.fork(5, 6);
+    t.equal(session === null ? 'none' : `${told.text(session.sshUsername)} ${told.text(session.sshClientIp)} ${session.sshPort}`, want);
+  }
+});
+
 t.test('memory is bounded by what is alive', async (t) => {
   const told = new Told();
   told.process(1, 0, '/bin/sh');

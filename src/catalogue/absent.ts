@@ -53,6 +53,9 @@ export const noContext: Context = {
   runtime: 0,
   containerCreatedAt: 0,
   containerTags: [],
+  containerImage: 0,
+  unit: 0,
+  session: null,
 };
 
 export const noAddress: Address = { family: 0, ip: 0, port: 0, path: 0 };

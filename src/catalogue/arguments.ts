@@ -3,7 +3,7 @@
  * `args_options`, `argv` without argv0, and the names of environment variables.
  */
 import type { StringTable } from '../support/strings.js';
-import type { DerivedArguments, StringList } from './event.js';
+import type { DerivedArguments, StringList, UserSession } from './event.js';
 
 /** Derives from the full argument list and the environment (`NAME` or `NAME=value`) of one exec. */
 export function deriveArguments(argv: StringList, envp: StringList, strings: StringTable): DerivedArguments {
@@ -54,6 +54,23 @@ export function argumentOptions(args: readonly string[]): string[] {
 function optionName(argument: string): string {
   if (argument.startsWith('--')) return argument.slice(2);
   return argument.startsWith('-') ? argument.slice(1) : '';
+}
+
+/**
+ * The ssh session in whose environment a program runs: sshd sets SSH_CONNECTION (client address and port,
+ * server address and port) and SSH_CLIENT. How the user proved himself is not told there.
+ */
+export function sessionOf(envp: StringList, strings: StringTable): UserSession | null {
+  let connection = '';
+  let user = '';
+  for (const id of envp.items) {
+    const text = strings.text(id);
+    if (text.startsWith('SSH_CONNECTION=') || (connection === '' && text.startsWith('SSH_CLIENT='))) connection = text.slice(text.indexOf('=') + 1);
+    else if (text.startsWith('USER=') || (user === '' && text.startsWith('LOGNAME='))) user = text.slice(text.indexOf('=') + 1);
+  }
+  const [ip = '', port = ''] = connection.split(' ');
+  if (ip === '') return null;
+  return { sshUsername: strings.intern(user), sshPort: Number.parseInt(port, 10) || 0, sshClientIp: strings.intern(ip), sshAuthMethod: 0, sshPublicKey: 0 };
 }
 
 function variableName(text: string): string {

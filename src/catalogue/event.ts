@@ -87,6 +87,11 @@ export interface Context {
   readonly runtime: StringId;
   readonly containerCreatedAt: number;
   readonly containerTags: readonly StringId[];
+  readonly containerImage: StringId;
+  /** The systemd unit. */
+  readonly unit: StringId;
+  /** The login session, where the recorder found one. */
+  readonly session: UserSession | null;
 }
 
 export interface Address {
@@ -142,7 +147,8 @@ export interface Process {
   credentials: Credentials;
   namespaces: Namespaces;
   context: Context;
-  session: UserSession | null;
+  /** Of the context, else from SSH_CONNECTION or SSH_CLIENT of the environment. */
+  readonly session: UserSession | null;
   capsAttempted: number;
   capsUsed: number;
   /** Derived on first use, once for all images that share the arguments: see `arguments.ts`. */

@@ -1,5 +1,5 @@
 /** One image of a process (see `Process` in the catalogue) and what several images share. */
-import { deriveArguments } from '../catalogue/arguments.js';
+import { deriveArguments, sessionOf } from '../catalogue/arguments.js';
 import { noContext, noCredentials, noFile, noList, noNamespaces } from '../catalogue/absent.js';
 import type { Context, Credentials, DerivedArguments, FileFacts, Namespaces, Process, StringList, UserSession } from '../catalogue/event.js';
 import type { StringId, StringTable } from '../support/strings.js';
@@ -8,6 +8,7 @@ import type { StringId, StringTable } from '../support/strings.js';
 export class Program {
   static readonly unknown = new Program(noFile, noFile, [], [], noList, noList);
   #derived: DerivedArguments | undefined;
+  #session: UserSession | null | undefined;
 
   constructor(
     readonly file: FileFacts,
@@ -17,6 +18,12 @@ export class Program {
     readonly argv: StringList,
     readonly envp: StringList,
   ) {}
+
+  /** The ssh session that the environment tells of, or null. */
+  session(strings: StringTable): UserSession | null {
+    if (this.#session === undefined) this.#session = sessionOf(this.envp, strings);
+    return this.#session;
+  }
 
   derived(strings: StringTable): DerivedArguments {
     this.#derived ??= deriveArguments(this.argv, this.envp, strings);
@@ -59,7 +66,6 @@ export const noInheritance: Inherited = {
   credentials: noCredentials,
   namespaces: noNamespaces,
   context: noContext,
-  session: null,
 };
 
 export class Image implements Process {
@@ -88,7 +94,6 @@ export class Image implements Process {
   credentials: Credentials;
   namespaces: Namespaces;
   context: Context;
-  session: UserSession | null;
   capsAttempted = 0;
   capsUsed = 0;
   memo: unknown = undefined;
@@ -128,11 +133,14 @@ export class Image implements Process {
     this.credentials = inherited.credentials;
     this.namespaces = inherited.namespaces;
     this.context = inherited.context;
-    this.session = inherited.session;
     this.program = made.program;
   }
 
   get derived(): DerivedArguments {
     return this.program.derived(this.#strings);
+  }
+
+  get session(): UserSession | null {
+    return this.context.session ?? this.program.session(this.#strings);
   }
 }
