@@ -40,7 +40,6 @@ export interface Inherited {
   credentials: Credentials;
   namespaces: Namespaces;
   context: Context;
-  session: UserSession | null;
 }
 
 /** What an image is made of. */
