@@ -20,7 +20,7 @@ export class Comparer {
     const right = asOperand(givenRight);
     const { checker } = this;
 
-    if (row.membership && !right.multi && right.type !== 'cidr') {
+    if (row.membership && !right.multi && right.type !== 'cidr' && !isElement(right)) {
       const want = typeName({ type: left.type, multi: true });
       return checker.report('type-mismatch', `"${row.symbol}" needs a list on its right side: have ${typeName(right)}, want ${want}`, checker.span(node.right));
     }
@@ -140,6 +140,11 @@ function asOperand(node: Node): Operand {
   if (node.kind === 'constant') return { kind: 'literal', type: 'bool', multi: false, value: node.value, span: node.span };
   if (node.kind === 'truth') return node.operand;
   return { kind: 'condition', type: 'bool', multi: false, condition: node, span: node.span };
+}
+
+/** A sub-field under a register is a list of one: `10 in process.list[A].key`. */
+function isElement(node: Operand): boolean {
+  return node.kind === 'field' && node.register !== undefined;
 }
 
 function isSeveral(node: Operand): boolean {
