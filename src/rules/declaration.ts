@@ -145,7 +145,8 @@ export class Declarations {
 function initialValue(set: Section, type: Type): unknown {
   const value = set.value('default_value');
   if (value === undefined) return undefined;
-  return type.multi && !Array.isArray(value) ? [value] : value;
+  // With `append`, one value gives the type of the members; the list begins empty.
+  return type.multi && !Array.isArray(value) ? undefined : value;
 }
 
 function typeOf(value: unknown): Type | undefined {

@@ -87,7 +87,8 @@ class Loader {
     const rules = combineRules(policies.flatMap((policy) => policy.rules.filter((rule) => this.#acceptsRule(rule))));
     for (const refused of macros.refused.values()) this.#diagnostics.push(refused);
     for (const [definition, refused] of rules.refused) this.#fail(definition, 'error', refused);
-    for (const definition of rules.definitions) if (!definition.disabled) this.#declarations.declare(definition);
+    // Disabled rules declare too: switching one off must not break those that read its variables.
+    for (const definition of rules.definitions) this.#declarations.declare(definition);
     for (const macro of macros.definitions) this.#checkMacro(macro);
     const loaded = rules.definitions.flatMap((definition) => this.#checkRule(definition));
     // Sorting is stable: rules of equal priority stay in load order.
