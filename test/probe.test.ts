@@ -55,6 +55,7 @@ class Told {
     const raw: RawEvent = {
       id: row.id,
       row,
+      schema: { id: row.id, name: row.name, columns: [] },
       seq: this.#seq,
       pid,
       tid: pid,
@@ -62,6 +63,7 @@ class Told {
       arch: 1,
       flags: 0,
       missing: 0,
+      cut: 0,
       timeLow: this.#time % 4294967296,
       timeHigh: Math.floor(this.#time / 4294967296),
       retval: 0,
@@ -82,6 +84,7 @@ class Told {
     const raw: RawRecord = {
       id: row.id,
       name,
+      schema: { id: row.id, name, columns: [] },
       columns: names.map(([column, { type }]) => {
         const value = columns[column];
         return this.#value(typeof value === 'bigint' ? Number(value) : value, type);
@@ -414,6 +417,22 @@ t.test('a checkpoint tells the state again', async (t) => {
   fresh.process(10, 1, '/bin/sh');
   fresh.process(11, 10, '/bin/cat', { argv: fresh.list('cat') });
   t.equal(fresh.lineage(fresh.event('open', 11).process), 'cat < sh < init', 'a suffix begins with what is told');
+});
+
+t.test('facts that come late', async (t) => {
+  const told = new Told();
+  told.process(5, 1, '/bin/a');
+  const program = told.file('/bin/b', { inode: 7, dev: 8 });
+  const process = told.exec(5, '/bin/b', { file: program });
+  told.record('update', { kind: 3, pid: 5, text: 'renamed' });
+  t.equal(told.text(process.comm), 'renamed');
+  told.record('update', { kind: 2, pid: 5, context: { ...noContext, containerId: told.strings.intern('c0ffee') } });
+  t.equal(told.text(process.context.containerId), 'c0ffee');
+  const content = { hashes: [told.strings.intern('sha256:00')], package: null, metadata: null };
+  told.record('update', { kind: 1, file: told.file('/bin/b', { inode: 9, dev: 8 }), content });
+  t.equal(process.file.extra, null, 'another file of that name');
+  told.record('update', { kind: 1, file: told.file('/bin/b', { inode: 7, dev: 8 }), content });
+  t.equal(process.file.extra, content);
 });
 
 t.test('DNS answers give addresses their names', async (t) => {

@@ -178,7 +178,7 @@ export interface UserSession {
 }
 
 /** A column's value: a number (ints, string ids, 64-bit values as doubles) or the decoded tuple. */
-export type ColumnValue = number | FileFacts | Credentials | Namespaces | Context | Address | StringList;
+export type ColumnValue = number | FileFacts | Credentials | Namespaces | Context | Address | StringList | FileExtra;
 
 /**
  * An event, complete. The object is reused for the next event: keep nothing of it but what it refers to.
@@ -201,6 +201,8 @@ export interface Event {
   readonly flags: number;
   /** Bit n: column n could not be read. */
   readonly missing: number;
+  /** Bit n: the string or list of column n was cut. */
+  readonly cut: number;
   /** System call number and architecture as recorded. */
   readonly syscall: number;
   readonly arch: number;

@@ -16,6 +16,7 @@ export class CurrentEvent implements Event {
   duration = 0;
   flags = 0;
   missing = 0;
+  cut = 0;
   syscall = 0;
   arch = 0;
   process: Process;

@@ -4,11 +4,11 @@
  */
 import { noList } from '../catalogue/absent.js';
 import { dnsMessageOf } from '../catalogue/derived.js';
-import type { ColumnValue, Event, Process } from '../catalogue/event.js';
+import type { ColumnValue, Event, FileFacts, Process } from '../catalogue/event.js';
 import { write } from '../catalogue/events/data.js';
 import { dns } from '../catalogue/events/network.js';
 import type { RawEvent, RawRecord } from '../catalogue/raw.js';
-import { ProcessFlag, recordRows } from '../catalogue/records.js';
+import { ProcessFlag, recordRows, updateKinds } from '../catalogue/records.js';
 import type { EventRow } from '../catalogue/row.js';
 import type { StringId, StringTable } from '../support/strings.js';
 import { Clock } from './clock.js';
@@ -145,6 +145,7 @@ export class Probe {
     event.duration = raw.duration;
     event.flags = raw.flags;
     event.missing = raw.missing;
+    event.cut = raw.cut;
     event.syscall = raw.syscall;
     event.arch = raw.arch;
     event.columns = raw.columns;
@@ -196,6 +197,9 @@ export class Probe {
         this.world.groups.set(number(columns, at.mount_namespace), number(columns, at.id), number(columns, at.name));
         break;
       }
+      case 'update':
+        this.#update(columns);
+        break;
       case 'gap':
         this.#gapped = true;
         break;
@@ -243,6 +247,30 @@ export class Probe {
     };
     this.#plans[row.id] = plan;
     return plan;
+  }
+
+  /** A fact that came late holds from here on. */
+  #update(columns: readonly ColumnValue[]): void {
+    const at = recordAt.update;
+    const task = this.#tree.find(number(columns, at.pid));
+    switch (number(columns, at.kind)) {
+      case updateKinds.content: {
+        const about = file(columns, at.file);
+        const content = columns[at.content];
+        if (about.path === 0 || typeof content !== 'object' || !('hashes' in content)) break;
+        for (const { image } of this.#tree.live()) {
+          for (const known of [image.file, image.interpreter]) if (isSameFile(known, about)) known.extra = content;
+        }
+        break;
+      }
+      case updateKinds.context:
+        if (task !== undefined && isPresent(columns, at.context)) task.image.context = context(columns, at.context);
+        break;
+      case updateKinds.comm:
+        if (task !== undefined) task.image.comm = number(columns, at.text);
+        break;
+      default:
+    }
   }
 
   /** A DNS answer that a program received: its addresses have names from the next event on. */
@@ -309,6 +337,10 @@ export class Probe {
     task.pgid = number(columns, at.pgid);
     task.namespaceInit = number(columns, at.own_pid) === 1;
   }
+}
+
+function isSameFile(a: FileFacts, b: FileFacts): boolean {
+  return a.path === b.path && a.inode === b.inode && a.dev === b.dev;
 }
 
 /** A pid was used again while nobody looked. Start times of forks and of /proc differ by what a stop takes. */
