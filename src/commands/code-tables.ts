@@ -1,9 +1,22 @@
 /** The codes of all rooms, for `list codes` and `docs/errors.md`. */
+
+import { agentCodes } from '../agent/codes.js';
+import { languageCodes } from '../language/codes.js';
+import { pipelineCodes } from '../pipeline/codes.js';
+import { recordingCodes } from '../recording/codes.js';
+import { ruleCodes } from '../rules/codes.js';
 import type { CodeRow, CodeTable } from '../support/diagnostic.js';
+import { workbenchCodes } from '../workbench/codes.js';
 import { commandCodes } from './codes.js';
 
 /** Room → its table, in the order of the floors. */
 export const codeTables: Readonly<Record<string, CodeTable>> = {
+  language: languageCodes,
+  recording: recordingCodes,
+  rules: ruleCodes,
+  pipeline: pipelineCodes,
+  workbench: workbenchCodes,
+  agent: agentCodes,
   commands: commandCodes,
 };
 

@@ -27,6 +27,11 @@ export const commandCodes = {
     doc: '`list codes CODE` was asked about a code that does not exist.',
     example: 'seccam list codes type-mismach',
   },
+  'no-such-name': {
+    severity: 'error',
+    doc: 'A `list` verb was asked about a name that does not exist and is no part of one either.',
+    example: 'seccam list fields open.flie',
+  },
   'file-error': {
     severity: 'error',
     doc: 'The operating system refused to open, read or write a file. The message names the file and its reason.',
