@@ -35,6 +35,7 @@ enum {
 	MESSAGE_KILL = 5,
 	MESSAGE_BYE = 6,
 	MESSAGE_REFUSE = 7,
+	MESSAGE_EPOCH = 8,
 	MESSAGE_REPLY = 16,
 	MESSAGE_STATUS = 17,
 };
@@ -173,13 +174,14 @@ static int parse_address(struct channel *channel, const char *text)
 		channel->fixed_fd = (int)number;
 		return 0;
 	}
-	if (strncmp(text, "unix:", 5) == 0) {
+	if (strncmp(text, "unix:", 5) == 0 || strchr(text, '/') != NULL) {
 		struct sockaddr_un *path = (struct sockaddr_un *)&channel->peer;
-		size_t length = strlen(text + 5);
+		const char *name = strncmp(text, "unix:", 5) == 0 ? text + 5 : text;
+		size_t length = strlen(name);
 		if (length == 0 || length >= sizeof(path->sun_path))
 			return -EINVAL;
 		path->sun_family = AF_UNIX;
-		memcpy(path->sun_path, text + 5, length);
+		memcpy(path->sun_path, name, length);
 		if (path->sun_path[0] == '@')
 			path->sun_path[0] = '\0';
 		channel->peer_length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length +
@@ -522,6 +524,8 @@ static void take_message(struct channel *channel, const uint8_t *bytes, size_t l
 		read_bitmap(given.events, bytes + 16, get32(bytes + 8));
 	} else if (kind == MESSAGE_BYE) {
 		given.kind = CHANNEL_BYE;
+	} else if (kind == MESSAGE_EPOCH) {
+		given.kind = CHANNEL_EPOCH;
 	} else {
 		return;
 	}

@@ -16,7 +16,7 @@
 struct channel;
 
 struct channel_options {
-	/* "unix:/run/seccam/agent.sock", "unix:@name" (abstract), "127.0.0.1:5678", "[::1]:5678", or "fd:3". */
+	/* "unix:/run/seccam/agent.sock", "unix:@name" (abstract), "127.0.0.1:5678", "[::1]:5678", or "fd:3". A text with a slash is a path. */
 	const char *address;
 	/* Shared secret, or NULL. It never travels: both sides prove that they hold it. */
 	const char *token;
@@ -41,6 +41,8 @@ enum channel_command_kind {
 	CHANNEL_EVENTS = 3,
 	/* The agent goes away in good order and will be back: nothing to do but to know. */
 	CHANNEL_BYE = 6,
+	/* Begin an epoch soon (checkpoint block). */
+	CHANNEL_EPOCH = 8,
 };
 
 enum channel_scope { CHANNEL_PROCESS, CHANNEL_CONTAINER, CHANNEL_CGROUP };

@@ -16,7 +16,7 @@ export const DEFAULT_FILE = '/etc/seccam/agent.yaml';
 export type FlagValues = Readonly<Record<string, { readonly value: unknown; readonly flag: string } | undefined>>;
 
 export interface ConfigurationSources {
-  /** `--config`; undefined: the default file when it exists. */
+  /** `--config`; undefined: the default file when it exists; empty: none. */
   readonly file?: string | undefined;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly flags?: FlagValues;
@@ -80,6 +80,7 @@ interface SettingsFile {
 }
 
 function readSettingsFile(given: string | undefined): SettingsFile | undefined {
+  if (given === '') return undefined;
   const file = given ?? DEFAULT_FILE;
   let text: string;
   try {

@@ -16,6 +16,7 @@ export const MessageKind = {
   kill: 5,
   bye: 6,
   refuse: 7,
+  epoch: 8,
   reply: 16,
   status: 17,
 } as const;
@@ -138,6 +139,11 @@ export function bye(restart: boolean): Buffer {
   const payload = Buffer.alloc(8);
   payload.writeUInt32LE(restart ? 1 : 0, 0);
   return message(MessageKind.bye, payload);
+}
+
+/** Asks the tracer to begin an epoch soon. */
+export function askEpoch(): Buffer {
+  return message(MessageKind.epoch, Buffer.alloc(8));
 }
 
 function wordsOf(words: Uint32Array): Buffer {

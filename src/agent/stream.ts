@@ -4,6 +4,7 @@
  * beginning of a block that is not whole yet. Requests go back over the same link.
  */
 import type { Duplex } from 'node:stream';
+import type { Event } from '../catalogue/event.js';
 import type { Stream } from '../pipeline/index.js';
 import { BlockError, BlockKind, BlockSplitter, payloadOf, type Block } from '../recording/blocks.js';
 import { diagnostic, type Diagnostic } from '../support/diagnostic.js';
@@ -112,6 +113,12 @@ export class LiveStream {
     if (link.writableLength > 1 << 20) return false;
     link.write(message);
     return true;
+  }
+
+  /** CLOCK_BOOTTIME ns of an event of this stream; 0 when the header does not tell. */
+  boottimeOf(event: Event): bigint {
+    const started = (this.pipeline.header as { readonly started?: { readonly boottime?: unknown } } | undefined)?.started?.boottime;
+    return typeof started === 'string' && /^\d+$/.test(started) ? BigInt(started) + BigInt(Math.round(event.elapsed)) : 0n;
   }
 
   cut(reason: string): void {

@@ -1,4 +1,11 @@
 /** Every verb by its id (`agent:start` is `seccam agent start`): what the built script and the manifest know. */
+import AgentConfig from './agent/config.js';
+import AgentDump from './agent/dump.js';
+import AgentReload from './agent/reload.js';
+import AgentStart from './agent/start.js';
+import AgentStatus from './agent/status.js';
+import AgentStop from './agent/stop.js';
+import AgentStreams from './agent/streams.js';
 import type { Verb } from './base.js';
 import ListCodes from './list/codes.js';
 import { ListConstants, ListEvents, ListFields, ListFunctions } from './list/reference.js';
@@ -6,6 +13,13 @@ import ListRules from './list/rules.js';
 import ListTests from './list/tests.js';
 
 export const COMMANDS: Readonly<Record<string, Verb>> = {
+  'agent:config': AgentConfig,
+  'agent:dump': AgentDump,
+  'agent:reload': AgentReload,
+  'agent:start': AgentStart,
+  'agent:status': AgentStatus,
+  'agent:stop': AgentStop,
+  'agent:streams': AgentStreams,
   'list:codes': ListCodes,
   'list:constants': ListConstants,
   'list:events': ListEvents,

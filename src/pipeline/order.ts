@@ -5,7 +5,8 @@
  * Lines of the order file:
  *   {"format":1}
  *   {"stream":"1-nginx","blocks":3,"epoch":1,"from":1,"to":57}   the next 3 blocks of 1-nginx.seccam (the
- *                                                                preamble counts as one); seq from..to-1
+ *                                                                preamble counts as one); seq at which the
+ *                                                                first and the last of them begin
  *   {"stream":"1-nginx","end":true}                              nothing came after this
  *   {"rules":"sha256:…"}                                         from here on these rules decided
  */
@@ -37,16 +38,16 @@ export class OrderWriter {
   }
 
   /** The next block that was consumed. */
-  block(stream: string, block: Block, nextSeq: number): void {
+  block(stream: string, block: Block): void {
     const turn = this.#turn;
     if (turn !== undefined && turn.stream === stream && (turn.epoch === block.epoch || turn.epoch === 0)) {
       turn.blocks += 1;
       turn.epoch = block.epoch;
-      turn.to = Math.max(turn.to, nextSeq);
+      turn.to = Math.max(turn.to, block.seq);
       return;
     }
     this.flush();
-    this.#turn = { stream, blocks: 1, epoch: block.epoch, from: block.seq, to: nextSeq };
+    this.#turn = { stream, blocks: 1, epoch: block.epoch, from: block.seq, to: block.seq };
   }
 
   end(stream: string): void {

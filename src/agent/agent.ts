@@ -1,0 +1,335 @@
+/**
+ * The agent: any number of streams before one engine. Owns rules, streams, what is kept of them and
+ * where detections go; knows nothing of sockets that listen or of the command line.
+ */
+import { createHash } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { eventByName } from '../catalogue/index.js';
+import type { Event } from '../catalogue/event.js';
+import type { DetectionLine } from '../outputs/answers.js';
+import { detectionLine } from '../pipeline/line.js';
+import { Pipeline } from '../pipeline/index.js';
+import { Engine, loadRules, type Detection, type LoadResult } from '../rules/index.js';
+import { DiagnosticError, diagnostic, type Diagnostic } from '../support/diagnostic.js';
+import { StringTable } from '../support/strings.js';
+import { agentCodes } from './codes.js';
+import { FlightRecorder } from './flight.js';
+import { globMatcher } from './glob.js';
+import { askEpoch, bitmapOf, bye, eventsWanted, type EventBitmap, type Hello } from './message.js';
+import type { Metrics } from './metrics.js';
+import type { Output } from './outputs/output.js';
+import { Response } from './response.js';
+import { Saver } from './saver.js';
+import { bytes, milliseconds, type Settings } from './settings.js';
+import { LiveStream, type BlockTaker, type Peer, type StreamFacts } from './stream.js';
+
+export interface AgentOptions {
+  readonly settings: Settings;
+  /** Policy files and folders; what the settings say, or the starter rules. */
+  readonly rules: readonly string[];
+  readonly outputs: readonly Output[];
+  /** What the person who runs the agent should know, as it happens. */
+  readonly onProblem: (item: Diagnostic) => void;
+  readonly limits?: boolean;
+}
+
+export interface ReloadResult {
+  readonly done: boolean;
+  readonly rules: number;
+  readonly hash: string;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Events without which no process is known. */
+const ALWAYS = ['exec', 'fork', 'exit'] as const;
+
+export class Agent {
+  readonly strings = new StringTable();
+  readonly outputs: readonly Output[];
+  readonly since = Date.now();
+  metrics: Metrics | undefined;
+  readonly #options: AgentOptions;
+  readonly #pipeline: Pipeline;
+  readonly #response: Response;
+  readonly #streams = new Map<string, LiveStream>();
+  readonly #takers: BlockTaker[] = [];
+  readonly #flight: FlightRecorder | undefined;
+  readonly #saver: Saver | undefined;
+  #engine: Engine;
+  #loaded: LoadResult;
+  #hash: string;
+  #current: LiveStream | undefined;
+  #numbers = 0;
+  #dirty = false;
+  readonly #past = { events: 0, lost: 0, gaps: 0 };
+  #links = 0;
+  #refused = 0;
+  #damaged = 0;
+  #detections = 0;
+  #suppressed = 0;
+  #reloads = 0;
+
+  /** Loads the rules. Throws a `DiagnosticError` when one of them has an error or there are none. */
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.outputs = options.outputs;
+    const { settings } = options;
+    this.#loaded = this.#load();
+    const errors = this.#loaded.diagnostics.filter((item) => item.severity === 'error');
+    if (errors.length > 0) throw new DiagnosticError(this.#loaded.diagnostics);
+    for (const item of this.#loaded.diagnostics) options.onProblem(item);
+    this.#response = new Response({
+      settings: () => settings,
+      strings: this.strings,
+      current: () => this.#current,
+      onOutcome: (rule, action, outcome, stream) => {
+        this.metrics?.action(rule, action, outcome);
+        if (outcome === 'failed' || outcome === 'partial' || outcome === 'unreachable') {
+          options.onProblem(diagnostic(agentCodes, 'kill-failed', `a kill that "${rule}" asked for in "${stream?.name ?? '?'}" ended as: ${outcome}`));
+        }
+      },
+    });
+    this.#engine = this.#makeEngine();
+    this.#hash = hashOf(this.#loaded);
+    this.#pipeline = new Pipeline({
+      strings: this.strings,
+      engine: this.#engine,
+      allResults: settings.all_results,
+      onDetection: (detection, event) => this.#detection(detection, event),
+    });
+    if (settings.save !== '') {
+      this.#saver = new Saver(settings.save, (error, name) => {
+        options.onProblem(diagnostic(agentCodes, 'save-failed', `the stream "${name}" is no longer saved: ${error.message}`));
+      });
+      this.#saver.rules(this.#hash, this.#loaded);
+      this.#takers.push(this.#saver);
+    }
+    if (settings.flight.folder !== '') {
+      this.#flight = this.#makeFlight();
+      this.#takers.push(this.#flight);
+    }
+  }
+
+  get rules(): LoadResult['rules'] {
+    return this.#loaded.rules;
+  }
+
+  /** Source texts of the policies, for excerpts of diagnostics. */
+  get sources(): LoadResult['sources'] {
+    return this.#loaded.sources;
+  }
+
+  streams(): LiveStream[] {
+    return [...this.#streams.values()];
+  }
+
+  /** Events that the rules need: what a tracer is told to record at least. */
+  wanted(): EventBitmap {
+    const names = new Set<string>([...ALWAYS, ...this.#loaded.rules.rules.map((rule) => rule.eventType)]);
+    return bitmapOf([...names].flatMap((name) => eventByName(name)?.id ?? []));
+  }
+
+  /** Event names that the rules need. */
+  wantedNames(): string[] {
+    return [...new Set<string>([...ALWAYS, ...this.#loaded.rules.rules.map((rule) => rule.eventType)])].sort();
+  }
+
+  refused(): void {
+    this.#refused += 1;
+  }
+
+  /** Opens a stream; its bytes are given to `take`, and `end` is called when the link is gone. */
+  open(peer: Peer, hello: Hello | undefined, link: Duplex | undefined, command: readonly string[] = hello?.command ?? []): LiveStream {
+    this.#links += 1;
+    this.#numbers += 1;
+    const name = `${this.#numbers}-${(command[0] ?? 'stream').split('/').at(-1)!.replaceAll(/[^\w.-]/g, '_').slice(0, 40) || 'stream'}`;
+    const stream = new LiveStream({
+      name,
+      peer,
+      hello,
+      link,
+      pipeline: this.#pipeline.openStream(name),
+      takers: [...this.#takers, { block: () => undefined, ended: (ended) => this.#ended(ended) }],
+      enter: (entered) => {
+        this.#current = entered;
+        if (entered === undefined) this.flush();
+      },
+      onReply: (reply, from) => this.#response.reply(reply, from),
+      onProblem: (item) => {
+        this.#damaged += 1;
+        this.#options.onProblem(item);
+      },
+      largestBlock: bytes(this.#options.settings.limits.buffer),
+    });
+    this.#streams.set(name, stream);
+    return stream;
+  }
+
+  /** Hands on what the outputs hold. */
+  flush(): void {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    for (const output of this.outputs) output.flush();
+  }
+
+  /** Loads the rules again and goes over to them between two events; on errors nothing changes. */
+  reload(): ReloadResult {
+    let loaded: LoadResult;
+    try {
+      loaded = this.#load();
+    } catch (error) {
+      if (!(error instanceof DiagnosticError)) throw error;
+      this.metrics?.reload('refused');
+      return { done: false, rules: this.#loaded.rules.rules.length, hash: this.#hash, diagnostics: error.diagnostics };
+    }
+    if (loaded.diagnostics.some((item) => item.severity === 'error')) {
+      this.metrics?.reload('refused');
+      return { done: false, rules: this.#loaded.rules.rules.length, hash: this.#hash, diagnostics: loaded.diagnostics };
+    }
+    this.#loaded = loaded;
+    const before = this.#engine;
+    this.#engine = this.#makeEngine();
+    this.#engine.variables.adopt(before.variables);
+    this.#pipeline.engine = this.#engine;
+    this.#hash = hashOf(loaded);
+    this.#saver?.rules(this.#hash, loaded);
+    this.#reloads += 1;
+    this.metrics?.reload('done');
+    const wanted = eventsWanted(this.wanted());
+    for (const stream of this.#streams.values()) stream.send(wanted);
+    for (const output of this.outputs) output.reopen?.();
+    return { done: true, rules: loaded.rules.rules.length, hash: this.#hash, diagnostics: loaded.diagnostics };
+  }
+
+  /** Saves what the flight recorder keeps of the streams that match; the paths. */
+  dump(name: string | undefined): string[] {
+    const flight = this.#flight;
+    if (flight === undefined) return [];
+    return this.streams()
+      .filter((stream) => name === undefined || stream.name === name)
+      .flatMap((stream) => flight.dump(stream, 'dump') ?? []);
+  }
+
+  /** The live processes of the streams that match. */
+  processes(name: string | undefined): { stream: string; pid: number; ppid: number; uid: number; path: string; args: string; since: string }[] {
+    return this.streams()
+      .filter((stream) => name === undefined || stream.name === name)
+      .flatMap((stream) =>
+        [...stream.pipeline.probe.live()].map((image) => ({
+          stream: stream.name,
+          pid: image.pid,
+          ppid: image.ppid,
+          uid: image.credentials.uid,
+          path: this.strings.text(image.file.path),
+          args: this.strings.text(image.derived.args),
+          since: new Date(image.createdAt / 1e6).toISOString(),
+        })),
+      );
+  }
+
+  /** Ends every stream and closes the outputs. */
+  async close(restart = false): Promise<void> {
+    for (const stream of [...this.#streams.values()]) {
+      stream.send(bye(restart));
+      stream.end();
+    }
+    this.#saver?.close();
+    this.flush();
+    await Promise.all(this.outputs.map((output) => output.close()));
+  }
+
+  totals() {
+    const live = this.streams().map((stream) => stream.facts());
+    const sum = (pick: (facts: StreamFacts) => number): number => live.reduce((total, facts) => total + pick(facts), 0);
+    return {
+      events: this.#past.events + sum((facts) => facts.events),
+      lost: this.#past.lost + sum((facts) => facts.lost),
+      gaps: this.#past.gaps + sum((facts) => facts.gaps),
+      links: this.#links,
+      refused: this.#refused,
+      damaged: this.#damaged,
+      rules: this.#loaded.rules.rules.length,
+      strings: this.strings.size,
+    };
+  }
+
+  status() {
+    const memory = process.memoryUsage();
+    const cpu = process.cpuUsage();
+    return {
+      pid: process.pid,
+      since: new Date(this.since).toISOString(),
+      mode: this.#options.settings.mode,
+      hash: this.#hash,
+      reloads: this.#reloads,
+      wanted: this.wantedNames(),
+      streams: this.#streams.size,
+      ...this.totals(),
+      detections: this.#detections,
+      suppressed: this.#suppressed,
+      flight_recordings: this.#flight?.saved ?? 0,
+      outputs: this.outputs.map((output) => output.facts()),
+      memory: { rss: memory.rss, heap: memory.heapUsed },
+      cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
+    };
+  }
+
+  #ended(stream: LiveStream): void {
+    const facts = stream.facts();
+    this.#past.events += facts.events;
+    this.#past.lost += facts.lost;
+    this.#past.gaps += facts.gaps;
+    this.#streams.delete(stream.name);
+    this.flush();
+  }
+
+  #detection(detection: Detection, event: Event): void {
+    const stream = this.#current;
+    this.#detections += 1;
+    if (!detection.delivered) this.#suppressed += 1;
+    if (this.metrics !== undefined) {
+      this.metrics.detection(detection.ruleId, detection.delivered, Date.now() / 1000 - event.wall / 1e9);
+    }
+    if (stream !== undefined) this.#flight?.detection(stream, detection.ruleId);
+    if (!detection.delivered) return;
+    const line: DetectionLine = detectionLine(detection, event, this.#loaded.rules.model);
+    this.#dirty = true;
+    for (const output of this.outputs) output.detection(line);
+  }
+
+  #load(): LoadResult {
+    return loadRules(this.#options.rules, { strings: this.strings });
+  }
+
+  #makeEngine(): Engine {
+    return new Engine(this.#loaded.rules, {
+      limits: this.#options.limits ?? true,
+      perform: (action, event, rule) => this.#response.perform(action, event, rule.id),
+    });
+  }
+
+  #makeFlight(): FlightRecorder {
+    const { flight } = this.#options.settings;
+    return new FlightRecorder({
+      folder: flight.folder,
+      keep: milliseconds(flight.keep) * 1e6,
+      size: bytes(flight.size),
+      after: milliseconds(flight.after),
+      every: milliseconds(flight.every),
+      wants: globMatcher(flight.rules),
+      most: flight.most,
+      onSaved: () => undefined,
+      onFailed: (error, rule, stream) => {
+        this.#options.onProblem(diagnostic(agentCodes, 'save-failed', `what "${stream.name}" did before "${rule}" could not be saved: ${error.message}`));
+      },
+      askEpoch: (stream) => void stream.send(askEpoch()),
+    });
+  }
+}
+
+/** Identifies a set of rules by the texts of its policies. */
+function hashOf(loaded: LoadResult): string {
+  const hash = createHash('sha256');
+  for (const policy of loaded.rules.policies) hash.update(policy.name).update('\0').update(policy.text).update('\0');
+  return `sha256:${hash.digest('hex')}`;
+}

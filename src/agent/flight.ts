@@ -1,0 +1,163 @@
+/**
+ * The flight recorder: keeps the newest blocks of each stream, whole epochs, so that what is kept is a
+ * recording at any time, and writes it to a file when a detection asks for it.
+ */
+import { mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { BlockKind, type Block } from '../recording/blocks.js';
+import type { BlockTaker, LiveStream } from './stream.js';
+
+export interface FlightOptions {
+  readonly folder: string;
+  /** ns of stream time that are kept at least, as far as `size` allows. */
+  readonly keep: number;
+  /** Bytes per stream. */
+  readonly size: number;
+  /** ms to go on after the detection. */
+  readonly after: number;
+  /** ms between two recordings of one rule. */
+  readonly every: number;
+  readonly wants: (rule: string) => boolean;
+  readonly most: number;
+  readonly onSaved: (path: string, rule: string, stream: LiveStream) => void;
+  readonly onFailed: (error: Error, rule: string, stream: LiveStream) => void;
+  /** Asks the tracer to begin an epoch, because the present one has grown too large to be kept with others. */
+  readonly askEpoch: (stream: LiveStream) => void;
+}
+
+interface Epoch {
+  readonly began: number;
+  readonly blocks: Buffer[];
+  bytes: number;
+}
+
+interface Kept {
+  prologue: Buffer[];
+  epochs: Epoch[];
+  bytes: number;
+  /** The present epoch outgrew the size: nothing is kept until the next begins. */
+  overflowed: boolean;
+  asked: boolean;
+  readonly pending: Map<string, NodeJS.Timeout>;
+}
+
+export class FlightRecorder implements BlockTaker {
+  readonly #kept = new Map<LiveStream, Kept>();
+  readonly #lastSaved = new Map<string, number>();
+  #saved = 0;
+
+  constructor(readonly options: FlightOptions) {
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  }
+
+  get saved(): number {
+    return this.#saved;
+  }
+
+  block(stream: LiveStream, block: Block): void {
+    let kept = this.#kept.get(stream);
+    if (kept === undefined) {
+      kept = { prologue: [], epochs: [], bytes: 0, overflowed: false, asked: false, pending: new Map() };
+      this.#kept.set(stream, kept);
+    }
+    // A copy: the block shares memory with the whole chunk that came from the socket.
+    const bytes = Buffer.from(block.bytes);
+    if (block.kind === 0 || block.kind === BlockKind.header) {
+      kept.prologue.push(bytes);
+      return;
+    }
+    if (block.kind === BlockKind.checkpoint && kept.epochs.at(-1)?.blocks.length !== 0 && this.#begins(kept, block)) {
+      kept.epochs.push({ began: block.time, blocks: [], bytes: 0 });
+      kept.overflowed = false;
+      kept.asked = false;
+    }
+    const epoch = kept.epochs.at(-1);
+    if (epoch === undefined || kept.overflowed || block.kind === BlockKind.footer) return;
+    epoch.blocks.push(bytes);
+    epoch.bytes += bytes.length;
+    kept.bytes += bytes.length;
+    this.#trim(stream, kept, block.time);
+  }
+
+  ended(stream: LiveStream): void {
+    const kept = this.#kept.get(stream);
+    if (kept === undefined) return;
+    for (const [rule, timer] of kept.pending) {
+      clearTimeout(timer);
+      this.#write(stream, kept, rule);
+    }
+    this.#kept.delete(stream);
+  }
+
+  /** A rule has matched in a stream. */
+  detection(stream: LiveStream, rule: string): void {
+    if (!this.options.wants(rule)) return;
+    const kept = this.#kept.get(stream);
+    const now = performance.now();
+    const last = this.#lastSaved.get(rule);
+    if (kept === undefined || kept.pending.has(rule) || (last !== undefined && now - last < this.options.every)) return;
+    this.#lastSaved.set(rule, now);
+    const timer = setTimeout(() => {
+      kept.pending.delete(rule);
+      this.#write(stream, kept, rule);
+    }, this.options.after);
+    kept.pending.set(rule, timer);
+  }
+
+  /** Saves what is kept of a stream now; the path, or undefined when nothing is kept. */
+  dump(stream: LiveStream, reason: string): string | undefined {
+    const kept = this.#kept.get(stream);
+    return kept === undefined ? undefined : this.#write(stream, kept, reason);
+  }
+
+  /** A checkpoint may be several blocks of one epoch. */
+  #begins(kept: Kept, block: Block): boolean {
+    const first = kept.epochs.at(-1)?.blocks[0];
+    return first === undefined || first.readUInt32LE(20) !== block.epoch;
+  }
+
+  #trim(stream: LiveStream, kept: Kept, now: number): void {
+    while (kept.epochs.length > 1) {
+      const [oldest, next] = kept.epochs as [Epoch, Epoch];
+      const old = next.began <= now - this.options.keep;
+      if (!old && kept.bytes <= this.options.size) break;
+      kept.epochs.shift();
+      kept.bytes -= oldest.bytes;
+    }
+    if (kept.bytes > this.options.size / 2 && !kept.asked) {
+      kept.asked = true;
+      this.options.askEpoch(stream);
+    }
+    if (kept.bytes > this.options.size) {
+      kept.epochs = [];
+      kept.bytes = 0;
+      kept.overflowed = true;
+    }
+  }
+
+  #write(stream: LiveStream, kept: Kept, rule: string): string | undefined {
+    if (kept.epochs.length === 0) return undefined;
+    const { folder } = this.options;
+    const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 15);
+    const path = join(folder, `${rule.replaceAll(/[^\w.-]/g, '_').slice(0, 80)}-${stamp}-${stream.name}-${++this.#saved}.seccam`);
+    try {
+      writeFileSync(`${path}.partial`, Buffer.concat([...kept.prologue, ...kept.epochs.flatMap((epoch) => epoch.blocks)]), { mode: 0o600, flag: 'wx' });
+      renameSync(`${path}.partial`, path);
+      this.#prune();
+    } catch (error) {
+      this.options.onFailed(error as Error, rule, stream);
+      return undefined;
+    }
+    this.options.onSaved(path, rule, stream);
+    return path;
+  }
+
+  #prune(): void {
+    const { folder, most } = this.options;
+    const files = readdirSync(folder)
+      .filter((name) => name.endsWith('.seccam'))
+      .map((name) => ({ name, time: statSync(join(folder, name)).mtimeMs }))
+      .sort((a, b) => a.time - b.time);
+    for (const { name } of files.slice(0, Math.max(0, files.length - most))) unlinkSync(join(folder, name));
+  }
+}

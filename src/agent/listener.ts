@@ -1,0 +1,164 @@
+/**
+ * Where tracers connect: a Unix socket, and loopback TCP with a token. Greets each client within a
+ * bounded time and hands over links that were admitted; everything else is turned away and counted.
+ */
+import { chmodSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { createServer, connect, isIP, type Server, type Socket } from 'node:net';
+import { loadPeerCredentials } from '../tracer/peer.js';
+import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { agentCodes } from './codes.js';
+import { greet } from './greeting.js';
+import type { EventBitmap, Hello } from './message.js';
+import type { Peer } from './stream.js';
+
+export interface ListenerOptions {
+  readonly greetingTimeout: number;
+  readonly wanted: () => EventBitmap;
+  readonly admit: (hello: Hello, peer: Peer) => { readonly reason: number; readonly text: string } | undefined;
+  readonly onLink: (link: Socket, peer: Peer, hello: Hello, rest: Buffer) => void;
+  readonly onRefused: (peer: Peer, why: string) => void;
+}
+
+/** Clients that may be in the middle of their greeting at once. */
+const GREETING_MAX = 64;
+
+export class Listener {
+  readonly #servers: Server[] = [];
+  readonly #paths: string[] = [];
+  #greeting = 0;
+
+  constructor(readonly options: ListenerOptions) {}
+
+  /** Listens at a Unix socket path; a stale socket that nobody answers at is replaced. */
+  async unix(path: string, mode: number): Promise<void> {
+    await removeStaleSocket(path);
+    const credentials = await loadPeerCredentials();
+    await this.#listen({ path }, path, (socket) => {
+      const { uid, pid } = credentials(socket) ?? {};
+      return { peer: { kind: 'unix', uid, pid, address: path }, token: undefined };
+    });
+    chmodSync(path, mode);
+    this.#paths.push(path);
+  }
+
+  /** Listens at a loopback address; every client has to prove that it holds the token. */
+  async tcp(address: string, token: Buffer): Promise<void> {
+    const { host, port } = splitAddress(address);
+    await this.#listen({ host, port }, address, (socket) => ({
+      peer: { kind: 'tcp', uid: undefined, pid: undefined, address: `${socket.remoteAddress}:${socket.remotePort}` },
+      token,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+  }
+
+  /** Stops taking new clients at once; links stay. */
+  stop(): void {
+    for (const server of this.#servers) server.close();
+    for (const path of this.#paths) {
+      try {
+        unlinkSync(path);
+      } catch {}
+    }
+  }
+
+  #listen(where: { path: string } | { host: string; port: number }, name: string, identify: (socket: Socket) => { peer: Peer; token: Buffer | undefined }): Promise<void> {
+    const server = createServer({ pauseOnConnect: false }, (socket) => void this.#client(socket, identify(socket)));
+    this.#servers.push(server);
+    return new Promise((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => {
+        reject(
+          new DiagnosticError([
+            diagnostic(agentCodes, 'address-in-use', `cannot listen at "${name}": ${error.code === 'EADDRINUSE' ? 'another process does' : error.code === 'EACCES' ? 'permission denied' : error.code === 'ENOENT' ? 'its folder does not exist' : String(error.code)}`, {
+              suggestions: error.code === 'ENOENT' ? [`mkdir -p ${name.replace(/\/[^/]*$/, '')}`] : [],
+            }),
+          ]),
+        );
+      });
+      server.listen(where, () => resolve());
+    });
+  }
+
+  async #client(socket: Socket, { peer, token }: { peer: Peer; token: Buffer | undefined }): Promise<void> {
+    socket.on('error', () => undefined);
+    if (this.#greeting >= GREETING_MAX) {
+      socket.destroy();
+      this.options.onRefused(peer, 'too many clients are greeting at once');
+      return;
+    }
+    this.#greeting += 1;
+    let hello: Hello | undefined;
+    const result = await greet(socket, {
+      token,
+      timeout: this.options.greetingTimeout,
+      wanted: this.options.wanted,
+      admit: (given) => {
+        hello = given;
+        return this.options.admit(given, peer);
+      },
+    });
+    this.#greeting -= 1;
+    if ('refused' in result) this.options.onRefused(peer, result.refused);
+    else this.options.onLink(socket, peer, hello ?? result.hello, result.rest);
+  }
+}
+
+/** HOST:PORT of a checked setting. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const at = address.lastIndexOf(':');
+  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
+}
+
+/** Throws unless the address is a loopback one: what tracers send is for this machine only. */
+export function demandLoopback(address: string): void {
+  const { host } = splitAddress(address);
+  const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
+  if (!loopback) {
+    throw new DiagnosticError([
+      diagnostic(agentCodes, 'address-not-trusted', `"${address}" can be reached by other machines, and streams are not encrypted`, {
+        suggestions: [`--listen 127.0.0.1:${splitAddress(address).port}`, 'a Unix socket shared with the container: --socket PATH'],
+      }),
+    ]);
+  }
+}
+
+/** Reads the secret of a file that only its owner can read. */
+export function readToken(path: string): Buffer {
+  const unsafe = (why: string): DiagnosticError =>
+    new DiagnosticError([diagnostic(agentCodes, 'token-unsafe', `the token file "${path}" ${why}`, { suggestions: [`chmod 0600 ${path}`] })]);
+  let text: string;
+  let mode: number;
+  try {
+    mode = statSync(path).mode;
+    text = readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    throw unsafe(`cannot be read: ${String((error as NodeJS.ErrnoException).code)}`);
+  }
+  if ((mode & 0o077) !== 0) throw unsafe(`can be read by others than its owner (mode 0${(mode & 0o777).toString(8)})`);
+  if (text.length < 16) throw unsafe('holds less than 16 characters');
+  return Buffer.from(text);
+}
+
+/** Removes a socket at which nobody answers; throws when somebody does, or when it is no socket. */
+export async function removeStaleSocket(path: string): Promise<void> {
+  let stat: ReturnType<typeof lstatSync>;
+  try {
+    stat = lstatSync(path);
+  } catch {
+    return;
+  }
+  const inUse = (why: string): DiagnosticError => new DiagnosticError([diagnostic(agentCodes, 'address-in-use', `cannot listen at "${path}": ${why}`)]);
+  if (!stat.isSocket()) throw inUse('something that is no socket lies there');
+  const answered = await new Promise<boolean>((resolve) => {
+    const probe = connect(path);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+  if (answered) throw inUse('another process answers there');
+  unlinkSync(path);
+}

@@ -1,0 +1,91 @@
+/**
+ * Carries out `kill` actions: decides whether (mode, exceptions, limits), asks the tracer of the stream,
+ * and keeps account. The tracer kills its own tracees only, in its own pid namespace, so neither a shared
+ * namespace nor a reused pid can hit a stranger.
+ */
+import type { Event } from '../catalogue/event.js';
+import type { HashAction, KillAction } from '../rules/action.js';
+import type { ActionReport } from '../rules/detection.js';
+import type { StringTable } from '../support/strings.js';
+import { globMatcher } from './glob.js';
+import { kill, type Reply } from './message.js';
+import { milliseconds, type Settings } from './settings.js';
+import type { LiveStream } from './stream.js';
+
+export type KillOutcome = 'simulated' | 'asked' | 'protected' | 'rule-disarmed' | 'executable-disarmed' | 'unreachable' | 'performed' | 'partial' | 'failed';
+
+interface Window {
+  began: number;
+  count: number;
+}
+
+export interface ResponseOptions {
+  readonly settings: () => Settings;
+  readonly strings: StringTable;
+  readonly current: () => LiveStream | undefined;
+  readonly onOutcome: (rule: string, action: string, outcome: KillOutcome, stream: LiveStream | undefined) => void;
+}
+
+/** Requests whose answer is outstanding at most; older ones are forgotten. */
+const PENDING_MAX = 1024;
+
+export class Response {
+  readonly #options: ResponseOptions;
+  readonly #perRule = new Map<string, Window>();
+  readonly #perExecutable = new Map<number, Window>();
+  readonly #pending = new Map<number, string>();
+  #nextId = 1;
+
+  constructor(options: ResponseOptions) {
+    this.#options = options;
+  }
+
+  /** What the engine calls for an action; never throws. */
+  perform(action: KillAction | HashAction, event: Event, rule: string): ActionReport {
+    if (action.kind === 'hash') return { kind: 'hash', detail: { field: action.field }, simulated: true };
+    const outcome = this.#kill(action, event, rule);
+    this.#options.onOutcome(rule, 'kill', outcome, this.#options.current());
+    const detail = { signal: action.signal, scope: action.scope, pid: event.process.pid };
+    if (outcome === 'simulated') return { kind: 'kill', detail, simulated: true };
+    return { kind: 'kill', detail: { ...detail, status: outcome }, simulated: false };
+  }
+
+  /** The tracer's answer to a request. */
+  reply(reply: Reply, stream: LiveStream): void {
+    const rule = this.#pending.get(reply.id);
+    if (rule === undefined) return;
+    this.#pending.delete(reply.id);
+    this.#options.onOutcome(rule, 'kill', reply.failed === 0 && reply.performed > 0 ? 'performed' : reply.performed > 0 ? 'partial' : 'failed', stream);
+  }
+
+  #kill(action: KillAction, event: Event, rule: string): KillOutcome {
+    const settings = this.#options.settings();
+    if (settings.mode !== 'enforce') return 'simulated';
+    const { pid } = event.process;
+    const executable = event.process.file.path;
+    if (pid <= 1 || globMatcher(settings.response.never)(this.#options.strings.text(executable))) return 'protected';
+    const period = milliseconds(settings.response.period);
+    if (!action.disableExecutableDisarmer && executable !== 0 && !admits(this.#perExecutable, executable, settings.response.per_executable, period)) return 'executable-disarmed';
+    if (!action.disableContainerDisarmer && !admits(this.#perRule, rule, settings.response.per_rule, period)) return 'rule-disarmed';
+    const stream = this.#options.current();
+    const id = this.#nextId++ >>> 0;
+    const request = { id, pid, signal: action.number, scope: action.scope, seq: event.seq, boottime: stream?.boottimeOf(event) ?? 0n };
+    if (stream?.send(kill(request)) !== true) return 'unreachable';
+    if (this.#pending.size >= PENDING_MAX) this.#pending.delete(this.#pending.keys().next().value!);
+    this.#pending.set(id, rule);
+    return 'asked';
+  }
+}
+
+/** Kills are harm, so their limits run on the machine's clock and not on recorded time. */
+function admits<K>(windows: Map<K, Window>, key: K, most: number, period: number): boolean {
+  const now = performance.now();
+  const window = windows.get(key);
+  if (window === undefined || now - window.began >= period) {
+    if (windows.size > 10_000) windows.clear();
+    windows.set(key, { began: now, count: 1 });
+    return true;
+  }
+  window.count += 1;
+  return window.count <= most;
+}

@@ -1,0 +1,85 @@
+/** Keeps streams as recordings, with the order in which they were consumed and the rules that decided. */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OrderWriter, StreamFile } from '../pipeline/order.js';
+import type { Block } from '../recording/blocks.js';
+import type { LoadResult } from '../rules/index.js';
+import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { agentCodes } from './codes.js';
+import type { BlockTaker, LiveStream } from './stream.js';
+
+export class Saver implements BlockTaker {
+  readonly #order: OrderWriter;
+  readonly #files = new Map<LiveStream, StreamFile>();
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(
+    readonly folder: string,
+    readonly onFailed: (error: Error, name: string) => void,
+  ) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    try {
+      this.#order = new OrderWriter(folder);
+    } catch (error) {
+      const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
+      throw new DiagnosticError([
+        diagnostic(agentCodes, 'save-failed', exists ? `the folder "${folder}" holds saved streams already` : `nothing can be saved in "${folder}": ${(error as Error).message}`, {
+          suggestions: exists ? ['--save with another folder'] : [],
+        }),
+      ]);
+    }
+    this.#timer = setInterval(() => this.#order.flush(), 1000);
+    this.#timer.unref();
+  }
+
+  /** The policies' texts lie beside the order file, so that the folder replays by itself. */
+  rules(hash: string, loaded: LoadResult): void {
+    this.#order.rules(hash);
+    const path = join(this.folder, `rules-${hash.slice(7, 19)}.json`);
+    const policies = loaded.rules.policies.map(({ name, file, text }) => ({ name, file, text }));
+    writeFileSync(path, JSON.stringify({ hash, policies }), { mode: 0o600 });
+  }
+
+  block(stream: LiveStream, block: Block): void {
+    let file = this.#files.get(stream);
+    if (file === undefined) {
+      if (block.kind !== 0) return;
+      try {
+        file = new StreamFile(this.folder, stream.name);
+      } catch (error) {
+        this.onFailed(error as Error, stream.name);
+        return;
+      }
+      this.#files.set(stream, file);
+    }
+    try {
+      file.write(block.bytes);
+      this.#order.block(stream.name, block);
+    } catch (error) {
+      this.#files.delete(stream);
+      file.close(false);
+      this.onFailed(error as Error, stream.name);
+    }
+  }
+
+  ended(stream: LiveStream, complete: boolean): void {
+    const file = this.#files.get(stream);
+    this.#files.delete(stream);
+    if (file === undefined) return;
+    try {
+      this.#order.end(stream.name);
+      file.close(complete);
+    } catch (error) {
+      this.onFailed(error as Error, stream.name);
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    for (const [stream, file] of this.#files) {
+      this.#files.delete(stream);
+      file.close(false);
+    }
+    this.#order.close();
+  }
+}
