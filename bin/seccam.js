@@ -6,6 +6,6 @@ if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
   process.stdout.write(`seccam ${version}\n`);
 } else {
-  const { main } = await import('../dist/cli.js');
-  await main(words);
+  const { loadScript } = await import('./script.js');
+  await loadScript().main(words);
 }
