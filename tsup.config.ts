@@ -1,9 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { defineConfig } from 'tsup';
+import { defineConfig, type Options } from 'tsup';
 
 /** Everything is bundled but the native loader, and compilers that oclif would only use in development. */
 const external = ['koffi', 'typescript', 'ts-node', 'tsx'];
-const bundled = { noExternal: [/^(?!koffi$|typescript$|ts-node$|tsx$)/], external, platform: 'node', target: 'node20' } as const;
+const bundled: Options = {
+  noExternal: [/^(?!koffi$|typescript$|ts-node$|tsx$)/],
+  external,
+  platform: 'node',
+  target: 'node20',
+};
 
 /** Some of what we bundle is CommonJS: inside an ES module it needs what Node gives such modules. */
 const commonJsNames = `import { createRequire as __createRequire } from 'node:module';
