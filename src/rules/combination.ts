@@ -67,7 +67,7 @@ function override(before: RuleDefinition, next: RuleDefinition): RuleDefinition 
   const result = { ...before, disabled: next.disabled };
   if (fields.has('expression') && next.expression !== undefined) result.expression = next.expression;
   if (fields.has('actions')) result.actions = next.actions;
-  if (fields.has('every')) result.every = next.every;
+  if (fields.has('every')) Object.assign(result, { every: next.every, everySpan: next.everySpan });
   if (fields.has('tags')) result.tags = next.tags;
   if (fields.has('product_tags')) result.productTags = next.productTags;
   return result;

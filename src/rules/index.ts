@@ -4,6 +4,7 @@ export { ruleCodes } from './codes.js';
 export type { ActionReport, Detection, MatchedPart } from './detection.js';
 export { type Condition, type Counts, Engine, type EngineOptions } from './engine.js';
 export { agentVersion, defaultHost, type HostFacts } from './host.js';
+export { applyFixes, cannotFire, type FixResult, type FormatResult, formatPolicy, lintCodes, type LintOptions, lintRules } from './lint/index.js';
 export { type LoadOptions, loadPolicies, loadRules, noRules } from './load.js';
 export { type Placement, placeWhole } from './placement.js';
 export { findPolicies, type PolicySource } from './policy.js';

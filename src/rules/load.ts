@@ -234,6 +234,7 @@ class Loader {
         priority: definition.priority,
         silent: definition.silent,
         every: definition.every,
+        everySpan: definition.everySpan,
         limiterToken: this.#limiterToken(definition, rule.event, said),
         actions: checkActions(definition.actions, rule, { scope: this.#scope, declarations: this.#declarations, diagnostics: this.#diagnosticsOnce(said) }),
         eventType: rule.event,

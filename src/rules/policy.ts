@@ -37,6 +37,7 @@ export interface RuleDefinition {
   readonly productTags: readonly string[];
   readonly actions: readonly Section[];
   readonly every: number | undefined;
+  readonly everySpan: Span | undefined;
   readonly limiterToken: readonly Text[];
   readonly silent: boolean;
   readonly groupId: string | undefined;
@@ -260,6 +261,7 @@ function ruleDefinition(id: Text, policy: Policy, section: Section): RuleDefinit
     productTags: section.texts('product_tags').map((item) => item.text),
     actions: section.items('actions'),
     every: section.number('every'),
+    everySpan: section.has('every') ? section.valueSpan('every') : undefined,
     limiterToken: section.texts('limiter_token'),
     silent: section.flag('silent'),
     groupId: section.string('group_id'),

@@ -50,6 +50,8 @@ export interface LoadedRule {
   readonly silent: boolean;
   /** ns between two that are delivered; undefined: the default limit. */
   readonly every: number | undefined;
+  /** Where `every` stands. */
+  readonly everySpan: Span | undefined;
   readonly limiterToken: readonly string[];
   readonly actions: readonly Action[];
   readonly eventType: string;
