@@ -373,13 +373,13 @@ export class Emitter {
     const owner = this.constant(this.#owner);
     const { first, next } = iterator.walk;
     const { memo } = iterator;
-    const body = `const from = (${first}); let answer = 1; let end; let item = from;
+    const body = `const from = (${first}); let answer = 1; item = from;
 for (; item; item = (${next})) {
   let m = ${memo}; if (m === undefined || m === null || m.owner !== ${owner}) m = ${memo} = new R.Memo(${owner}, ${memoSizeMark});
   const known = m.bytes[${slot}]; if (known !== 0) { answer = known; break; }
   if (${test}(event, now, V, item, undefined)) { answer = 2; m.bytes[${slot}] = 2; break; }
 }
-end = item;
+const end = item;
 for (item = from; item !== end && item; item = (${next})) ${memo}.bytes[${slot}] = answer;
 return answer === 2;`;
     return `${this.#function(body)}(event, now, V, undefined, undefined)`;

@@ -5,7 +5,7 @@
 
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import type { ArrayOp, Expression, LogicOp, Primary, ScalarOp } from './ast.js';
-import { languageCodes } from './codes.js';
+import { type LanguageCode, languageCodes } from './codes.js';
 import { lex } from './lexer.js';
 import { Source, type MapSpan } from './source.js';
 import { type Token, type TokenKind, tokenNames } from './token.js';
@@ -72,6 +72,7 @@ class Parser {
   #at = 0;
   #depth = 0;
   #tooDeep = false;
+  #complained = -1;
 
   constructor(
     readonly source: Source,
@@ -101,27 +102,35 @@ class Parser {
 
   #fail(want: string, suggestions: readonly string[] = []): never {
     const token = this.#token;
-    const have = token.kind === 'end' ? tokenNames.end : `"${token.text}"`;
-    this.diagnostics.push(
-      diagnostic(languageCodes, 'syntax-error', `Have ${have}, want ${want}`, {
-        span: this.source.span(token.start, Math.max(token.end, token.start)),
-        suggestions,
-      }),
-    );
+    const quoted = token.text.startsWith('"') ? token.text : `"${token.text}"`;
+    return this.#report('syntax-error', `Have ${token.kind === 'end' ? tokenNames.end : quoted}, want ${want}`, token, suggestions);
+  }
+
+  /** Only the first complaint about one place is kept: those that follow from it say nothing new. */
+  #report(code: LanguageCode, message: string, token: Token, suggestions: readonly string[]): never {
+    const span = this.source.span(token.start, token.end);
+    if (token.start !== this.#complained) this.diagnostics.push(diagnostic(languageCodes, code, message, { span, suggestions }));
+    this.#complained = token.start;
     throw new ParseFailure();
   }
 
+  #atEnd(): boolean {
+    return this.#token.kind === 'end';
+  }
+
+  /** Complains about what stands after the expression, and parses on behind the next && or || for its mistakes. */
   finish(): void {
-    if (this.#token.kind === 'end' || this.diagnostics.length > 0) return;
-    try {
-      const token = this.#token;
-      const signed = token.kind === 'int' && /^[-+]/.test(token.text);
-      this.#fail(
-        'an operator or the end',
-        signed ? [`"${token.text}" is one signed number: write "${token.text[0]} ${token.text.slice(1)}" to calculate`] : [],
-      );
-    } catch (error) {
-      if (!(error instanceof ParseFailure)) throw error;
+    while (!this.#atEnd()) {
+      this.#recover(() => {
+        const token = this.#token;
+        const signed = token.kind === 'int' && /^[-+]/.test(token.text);
+        const hint = signed ? [`"${token.text}" is one signed number: write "${token.text[0]} ${token.text.slice(1)}" to calculate`] : [];
+        if (this.diagnostics.length === 0) this.#fail('an operator or the end', hint);
+        throw new ParseFailure();
+      });
+      if (this.#atEnd()) return;
+      this.#next();
+      if (!this.#atEnd()) this.expression();
     }
   }
 
@@ -212,9 +221,10 @@ class Parser {
     if (this.#is('[')) return this.#list();
     const token = this.#token;
     if (!arrayPrimaries.has(token.kind) || reserved.has(token.text)) {
-      const text = token.text;
-      const list = token.kind === 'end' || token.kind === 'punctuation' ? [] : [`[${text}]`];
-      this.#fail('a list, a network, a field, a macro or a variable', list);
+      const op = this.tokens[this.#at - 1]!.text;
+      if (token.kind === 'end' || token.kind === 'punctuation' || token.kind === 'ident') this.#fail('a list, a network, a field, a macro or a variable');
+      const message = `"${op}" needs a list on its right side: have ${tokenNames[token.kind].replace('a number', 'int').replace(/^an? /, '')}, want a list`;
+      this.#report('type-mismatch', message, token, [`[${token.text}]`]);
     }
     this.#next();
     return primary(token);
