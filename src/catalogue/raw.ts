@@ -3,6 +3,7 @@
  * in the order of this catalogue. Both objects are reused for the next item.
  */
 import type { ColumnValue } from './event.js';
+import type { SchemaRow } from './header.js';
 import type { RecordName } from './records.js';
 import type { EventRow } from './row.js';
 
@@ -10,6 +11,8 @@ export interface RawEvent {
   /** As stored; an id that this catalogue does not know has no `row`. */
   id: number;
   row: EventRow | undefined;
+  /** The row as the header of the recording tells it. Without `row`, `columns` are in its order. */
+  schema: SchemaRow;
   seq: number;
   pid: number;
   tid: number;
@@ -19,6 +22,8 @@ export interface RawEvent {
   flags: number;
   /** Bit n: column n (of this catalogue) could not be read. */
   missing: number;
+  /** Bit n: the string or list of column n was cut, or a member of the list was. */
+  cut: number;
   /** CLOCK_BOOTTIME in ns at completion, as its two words: exact, and cheap. */
   timeLow: number;
   timeHigh: number;
@@ -33,6 +38,7 @@ export interface RawRecord {
   /** Undefined: a record of a newer writer. */
   name: RecordName | undefined;
   id: number;
+  schema: SchemaRow;
   /** In the order of the row's columns. */
   columns: ColumnValue[];
   /** A u64 or i64 column exactly: doubles hold wall times to 256 ns only. */

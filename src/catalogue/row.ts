@@ -189,7 +189,7 @@ export type FieldType = 'bool' | 'int' | 'string' | 'cidr' | 'bool[]' | 'int[]' 
  * `rights` mode & 07777 · `user`, `group` the name of the id at the time of the event · `basename`,
  * `extension` of a path · `bool` not zero · `bit` the bit `mask` is set · `socket-*` a part of the packed
  * word of capture kind `socket` · `ip`, `public`, `hostnames` of an address · `joined` a list joined by
- * blanks · `truncated` the string or list was cut · `octets` the number of bytes before any cut
+ * blanks · `truncated` the string or list was cut · `octets` the number of bytes
  */
 export type Conversion =
   | 'rights'

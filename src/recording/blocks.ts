@@ -37,6 +37,7 @@ export class BlockError extends Error {
   constructor(
     readonly offset: number,
     message: string,
+    readonly code: 'damaged-recording' | 'not-a-recording' | 'newer-format' | 'git-lfs-pointer' = 'damaged-recording',
   ) {
     super(message);
   }
@@ -131,6 +132,10 @@ export class BlockSplitter {
 }
 
 function checkPreamble(bytes: Buffer): void {
-  if (!bytes.subarray(0, 8).equals(MAGIC)) throw new BlockError(0, 'this is not a recording: its first 8 bytes are others');
-  if (bytes.readUInt16LE(8) !== 1) throw new BlockError(8, `format ${bytes.readUInt16LE(8)} is newer than this version knows, which is 1`);
+  if (bytes.subarray(0, PREAMBLE).toString('latin1') === 'version https://') {
+    throw new BlockError(0, 'this is a Git LFS pointer, not the recording itself', 'git-lfs-pointer');
+  }
+  if (!bytes.subarray(0, 8).equals(MAGIC)) throw new BlockError(0, 'this is not a recording: its first 8 bytes are others', 'not-a-recording');
+  const major = bytes.readUInt16LE(8);
+  if (major !== 1) throw new BlockError(8, `format ${major} is newer than this version knows, which is 1`, 'newer-format');
 }

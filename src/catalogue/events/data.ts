@@ -122,7 +122,7 @@ export const write = event({
   fields: {
     retval,
     bytes: str('bytes', 'First bytes that were written; bytes that are not UTF-8 as \\xNN.'),
-    size: { type: 'int', doc: 'Number of bytes of the call.', from: 'bytes', as: 'octets' },
+    size: int('retval', 'Number of bytes that were written.'),
   },
   calls: [
     ...['write', 'pwrite64'].map((name) => ({

@@ -1,0 +1,6 @@
+/** Recordings: reading, writing, rewriting. docs/recording-format.md is the law. */
+export { BlockError, BlockKind, BlockSplitter, type Block } from './blocks.js';
+export { EventFlag } from './format.js';
+export { type Header, HeaderError, parseHeader } from './header.js';
+export { StreamReader, type StreamReaderOptions, type StreamSink } from './reader.js';
+export { type CutList, type CutText, type EventHead, RecordingWriter, type TextValue, type TupleValue, type Value, type Values, type WriterOptions } from './writer.js';
