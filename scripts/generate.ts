@@ -4,12 +4,19 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nativeHeader } from '../src/catalogue/native.js';
+import { commandsPage, errorsPage } from './generated/reference.js';
+import { answerSchemas } from './generated/schemas.js';
 
 const root = join(import.meta.dirname, '..');
 
 /** path in the repository → its text. */
 export function generatedFiles(): Map<string, string> {
-  return new Map([['native/catalogue.h', nativeHeader()]]);
+  return new Map([
+    ['native/catalogue.h', nativeHeader()],
+    ['docs/commands.md', commandsPage()],
+    ['docs/errors.md', errorsPage()],
+    ...answerSchemas(root),
+  ]);
 }
 
 function read(path: string): string | undefined {

@@ -249,6 +249,11 @@ export interface TestSummary {
   readonly answer: Answer;
 }
 
+/** What `test --format json` writes. */
+export interface TestDocument extends TestSummary {
+  readonly results: readonly TestResult[];
+}
+
 // ---------------------------------------------------------------- explain
 
 export interface ExplainResult {

@@ -6,7 +6,11 @@ import { configurationFlags, configurationOf } from './settings.js';
 
 export default class AgentConfig extends SeccamCommand {
   static override summary = 'The settings that an agent would have, or has, and where each came from.';
-  static override examples = ['seccam agent config', 'SECCAM_MODE=enforce seccam agent config --config agent.yaml', 'seccam agent config --running'];
+  static override examples = [
+    'seccam agent config',
+    'SECCAM_MODE=enforce seccam agent config --config agent.yaml',
+    'seccam agent config --running',
+  ];
   static override flags = {
     ...configurationFlags,
     running: Flags.boolean({ description: 'ask the running agent instead of reading the settings again' }),
@@ -23,7 +27,13 @@ export default class AgentConfig extends SeccamCommand {
     }
     const { file, entries } = shown;
     answer(flags.format, 'agent-config', { file, entries }, () =>
-      columns(entries.map(({ name, value, origin }) => [name, typeof value === 'string' && value !== '' ? value : JSON.stringify(value), origin])),
+      columns(
+        entries.map(({ name, value, origin }) => [
+          name,
+          typeof value === 'string' && value !== '' ? value : JSON.stringify(value),
+          origin,
+        ]),
+      ),
     );
   }
 }

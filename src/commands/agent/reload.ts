@@ -1,11 +1,12 @@
-import type { Diagnostic } from '../../support/diagnostic.js';
 import { counted } from '../../outputs/text.js';
+import type { Diagnostic } from '../../support/diagnostic.js';
 import { SeccamCommand } from '../base.js';
 import { answer, formatFlag } from '../format.js';
 import { configurationFlags, controlPath } from './settings.js';
 
 export default class AgentReload extends SeccamCommand {
-  static override summary = 'Let the running agent load its rules again; with errors in them it keeps those that it has.';
+  static override summary =
+    'Let the running agent load its rules again; with errors in them it keeps those that it has.';
   static override flags = { ...configurationFlags, format: formatFlag(['pretty', 'json']) };
 
   override async run(): Promise<number> {
@@ -16,7 +17,9 @@ export default class AgentReload extends SeccamCommand {
     };
     this.report(reload.diagnostics);
     answer(flags.format, 'agent-reload', reload, () => [
-      reload.done ? `reloaded: ${counted(reload.rules, 'rule')} decide (${reload.hash.slice(0, 19)})` : `nothing changed: the ${counted(reload.rules, 'rule')} that are loaded stay`,
+      reload.done
+        ? `reloaded: ${counted(reload.rules, 'rule')} decide (${reload.hash.slice(0, 19)})`
+        : `nothing changed: the ${counted(reload.rules, 'rule')} that are loaded stay`,
     ]);
     return reload.done ? 0 : 1;
   }

@@ -2,8 +2,14 @@
 import * as Flags from '@oclif/core/flags';
 
 export const configurationFlags = {
-  config: Flags.string({ helpValue: 'FILE', description: 'settings; default: /etc/seccam/agent.yaml when it exists' }),
-  control: Flags.string({ helpValue: 'PATH', description: 'control socket of the agent; default: /run/seccam/control.sock' }),
+  config: Flags.string({
+    helpValue: 'FILE',
+    description: 'settings; default: /etc/seccam/agent.yaml when it exists',
+  }),
+  control: Flags.string({
+    helpValue: 'PATH',
+    description: 'control socket of the agent; default: /run/seccam/control.sock',
+  }),
 };
 
 /** Flag → setting. */
@@ -32,7 +38,10 @@ export async function configurationOf(flags: Readonly<Record<string, unknown>>, 
 }
 
 /** The control socket to ask: the flag, else what the configuration says. */
-export async function controlPath(flags: { readonly config?: string | undefined; readonly control?: string | undefined }): Promise<string> {
+export async function controlPath(flags: {
+  readonly config?: string | undefined;
+  readonly control?: string | undefined;
+}): Promise<string> {
   if (flags.control !== undefined) return flags.control;
   return (await configurationOf({}, flags.config)).settings.control;
 }

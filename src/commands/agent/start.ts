@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
-import { detectionFormatNames, type DetectionFormatName } from '../../outputs/detections/index.js';
+import { type DetectionFormatName, detectionFormatNames } from '../../outputs/detections/index.js';
 import { counted } from '../../outputs/text.js';
-import { SeccamCommand, printDiagnostics } from '../base.js';
+import { printDiagnostics, SeccamCommand } from '../base.js';
 import { given } from '../flags.js';
 import { formatFlag, targets } from '../format.js';
 import { configurationFlags, configurationOf } from './settings.js';
@@ -20,16 +20,40 @@ export default class AgentStart extends SeccamCommand {
   static override passThrough = true;
   static override flags = {
     ...configurationFlags,
-    rules: Flags.string({ char: 'r', multiple: true, helpValue: 'PATH', description: 'a policy, or a folder of policies; default: the settings, else the shipped starter rules' }),
-    listen: Flags.string({ helpValue: 'HOST:PORT', description: 'loopback address for tracers; wants --token-file' }),
+    rules: Flags.string({
+      char: 'r',
+      multiple: true,
+      helpValue: 'PATH',
+      description: 'a policy, or a folder of policies; default: the settings, else the shipped starter rules',
+    }),
+    listen: Flags.string({
+      helpValue: 'HOST:PORT',
+      description: 'loopback address for tracers; wants --token-file',
+    }),
     socket: Flags.string({ helpValue: 'PATH', description: 'Unix socket for tracers' }),
-    'token-file': Flags.string({ helpValue: 'FILE', description: 'the secret that tracers over TCP must hold' }),
-    save: Flags.string({ helpValue: 'DIR', description: 'keep every stream as a recording, with their order' }),
-    'flight-recorder': Flags.string({ helpValue: 'DIR', description: 'detections save there what their stream did before' }),
-    mode: Flags.string({ options: ['monitor', 'enforce'], description: 'only report what rules would do, or do it' }),
+    'token-file': Flags.string({
+      helpValue: 'FILE',
+      description: 'the secret that tracers over TCP must hold',
+    }),
+    save: Flags.string({
+      helpValue: 'DIR',
+      description: 'keep every stream as a recording, with their order',
+    }),
+    'flight-recorder': Flags.string({
+      helpValue: 'DIR',
+      description: 'detections save there what their stream did before',
+    }),
+    mode: Flags.string({
+      options: ['monitor', 'enforce'],
+      description: 'only report what rules would do, or do it',
+    }),
     metrics: Flags.string({ helpValue: 'HOST:PORT', description: 'serve figures for Prometheus' }),
     format: formatFlag(detectionFormatNames),
-    limits: Flags.boolean({ allowNo: true, default: true, description: 'show also what rate limits keep back' }),
+    limits: Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'show also what rate limits keep back',
+    }),
     'all-results': Flags.boolean({ description: 'show rules every event, also calls that failed' }),
     uid: Flags.integer({ min: 0, description: 'run the program as this user' }),
     gid: Flags.integer({ min: 0, description: 'run the program as this group' }),
@@ -42,7 +66,8 @@ export default class AgentStart extends SeccamCommand {
     const wraps = this.program.length > 0;
     const configuration = await configurationOf(flags, wraps ? (flags.config ?? '') : flags.config);
     const { settings, entries } = configuration;
-    const byDefault = (name: string): boolean => entries.find((entry) => entry.name === name)?.origin === 'default';
+    const byDefault = (name: string): boolean =>
+      entries.find((entry) => entry.name === name)?.origin === 'default';
     if (wraps) {
       if (byDefault('socket')) settings.socket = '';
       if (byDefault('control')) settings.control = '';
@@ -50,7 +75,8 @@ export default class AgentStart extends SeccamCommand {
     const formatGiven = raw.some((token) => token.type === 'flag' && token.flag === 'format');
     const wanted = formatGiven ? flags.format : [settings.format];
     const { Daemon } = await import('../../agent/daemon.js');
-    const onProblem = (item: Parameters<typeof printDiagnostics>[0][number]): void => printDiagnostics([item], this.sources);
+    const onProblem = (item: Parameters<typeof printDiagnostics>[0][number]): void =>
+      printDiagnostics([item], this.sources);
     const remark = (line: string): void => {
       if (!flags.quiet) this.remark(line);
     };
@@ -64,7 +90,14 @@ export default class AgentStart extends SeccamCommand {
     if (!wraps && settings.socket === '' && settings.listen === '') {
       const { agentCodes } = await import('../../agent/codes.js');
       const { DiagnosticError, diagnostic } = await import('../../support/diagnostic.js');
-      throw new DiagnosticError([diagnostic(agentCodes, 'nothing-to-do', 'the agent has neither a program to run nor an address to listen at', { suggestions: ['--socket PATH', '-- PROGRAM'] })]);
+      throw new DiagnosticError([
+        diagnostic(
+          agentCodes,
+          'nothing-to-do',
+          'the agent has neither a program to run nor an address to listen at',
+          { suggestions: ['--socket PATH', '-- PROGRAM'] },
+        ),
+      ]);
     }
     let status = 0;
     try {
@@ -81,15 +114,20 @@ export default class AgentStart extends SeccamCommand {
         });
       } else {
         const places = [settings.socket, settings.listen].filter((place) => place !== '').join(' and ');
-        remark(`${counted(daemon.agent.rules.rules.length, 'rule')} loaded, mode ${settings.mode}, listening at ${places}`);
+        remark(
+          `${counted(daemon.agent.rules.rules.length, 'rule')} loaded, mode ${settings.mode}, listening at ${places}`,
+        );
         await daemon.stopped();
       }
     } finally {
       await daemon.stop();
     }
     const { events, detections, suppressed, lost, rules } = daemon.agent.status();
-    if (suppressed > 0) remark(`${counted(suppressed)} more suppressed by rate limits (--no-limits shows them)`);
-    remark(`${counted(events, 'event')}, ${counted(rules, 'rule')} loaded${lost > 0 ? `, ${counted(lost)} events lost` : ''}, ${counted(detections, 'detection')}`);
+    if (suppressed > 0)
+      remark(`${counted(suppressed)} more suppressed by rate limits (--no-limits shows them)`);
+    remark(
+      `${counted(events, 'event')}, ${counted(rules, 'rule')} loaded${lost > 0 ? `, ${counted(lost)} events lost` : ''}, ${counted(detections, 'detection')}`,
+    );
     return status;
   }
 }

@@ -10,9 +10,16 @@ export default class AgentStatus extends SeccamCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(AgentStatus);
     const { ask } = await import('../../agent/control.js');
-    const { status } = (await ask(await controlPath(flags), { verb: 'status' })) as { status: Record<string, unknown> };
+    const { status } = (await ask(await controlPath(flags), { verb: 'status' })) as {
+      status: Record<string, unknown>;
+    };
     answer(flags.format, 'agent-status', status, () =>
-      columns(Object.entries(status).map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)])),
+      columns(
+        Object.entries(status).map(([name, value]) => [
+          name,
+          typeof value === 'object' ? JSON.stringify(value) : String(value),
+        ]),
+      ),
     );
   }
 }

@@ -10,7 +10,9 @@ export default class AgentStreams extends SeccamCommand {
   override async run(): Promise<void> {
     const { flags } = await this.parse(AgentStreams);
     const { ask } = await import('../../agent/control.js');
-    const { streams } = (await ask(await controlPath(flags), { verb: 'streams' })) as { streams: StreamRow[] };
+    const { streams } = (await ask(await controlPath(flags), { verb: 'streams' })) as {
+      streams: StreamRow[];
+    };
     answer(flags.format, 'agent-streams', { streams }, () =>
       streams.length === 0
         ? ['no stream is connected']
