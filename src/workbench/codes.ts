@@ -13,6 +13,7 @@ export const workbenchCodes = {
   'no-such-file': { severity: 'error', doc: 'A file or folder that was named does not exist or cannot be read.' },
   'no-tests': { severity: 'error', doc: 'No test file was found, or none of the tests was selected: a run without tests is never green.' },
   'no-rules': { severity: 'error', doc: 'No rule was loaded: a run without rules is never green.' },
+  'not-a-recording': { severity: 'error', doc: 'A policy, test or project file was named where a recording is wanted.' },
   'no-recording': { severity: 'error', doc: 'No recording was named and none was found.' },
   'lfs-pointer': { severity: 'error', doc: 'The file is a pointer that Git LFS left in place of the recording; fetch the recording first (git lfs pull).' },
   'needs-other-version': { severity: 'error', doc: 'The project file asks for another version of seccam (`requires`).' },

@@ -35,8 +35,8 @@ export function checkContext(context: ContextEntry): Diagnostic[] {
 export const isEmptyContext = (context: ContextEntry): boolean => context.container === undefined && Object.keys(context.set ?? {}).length === 0;
 
 export class Declared {
-  readonly #container: Omit<Context, 'cgroupId' | 'cgroupVersion' | 'cgroupInode' | 'cgroupMountId' | 'cgroupCreatedAt'> | undefined;
-  readonly #credentials: Partial<Record<keyof Credentials, number>> = {};
+  readonly #container: Pick<Context, 'containerId' | 'runtime' | 'containerCreatedAt' | 'containerTags'> | undefined;
+  readonly #credentials: { -readonly [K in (typeof settable)[keyof typeof settable]]?: number } = {};
   readonly #texts: { tty?: number; comm?: number } = {};
   readonly #doneContexts = new WeakMap<Context, Context>();
   readonly #done = new WeakSet<object>();

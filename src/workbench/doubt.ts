@@ -4,16 +4,13 @@
  * An event on which a fact is missing, cut or redacted is decided in three values, with every leaf that reads
  * such a fact unknown; only when the rule's answer then hangs on one of them is the rule in doubt.
  */
-import type { ColumnValue, Event, StringList } from '../catalogue/event.js';
+import type { Event, StringList } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
 import type { EventRow } from '../catalogue/row.js';
 import type { BoolNode, Leaf, Node, Trace } from '../language/index.js';
 import type { LoadedRule } from '../rules/index.js';
 import type { StringTable } from '../support/strings.js';
 import type { InconclusiveCode } from './codes.js';
-
-/** Bit 2 of the flags of an event: some fact was cut or missing. */
-const partial = 4;
 
 export type Known = boolean | undefined;
 
@@ -129,7 +126,7 @@ export class Doubts {
     const absent = this.#absent.get(event.type);
     const cutArguments = event.process.argv.truncated || event.process.envp.truncated;
     const marked = this.#isRedacted(event.process.argv) || this.#isRedacted(event.process.envp);
-    if (absent === undefined && event.missing === 0 && (event.flags & partial) === 0 && !cutArguments && !marked) return;
+    if (absent === undefined && event.missing === 0 && event.cut === 0 && !cutArguments && !marked) return;
     const row = eventByName(event.type);
     if (row === undefined) return;
     for (const rule of this.byType.get(event.type) ?? []) {
@@ -157,10 +154,7 @@ export class Doubts {
     const column = columnOf(field, row);
     if (column === undefined) return undefined;
     if (absent?.has(column) === true || (event.missing & (1 << column)) !== 0) return 'field-not-recorded';
-    const value = event.columns[column];
-    if (isList(value) && value.truncated) return 'field-truncated';
-    if ((event.flags & partial) !== 0 && event.missing === 0 && !cut && isText(row, column)) return 'field-truncated';
-    return undefined;
+    return (event.cut & (1 << column)) !== 0 ? 'field-truncated' : undefined;
   }
 
   #add(rule: string, code: InconclusiveCode, field: string): void {
@@ -186,13 +180,4 @@ export class Doubts {
     }
     return false;
   }
-}
-
-function isList(value: ColumnValue | undefined): value is StringList {
-  return typeof value === 'object' && 'items' in value;
-}
-
-function isText(row: EventRow, column: number): boolean {
-  const type = Object.values(row.columns)[column]?.type;
-  return type === 'string' || type === 'file' || type === 'list' || type === 'address';
 }

@@ -39,6 +39,8 @@ export interface RecordOptions {
   readonly scratch?: ScratchOptions;
   readonly strict?: boolean;
   readonly onProgress?: (counters: RecordCounters) => void;
+  /** A line that the user should see at once. */
+  readonly onNotice?: (message: string) => void;
 }
 
 export interface ScratchOptions {

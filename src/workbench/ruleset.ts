@@ -2,6 +2,7 @@
 import { loadRules, type LoadedRule, type RuleEntry, type Ruleset } from '../rules/index.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import { nearest } from '../support/suggestion.js';
+import { resolve } from 'node:path';
 import { StringTable } from '../support/strings.js';
 import { fits } from './glob.js';
 
@@ -23,7 +24,7 @@ export class RuleSets {
     let found = this.#loaded.get(key);
     if (found === undefined) {
       const strings = new StringTable();
-      const { rules, diagnostics, sources } = loadRules(paths, { strings, cwd: this.cwd });
+      const { rules, diagnostics, sources } = loadRules(this.cwd === process.cwd() ? paths : paths.map((path) => resolve(this.cwd, path)), { strings });
       found = { paths, rules, strings, diagnostics, sources };
       this.#loaded.set(key, found);
     }

@@ -4,7 +4,7 @@
  */
 import type { Event } from '../catalogue/event.js';
 import { type Input, replay, type StreamSummary } from '../pipeline/index.js';
-import { type Detection, Engine, type LoadedRule } from '../rules/index.js';
+import { type Detection, Engine, type LoadedRule, type Observer } from '../rules/index.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import { Declared, isEmptyContext } from './declared.js';
 import { type Doubt, Doubts } from './doubt.js';
@@ -69,6 +69,7 @@ export interface ScenarioOptions {
   readonly types?: ReadonlySet<string>;
   readonly allResults: boolean;
   readonly signal?: AbortSignal;
+  readonly observer?: Observer | undefined;
 }
 
 /** Blind spots that hide acts of the program; the others only say how it was traced. */
@@ -76,10 +77,10 @@ const hiding = new Set(['io-uring', 'foreign-filter', 'user-notification', 'fore
 
 export async function runScenario(options: ScenarioOptions): Promise<Facts> {
   const { rules, strings } = options.rules;
-  const engine = new Engine(rules, { details: options.lines ? 'all' : 'delivered' });
+  const engine = new Engine(rules, { details: options.lines ? 'all' : 'delivered', ...(options.observer === undefined ? {} : { observer: options.observer }) });
   const detections: SeenDetection[] = [];
-  const conditions = options.conditions.map((condition) => ({ rule: condition.rule, key: conditionKey(condition), decide: engine.condition(condition.text).decide }));
-  const finals = options.finallyConditions.map((text) => ({ text, decide: engine.condition(text).decide }));
+  const conditions = options.conditions.map((condition) => ({ rule: condition.rule, key: conditionKey(condition), decide: engine.condition(condition.text).condition?.decide }));
+  const finals = options.finallyConditions.map((text) => ({ text, decide: engine.condition(text).condition?.decide }));
   const doubts = new Doubts(strings, groupByType(rules.rules));
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, strings);
   const lineage = options.lines ? new Lineage(strings) : undefined;
@@ -143,7 +144,8 @@ function lineOf(detection: Detection, event: Event, lineage: Lineage, rules: Rul
     rule: detection.ruleId,
     event: detection.eventType,
     lineage: lineage.of(event.process),
-    fields: rules.rules.model.fieldsOf(event, { process: true }),
+    fields: rules.rules.model.fieldsOf(event),
+    args: rules.strings.text(event.process.derived.args),
     matched: detection.matched.map((part) => ({ field: part.field, value: part.value })),
     actions: detection.actions.map((action) => action.kind),
   };

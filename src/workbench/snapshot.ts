@@ -15,6 +15,7 @@ export interface SnapshotLine {
   /** `sh#1/cat#2` */
   readonly lineage: string;
   readonly fields: Readonly<Record<string, unknown>>;
+  readonly args: string;
   readonly matched: readonly { readonly field: string | undefined; readonly value: unknown }[];
   readonly actions: readonly string[];
 }
@@ -64,6 +65,8 @@ function part(line: SnapshotLine, field: string, normaliser: Normaliser): unknow
       return line.event;
     case 'process.lineage':
       return line.lineage;
+    case 'process.args':
+      return normaliser.text(field, line.args);
     case 'actions':
       return line.actions.length === 0 ? undefined : line.actions;
     case 'matched': {

@@ -12,6 +12,8 @@ import { CoverageBook } from './coverage.js';
 import { explainFailures } from './failure.js';
 import { digest, LastRun, stamp } from './lastrun.js';
 import { pinnedRecording } from './pin.js';
+import type { Input } from '../pipeline/index.js';
+import type { Observer } from '../rules/index.js';
 import { type Project, projectOf, shown } from './project.js';
 import type { CheckResult, TestItem, TestOptions, TestOutcome, TestResult, TestSummary } from './results.js';
 import { type RulesInUse, RuleSets } from './ruleset.js';
@@ -169,8 +171,14 @@ class Run {
       recordings = [pinned.recording];
     }
     let facts: Facts[];
+    let inputs: readonly Input[] = recordings;
     try {
-      facts = entry.events === undefined ? await this.#replays(test, recordings, inUse, signal) : [await this.#synthetic(test, inUse, signal)];
+      if (entry.events === undefined) facts = await this.#replays(test, recordings, inUse, signal);
+      else {
+        const made = this.#synthetic(test);
+        inputs = [made.input];
+        facts = [await this.#once(test, made.input, made.types, inUse, signal)];
+      }
     } catch (error) {
       if (!(error instanceof DiagnosticError)) throw error;
       const synthetic = entry.events !== undefined;
@@ -185,7 +193,7 @@ class Run {
     }
     let checks = judge(test, facts, inUse);
     const snapshot = entry.snapshot === true ? this.#snapshot(test, facts, checks) : undefined;
-    checks = this.options.explain === false ? checks : await explainFailures(checks, test, recordings, inUse, this.options);
+    checks = this.options.explain === false ? checks : await explainFailures(checks, test, inputs, inUse, this.options.allResults === true);
     const verdict = verdictOf(checks);
     const outcome = this.#marked(test, verdict, checks);
     const answer = digest(JSON.stringify(checks.map(({ title, outcome: one, message, seen }) => [title, one, message, seen])));
@@ -264,6 +272,7 @@ class Run {
         answer = this.#replay(test, recording, inUse, signal, this.#questions.get(key)!);
         this.#answers.set(key, answer);
       }
+      else if (this.options.coverage === true) this.coverage.assert(key, inUse, rulesNamed(test));
       found.push(await answer);
       if (signal.aborted) this.#answers.delete(key);
       const left = (this.#users.get(key) ?? 1) - 1;
@@ -286,29 +295,40 @@ class Run {
       synthetic: false,
       allResults: this.options.allResults === true,
       signal,
-      ...(this.options.coverage === true ? { observer: this.coverage.observer(inUse, name) } : {}),
+      observer: this.#observer(this.#key(test, recording), test, inUse),
     });
   }
 
-  async #synthetic(test: TestCase, inUse: RulesInUse, signal: AbortSignal): Promise<Facts> {
+  #synthetic(test: TestCase): { input: Input; types: ReadonlySet<string> } {
     const made = syntheticRecording(test.entry.events ?? [], (path) => test.document.span([...test.path, 'events', ...path]));
     if (made.bytes === undefined) throw new DiagnosticError(made.diagnostics);
-    const name = `${test.file} (events)`;
+    return { input: { name: `${test.file} (events)`, bytes: [made.bytes] }, types: made.types };
+  }
+
+  /** Events that belong to one test alone. */
+  #once(test: TestCase, input: Input, types: ReadonlySet<string>, inUse: RulesInUse, signal: AbortSignal): Promise<Facts> {
     const conditions = (test.entry.expect ?? []).flatMap((item) => (typeof item === 'string' || item.where === undefined ? [] : [{ rule: item.rule, text: item.where }]));
+    const session = `${test.absolute}\n${test.name}`;
     return runScenario({
-      input: { name, bytes: [made.bytes] },
-      recording: name,
+      input,
+      recording: typeof input === 'string' ? input : input.name,
       rules: inUse,
       context: test.context,
       conditions,
       finallyConditions: test.entry.finally === undefined ? [] : [test.entry.finally],
       lines: test.entry.snapshot === true,
       synthetic: true,
-      types: made.types,
+      types,
       allResults: this.options.allResults === true,
       signal,
-      ...(this.options.coverage === true ? { observer: this.coverage.observer(inUse, name) } : {}),
+      observer: this.#observer(session, test, inUse),
     });
+  }
+
+  #observer(session: string, test: TestCase, inUse: RulesInUse): Observer | undefined {
+    if (this.options.coverage !== true) return undefined;
+    this.coverage.assert(session, inUse, rulesNamed(test));
+    return this.coverage.observer(session);
   }
 }
 

@@ -1,0 +1,325 @@
+/**
+ * Why rules matched or did not: one replay with every leaf of the asked rules evaluated on every event that
+ * they are shown, then a second one that tries changed rules on the same events.
+ */
+import { constants } from '../catalogue/constants.js';
+import { eventByName } from '../catalogue/events.js';
+import type { Event } from '../catalogue/event.js';
+import type { BoolNode, Trace } from '../language/index.js';
+import { processLine } from '../pipeline/line.js';
+import { type Input, replay } from '../pipeline/index.js';
+import { Engine, type LoadedRule } from '../rules/index.js';
+import { type Diagnostic, DiagnosticError, diagnostic, type Span } from '../support/diagnostic.js';
+import { closestRule } from './closest.js';
+import { workbenchCodes } from './codes.js';
+import { Declared, isEmptyContext } from './declared.js';
+import { decide } from './doubt.js';
+import { leafNotes, leafValues, VariableLog } from './leaf.js';
+import { projectOf, rulesOrigin } from './project.js';
+import { findRecordings } from './recordings.js';
+import { inputOf } from './replay.js';
+import type { ExplainedEvent, ExplainNode, ExplainOptions, ExplainResult, Explanation, TryLine } from './results.js';
+import { named, nearRules, type RulesInUse, RuleSets } from './ruleset.js';
+import type { ContextEntry } from './testfile.js';
+import { candidates, type Candidate } from './trial.js';
+
+export async function explain(options: ExplainOptions): Promise<ExplainResult> {
+  const cwd = options.cwd ?? process.cwd();
+  const project = projectOf({ cwd });
+  const inUse = new RuleSets(cwd).load(rulesOrigin(options, project).paths);
+  if (inUse.rules.entries.length === 0) throw new DiagnosticError(inUse.diagnostics.length > 0 ? inUse.diagnostics : [diagnostic(workbenchCodes, 'no-rules', 'No rule was loaded')]);
+  const { recordings } = findRecordings(options.recording === '' ? undefined : [options.recording], cwd, project);
+  const recording = recordings[0]!;
+  const diagnostics: Diagnostic[] = [...inUse.diagnostics];
+  const asked = await askedRules(options, inUse, recording, cwd);
+  const found = await explainRules(inUse, asked.rules, {
+    input: inputOf(recording, cwd),
+    context: {},
+    closest: options.closest ?? 1,
+    tries: 3,
+    ...(options.at === undefined ? {} : { at: options.at }),
+    ...(options.where === undefined ? {} : { where: options.where }),
+    allResults: options.allResults === true,
+  });
+  if (options.at !== undefined && !found.sawAt) {
+    throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-event', `"${recording}" has no event ${options.at}`, { suggestions: [`seccam inspect ${recording} --events`] })]);
+  }
+  diagnostics.push(...found.diagnostics);
+  const explanations = [...asked.silent, ...found.explanations];
+  const answer = found.damaged && options.acceptDamage !== true ? 2 : explanations.some((one) => one.matched === 0) && options.ruleIds !== undefined ? 1 : 0;
+  return { schema: 'seccam/explain@1', recording, events: found.events, explanations, diagnostics, answer };
+}
+
+/** The rules of `--rule`; else those that match, else the one that came closest. Rules that did not load explain themselves. */
+async function askedRules(options: ExplainOptions, inUse: RulesInUse, recording: string, cwd: string): Promise<{ rules: LoadedRule[]; silent: Explanation[] }> {
+  const ids = options.ruleIds ?? [];
+  if (ids.length === 0) {
+    if (options.at !== undefined || options.where !== undefined) return { rules: [...inUse.rules.rules], silent: [] };
+    const matching = new Set<string>();
+    await replay([inputOf(recording, cwd)], { strings: inUse.strings, engine: new Engine(inUse.rules, { limits: false }), allResults: options.allResults === true, onDetection: (detection) => void matching.add(detection.ruleId) });
+    if (matching.size > 0) return { rules: inUse.rules.rules.filter((rule) => matching.has(rule.id)), silent: [] };
+    const closest = await closestRule(inUse, [recording], cwd, options);
+    return { rules: closest === undefined ? [] : inUse.rules.rules.filter((rule) => rule.id === closest.rule), silent: [] };
+  }
+  const rules: LoadedRule[] = [];
+  const silent: Explanation[] = [];
+  for (const id of ids) {
+    const found = named(id, inUse.rules);
+    if (found.loaded.length === 0 && found.silent.length === 0) {
+      throw new DiagnosticError([...inUse.diagnostics, diagnostic(workbenchCodes, 'unknown-rule', `No rule is called "${id}"`, { suggestions: nearRules(id, inUse.rules).slice(0, 1).map((name) => `--rule ${name}`) })]);
+    }
+    for (const rule of found.loaded) if (!rules.includes(rule)) rules.push(rule);
+    for (const entry of found.silent) silent.push(notLoaded(entry.id, entry.span, entry.status === 'disabled' || entry.status === 'filtered' ? 'rule-disabled' : 'rule-not-loaded', entry.reason ?? 'see the errors of its policy'));
+  }
+  return { rules, silent };
+}
+
+function notLoaded(rule: string, span: Span, code: string, reason: string): Explanation {
+  const tree: ExplainNode = { kind: 'constant', text: '', span, trueOf: 0, neverTrue: true, children: [] };
+  return {
+    rule, span, expression: '', eventType: '', matched: 0, funnel: { events: 0, ofType: 0, shown: 0, matched: 0 }, hidden: {}, shownResults: [], tree, at: [], moreAtDistance: 0, tries: [],
+    blocked: { code, message: code === 'rule-disabled' ? `${rule} does not decide: ${reason}` : `${rule} was not loaded: ${reason}` },
+  };
+}
+
+export interface ExplainRulesOptions {
+  readonly input: Input | (() => Input);
+  readonly context: ContextEntry;
+  readonly closest: number;
+  /** Greatest number of `Try` lines; 0 saves the second replay. */
+  readonly tries: number;
+  readonly at?: number;
+  readonly where?: string;
+  readonly allResults: boolean;
+}
+
+export interface ExplainedRules {
+  readonly explanations: readonly Explanation[];
+  readonly events: number;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly damaged: boolean;
+  readonly sawAt: boolean;
+}
+
+export async function explainRules(inUse: RulesInUse, rules: readonly LoadedRule[], options: ExplainRulesOptions): Promise<ExplainedRules> {
+  const accounts = new Map(rules.map((rule) => [rule.index, new Account(rule, inUse, options.closest)]));
+  const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
+  const log = new VariableLog(inUse);
+  let sawAt = false;
+  let focus = true;
+  const hidden = new Map<string, Map<number, number>>();
+  const engine: Engine = new Engine(inUse.rules, {
+    limits: false,
+    observer: { rule: (rule, event, value, trace) => accounts.get(rule.index)?.see(event, value, trace(), log, focus) },
+  });
+  const where = options.where === undefined ? undefined : engine.condition(options.where);
+  if (where !== undefined && where.condition === undefined) throw new DiagnosticError(where.diagnostics);
+  const summary = await replay([inputFrom(options.input)], {
+    strings: inUse.strings,
+    engine,
+    allResults: options.allResults,
+    onEvent: (event, shown) => {
+      declared?.apply(event);
+      if (event.seq === options.at) sawAt = true;
+      focus = (options.at === undefined || event.seq === options.at) && (where?.condition === undefined || where.condition.decide(event));
+      if (shown) return;
+      let results = hidden.get(event.type);
+      if (results === undefined) hidden.set(event.type, (results = new Map()));
+      results.set(event.retval, (results.get(event.retval) ?? 0) + 1);
+    },
+    onDetection: (detection, event) => log.see(detection, event),
+  });
+  const attempts = options.tries > 0 ? await tryCandidates(inUse, accounts, options) : new Map<number, TryLine[]>();
+  const explanations = [...accounts.values()]
+    .filter((account) => (options.at === undefined && options.where === undefined) || account.shownAt)
+    .map((account) => account.explanation(summary.events, summary.byType.get(account.rule.eventType), hidden.get(account.rule.eventType), attempts.get(account.rule.index) ?? []));
+  return { explanations, events: summary.events, diagnostics: summary.diagnostics, damaged: summary.damaged, sawAt };
+}
+
+const inputFrom = (input: Input | (() => Input)): Input => (typeof input === 'function' ? input() : input);
+
+interface Kept {
+  readonly distance: number;
+  readonly prefix: number;
+  readonly explained: ExplainedEvent;
+}
+
+/** What one rule showed over the recording. */
+class Account {
+  matched = 0;
+  shownAt = false;
+  readonly #seen = { events: 0 };
+  readonly #leafTrue: number[];
+  readonly #nodeTrue = new Map<BoolNode, number>();
+  readonly #soFar = new Map<BoolNode, number>();
+  #kept: Kept[] = [];
+  #least = Number.POSITIVE_INFINITY;
+  #atLeast = 0;
+
+  constructor(
+    readonly rule: LoadedRule,
+    readonly inUse: RulesInUse,
+    readonly closest: number,
+  ) {
+    this.#leafTrue = rule.rule.leaves.map(() => 0);
+  }
+
+  /** The closest events, as they were explained; their false leaves are what `Try` lines change. */
+  get best(): readonly ExplainedEvent[] {
+    return this.#kept.map((kept) => kept.explained);
+  }
+
+  see(event: Event, value: boolean, trace: Trace, log: VariableLog, focus: boolean): void {
+    this.#seen.events += 1;
+    if (value) this.matched += 1;
+    for (const leaf of trace.leaves) if (leaf.value) this.#leafTrue[leaf.leaf] = (this.#leafTrue[leaf.leaf] ?? 0) + 1;
+    this.#countNode(this.rule.rule.root, trace);
+    if (!focus) return;
+    this.shownAt = true;
+    this.#keep(event, value, trace, log);
+  }
+
+  #countNode(node: BoolNode, trace: Trace): void {
+    if (decide(node, (leaf) => trace.leaves[leaf]?.value ?? false) === true) this.#nodeTrue.set(node, (this.#nodeTrue.get(node) ?? 0) + 1);
+    if (node.kind === 'not') this.#countNode(node.operand, trace);
+    if (node.kind === 'macro') this.#countNode(node.body, trace);
+    if (node.kind !== 'and' && node.kind !== 'or') return;
+    let all = true;
+    for (const operand of node.operands) {
+      this.#countNode(operand, trace);
+      all &&= decide(operand, (leaf) => trace.leaves[leaf]?.value ?? false) === true;
+      if (all) this.#soFar.set(operand, (this.#soFar.get(operand) ?? 0) + 1);
+    }
+  }
+
+  #keep(event: Event, value: boolean, trace: Trace, log: VariableLog): void {
+    if (trace.distance < this.#least) {
+      this.#least = trace.distance;
+      this.#atLeast = 0;
+    }
+    if (trace.distance === this.#least) this.#atLeast += 1;
+    const worst = this.#kept.at(-1);
+    if (this.#kept.length >= this.closest && worst !== undefined && trace.distance > worst.distance) return;
+    const prefix = value ? 0 : sharedPrefix(this.rule, trace);
+    if (this.#kept.length >= this.closest && worst !== undefined && trace.distance === worst.distance && prefix <= worst.prefix) return;
+    const { model } = this.inUse.rules;
+    const explained: ExplainedEvent = {
+      seq: event.seq,
+      type: event.type,
+      elapsed: String(event.elapsed),
+      process: processLine(event.process, event, model),
+      distance: trace.distance,
+      value,
+      leaves: this.rule.rule.leaves.map((leaf) => {
+        const result = trace.leaves[leaf.leaf]!;
+        const values = leafValues(leaf, result, event, model);
+        return { leaf: leaf.leaf, value: result.value, ...values, notes: leafNotes(leaf, result, event, this.inUse, log) };
+      }),
+    };
+    this.#kept.push({ distance: trace.distance, prefix, explained });
+    this.#kept.sort((a, b) => a.distance - b.distance || b.prefix - a.prefix || a.explained.seq - b.explained.seq);
+    this.#kept.length = Math.min(this.#kept.length, this.closest);
+  }
+
+  explanation(events: number, ofType: { readonly events: number; readonly shown: number } | undefined, hidden: ReadonlyMap<number, number> | undefined, tries: readonly TryLine[]): Explanation {
+    const { rule } = this;
+    const names = new Map([...constants].filter(([name, value]) => /^E[A-Z0-9]+$/.test(name) && typeof value === 'number').map(([name, value]) => [-Math.abs(Number(value)), name]));
+    const hiddenNames: Record<string, number> = {};
+    for (const [result, count] of [...(hidden ?? [])].sort((a, b) => b[1] - a[1])) hiddenNames[names.get(result) ?? String(result)] = count;
+    const shownResults = eventByName(rule.eventType)?.shown ?? [];
+    return {
+      rule: rule.id,
+      span: rule.span,
+      expression: rule.expression,
+      eventType: rule.eventType,
+      matched: this.matched,
+      funnel: { events, ofType: ofType?.events ?? 0, shown: ofType?.shown ?? 0, matched: this.matched },
+      hidden: hiddenNames,
+      shownResults: shownResults === 'all' ? [] : shownResults,
+      tree: this.#node(rule.rule.root),
+      at: this.best,
+      moreAtDistance: Math.max(0, this.#atLeast - this.#kept.filter((kept) => kept.distance === this.#least).length),
+      tries,
+    };
+  }
+
+  #node(node: BoolNode): ExplainNode {
+    const trueOf = node.kind === 'test' || node.kind === 'truth' ? (this.#leafTrue[node.leaf] ?? 0) : (this.#nodeTrue.get(node) ?? 0);
+    const soFar = this.#soFar.get(node);
+    const children = node.kind === 'and' || node.kind === 'or' ? node.operands : node.kind === 'not' ? [node.operand] : node.kind === 'macro' ? [node.body] : [];
+    return {
+      kind: node.kind === 'test' || node.kind === 'truth' ? 'leaf' : node.kind,
+      text: nodeText(node, this.inUse),
+      span: node.span,
+      ...(node.kind === 'test' || node.kind === 'truth' ? { leaf: node.leaf } : {}),
+      ...(node.kind === 'macro' ? { macro: node.id } : {}),
+      trueOf,
+      soFar: soFar ?? 0,
+      neverTrue: trueOf === 0 && this.#seen.events > 0,
+      children: children.map((child) => this.#node(child)),
+    };
+  }
+}
+
+/** The text of a node as it stands in its policy, on one line. */
+export function nodeText(node: BoolNode, inUse: RulesInUse): string {
+  const { file, start, end } = node.span;
+  const text = inUse.sources.get(file) ?? inUse.rules.policies.find((policy) => policy.file === file)?.text ?? '';
+  return text.slice(start.offset, end.offset).trim().replace(/\s+/g, ' ');
+}
+
+/** Longest prefix that a text of the event shares with a literal of a leaf that is false. */
+function sharedPrefix(rule: LoadedRule, trace: Trace): number {
+  let longest = 0;
+  for (const leaf of rule.rule.leaves) {
+    const result = trace.leaves[leaf.leaf];
+    if (result === undefined || result.value) continue;
+    for (const have of result.left) {
+      if (typeof have !== 'string') continue;
+      for (const want of result.right) {
+        if (typeof want !== 'string') continue;
+        const text = want.replace(/^[~r]?"|"$/g, '');
+        let length = 0;
+        while (length < text.length && length < have.length && text[length] === have[length] && text[length] !== '*') length++;
+        longest = Math.max(longest, length);
+      }
+    }
+  }
+  return longest;
+}
+
+/** Evaluates candidates over the same events, each where its rule is decided, with the variables of that moment. */
+async function tryCandidates(inUse: RulesInUse, accounts: ReadonlyMap<number, Account>, options: ExplainRulesOptions): Promise<Map<number, TryLine[]>> {
+  const trials = new Map<number, { candidate: Candidate; decide: (event: Event) => boolean; matches: number }[]>();
+  const engine: Engine = new Engine(inUse.rules, {
+    limits: false,
+    observer: {
+      rule: (rule, event) => {
+        for (const trial of trials.get(rule.index) ?? []) if (trial.decide(event)) trial.matches += 1;
+      },
+    },
+  });
+  for (const [index, account] of accounts) {
+    if (account.matched > 0) continue;
+    const closest = account.best[0];
+    if (closest === undefined) continue;
+    const list = candidates(account.rule, closest, inUse).flatMap((candidate) => {
+      const { condition } = engine.condition(candidate.expression);
+      return condition === undefined ? [] : [{ candidate, decide: condition.decide, matches: 0 }];
+    });
+    if (list.length > 0) trials.set(index, list);
+  }
+  const found = new Map<number, TryLine[]>();
+  if (trials.size === 0) return found;
+  const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
+  await replay([inputFrom(options.input)], { strings: inUse.strings, engine, allResults: options.allResults, onEvent: (event) => declared?.apply(event) });
+  for (const [index, list] of trials) {
+    const worked = list
+      .filter((trial) => trial.matches > 0)
+      .sort((a, b) => a.matches - b.matches)
+      .slice(0, options.tries)
+      .map(({ candidate, matches }) => ({ ...candidate, matches }));
+    found.set(index, worked);
+  }
+  return found;
+}
