@@ -122,6 +122,7 @@ function plain(message: string): string {
 
 function yamlAdvice(message: string): string[] {
   if (message.includes('Nested mappings') || message.includes('implicit map')) return ["put the text in quotes, or write it as a block: `expression: >-` and the text indented below"];
+  if (message.includes('flow sequence') || message.includes('flow map')) return ["inside [ ], put what holds brackets, commas or `: ` in quotes: '~\"/a[0-9]\"'"];
   if (message.toLowerCase().includes('tab')) return ['indent with spaces; YAML does not allow tabs'];
   return [];
 }

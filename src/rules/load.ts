@@ -93,7 +93,7 @@ class Loader {
     const loaded = rules.definitions.flatMap((definition) => this.#checkRule(definition));
     // Sorting is stable: rules of equal priority stay in load order.
     const ordered = loaded.sort((a, b) => b.priority - a.priority).map((rule, index): LoadedRule => ({ ...rule, index }));
-    if (ordered.length === 0 && this.options.allowEmpty !== true && !this.#diagnostics.some((item) => item.code === 'not-a-policy' || item.code === 'rules-not-found')) this.#empty(named);
+    if (ordered.length === 0 && this.options.allowEmpty !== true && (this.#entries.size > 0 || !this.#diagnostics.some((item) => item.severity === 'error'))) this.#empty(named);
     return { rules: this.#ruleset(policies, ordered), diagnostics: sortDiagnostics(this.#diagnostics), sources: new Map(sources.map((source) => [source.file, source.text])) };
   }
 

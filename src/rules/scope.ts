@@ -6,7 +6,7 @@ import { constants } from '../catalogue/constants.js';
 import { derivedFields } from '../catalogue/derived.js';
 import type { Event, Process } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
-import { allFields, type Field as CatalogueField, type FieldSource as CatalogueSource, type ProcessOf } from '../catalogue/fields.js';
+import { allFields, fieldByName, fieldsOfEvent, type Field as CatalogueField, type FieldSource as CatalogueSource, type ProcessOf } from '../catalogue/fields.js';
 import type { Conversion, FieldType } from '../catalogue/row.js';
 import type { BaseType, Field, Iterator, Model, Read, TextSemantics } from '../language/index.js';
 import type { StringTable } from '../support/strings.js';
@@ -47,17 +47,16 @@ interface KnownField extends Field<Event> {
   readonly own: boolean;
 }
 
-/** Builds the model over the run's strings. Cheap enough to do once per run, not once per file. */
+/** Builds the model over the run's strings; fields are made when they are first asked for. */
 export function createModel(strings: StringTable): ProductModel {
-  const build = new ModelBuilder(strings);
-  const { fields, iterators } = build.build();
+  const build = new FieldBuilder(strings);
   const readers = new Map<string, Reader>();
   const byEvent = new Map<string, (event: Event) => Readonly<Record<string, unknown>>>();
   const reader = (name: string): Reader | undefined => {
     let found = readers.get(name);
-    const field = fields.get(name);
+    const field = build.field(name);
     if (found === undefined && field !== undefined) {
-      found = makeReader(field, strings, field.iterator === undefined ? undefined : iterators.get(field.iterator));
+      found = makeReader(field, strings, field.iterator === undefined ? undefined : build.iterator(field.iterator));
       readers.set(name, found);
     }
     return found;
@@ -68,20 +67,23 @@ export function createModel(strings: StringTable): ProductModel {
     constants,
     legacy: legacyFields,
     eventType: 'event.type',
-    field: (name) => fields.get(name),
-    iterator: (name) => iterators.get(name),
-    fieldNames: () => fields.keys(),
-    unavailable: (name) => fields.get(name)?.unavailable,
+    field: (name) => build.field(name),
+    iterator: (name) => build.iterator(name),
+    *fieldNames() {
+      for (const field of allFields) yield field.name;
+    },
+    unavailable: (name) => build.field(name)?.unavailable,
     unavailableEvent: (type) => eventByName(type)?.unavailable,
-    zeroOf: (name) => zeroWords(fields.get(name)),
-    suggest: (name) => nearest(name, fields.keys()).map((near) => `"${near}"`),
-    columnsOf: (name) => fields.get(name)?.columns ?? [],
-    constantsOf: (name) => fields.get(name)?.constants,
+    zeroOf: (name) => zeroWords(build.field(name)),
+    suggest: (name) => nearest(name, allFields.map((field) => field.name)).map((near) => `"${near}"`),
+    columnsOf: (name) => build.field(name)?.columns ?? [],
+    constantsOf: (name) => build.field(name)?.constants,
     read: (name, event) => reader(name)?.(event),
     fieldsOf(event) {
       let all = byEvent.get(event.type);
       if (all === undefined) {
-        all = makeFieldsOf([...fields.values()].filter((field) => field.own && field.events?.includes(event.type) === true && field.unavailable === undefined), reader);
+        const fields = fieldsOfEvent(event.type).map((row) => build.field(row.name)!);
+        all = makeFieldsOf(fields.filter((field) => field.own && field.unavailable === undefined), reader);
         byEvent.set(event.type, all);
       }
       return all(event);
@@ -99,38 +101,50 @@ const processAt: Readonly<Record<ProcessOf, string>> = {
   'target-ancestors': 'item',
 };
 
-class ModelBuilder {
-  readonly fields = new Map<string, KnownField>();
-  readonly iterators = new Map<string, Iterator<Event>>();
+class FieldBuilder {
+  readonly #fields = new Map<string, KnownField>();
+  readonly #iterators = new Map<string, Iterator<Event>>();
 
   constructor(readonly strings: StringTable) {}
 
-  build(): this {
-    for (const field of allFields) {
-      if (field.iterator !== undefined && !this.iterators.has(field.iterator)) this.#iterator(field);
-      this.#add(field, this.#read(field));
-    }
-    return this;
+  field(name: string): KnownField | undefined {
+    let field = this.#fields.get(name);
+    if (field !== undefined) return field;
+    const row = fieldByName(name);
+    if (row === undefined) return undefined;
+    field = this.#make(row, this.#read(row));
+    this.#fields.set(name, field);
+    return field;
   }
 
-  /** The walk up from a process, of which `row` is a sub-field. */
-  #iterator(row: CatalogueField): void {
-    const name = row.iterator!;
-    const of = row.source.kind === 'process' || row.source.kind === 'process-file' ? row.source.of : 'ancestors';
-    this.iterators.set(name, {
+  /** The walk up from a process; its sub-fields are those of the catalogue that name it. */
+  iterator(name: string): Iterator<Event> | undefined {
+    if (!name.endsWith('.ancestors')) return undefined;
+    const found = this.#iterators.get(name);
+    if (found !== undefined) return found;
+    const row = fieldByName(`${name}.pid`);
+    if (row?.iterator !== name || row.source.kind === 'unavailable') return row?.iterator === name ? this.#iterator(name, row, 'undefined') : undefined;
+    const of = row.source.kind === 'process' ? row.source.of : 'ancestors';
+    return this.#iterator(name, row, of === 'target-ancestors' ? 'event.target?.parent' : 'event.process.parent');
+  }
+
+  #iterator(name: string, row: CatalogueField, first: string): Iterator<Event> {
+    const iterator: Iterator<Event> = {
       name,
       ...(row.events?.length === 1 ? { event: row.events[0]! } : {}),
-      walk: { kind: 'chain', first: of === 'target-ancestors' ? 'event.target?.parent' : 'event.process.parent', next: 'item.parent' },
+      walk: { kind: 'chain', first, next: 'item.parent' },
       memo: 'item.memo',
       weight: 2000,
-    });
+    };
+    this.#iterators.set(name, iterator);
+    return iterator;
   }
 
-  #add(row: CatalogueField, read: ReadOf): void {
+  #make(row: CatalogueField, read: ReadOf): KnownField {
     const { type, multi } = splitType(row.type);
     const event = row.events?.length === 1 ? row.events[0] : undefined;
     const { source } = row;
-    this.fields.set(row.name, {
+    return {
       name: row.name,
       type,
       ...(multi ? { multi: true } : {}),
@@ -145,7 +159,7 @@ class ModelBuilder {
       unavailable: source.kind === 'unavailable' ? source.reason : undefined,
       columns: source.kind === 'column' ? [source.column] : source.kind === 'derived' ? source.needs : [],
       own: source.kind !== 'process' && source.kind !== 'process-file' && source.kind !== 'common',
-    });
+    };
   }
 
   #read(row: CatalogueField): ReadOf {
