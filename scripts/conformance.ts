@@ -291,7 +291,7 @@ const judges: Readonly<Record<string, Judge>> = {
     const checked = check(world, one.expr!);
     if (checked.rule === undefined) return { expected: one['decorated']!, got: `error: ${errors(checked)}` };
     const variables = { get: (name: string): unknown => world.variables[name]?.value };
-    return { expected: one['decorated']!, got: decorated(one.expr!, checked.rule, traceRule(checked.rule, world.model, world.event, clock, variables).matched) };
+    return { expected: one['decorated']!, got: decorated(one.expr!, traceRule(checked.rule, world.model, world.event, clock, variables).matched) };
   },
   glob: (_, one) => {
     const problem = globProblem(String(one['pattern']));
@@ -312,17 +312,17 @@ const judges: Readonly<Record<string, Judge>> = {
 };
 
 /** Puts « » around what made a rule true. Only what stands in the rule's own text with its own value is marked. */
-export function decorated(text: string, rule: Rule, matched: ReturnType<typeof traceRule>['matched']): string {
+export function decorated(text: string, matched: ReturnType<typeof traceRule>['matched']): string {
   const about = new Set(matched.filter((item) => item.field !== undefined).map((item) => item.leaf));
   const marks = matched.filter((item) => {
-    if (item.computed || !about.has(item.leaf) || item.span.file !== rule.file) return false;
-    const written = text.slice(item.span.start.offset, item.span.end.offset);
+    if (item.computed || !about.has(item.leaf) || item.span.macro !== undefined) return false;
+    const written = text.slice(item.span.from, item.span.to);
     return item.field !== undefined || !/^[A-Za-z_]/.test(written) || written === 'true' || written === 'false';
   });
   const inserts = new Map<number, string>();
   for (const { span } of marks) {
-    inserts.set(span.start.offset, '«');
-    inserts.set(span.end.offset, '»');
+    inserts.set(span.from, '«');
+    inserts.set(span.to, '»');
   }
   let result = '';
   for (let at = 0; at <= text.length; at++) result += (inserts.get(at) ?? '') + (text[at] ?? '');

@@ -13,7 +13,7 @@ import { calculate, bitNot, parseDuration, parseInteger } from './integer.js';
 import type { BaseType, ConstantValue, Field, Iterator, Scope } from './model.js';
 import { nearestFields, resolveField, splitName } from './names.js';
 import { maximumDepth, parse, parseMacro, type ParseOptions } from './parser.js';
-import type { Source } from './source.js';
+import type { Source, TextSpan } from './source.js';
 import type {
   BoolNode, CallNode, FieldNode, Leaf, LiteralNode, Macro, Node, Operand, Rule, SetNode, TextNode, ValueExpression, VariableNode,
 } from './tree.js';
@@ -150,11 +150,16 @@ export class Checker {
     this.#comparer = new Comparer(this);
   }
 
-  span(node: Expression): Span {
-    return this.#source.span(node.start, node.end);
+  span(node: Expression): TextSpan {
+    return this.#place(node.start, node.end);
   }
 
-  report(code: LanguageCode, message: string, span: Span, suggestions: readonly (string | Suggestion)[] = []): undefined {
+  #place(start: number, end: number): TextSpan {
+    return this.#source.place(start, end, this.#expanding[this.#expanding.length - 1]);
+  }
+
+  report(code: LanguageCode, message: string, at: Span, suggestions: readonly (string | Suggestion)[] = []): undefined {
+    const span = { file: at.file, start: at.start, end: at.end };
     const item = diagnostic(languageCodes, code, message, { span, suggestions });
     if (item.severity === 'error') this.failed = true;
     this.diagnostics.push(item);
@@ -237,7 +242,7 @@ export class Checker {
     for (const group of groups.reverse()) {
       const own = operands.slice(group.from, to) as BoolNode[];
       const members = right === undefined ? own : [...own, right];
-      const span = this.#source.span(node.operands[group.from]!.start, node.end);
+      const span = this.#place(node.operands[group.from]!.start, node.end);
       right = { kind: group.kind, operands: members, span };
       to = group.from;
     }
@@ -336,7 +341,7 @@ export class Checker {
     return { kind: 'set', type, multi: true, members, span: this.span(node) };
   }
 
-  #constant(name: string, value: ConstantValue, span: Span): LiteralNode {
+  #constant(name: string, value: ConstantValue, span: TextSpan): LiteralNode {
     const type: BaseType = typeof value === 'boolean' ? 'bool' : typeof value === 'number' ? 'int' : 'string';
     return { kind: 'literal', type, multi: false, value, constant: name, span, ...(typeof value === 'string' ? { matcher: { kind: 'exact', text: value, fold: false } as const } : {}) };
   }
@@ -424,7 +429,7 @@ export class Checker {
     return body;
   }
 
-  #field(written: string, span: Span, reference = false): FieldNode | CallNode | undefined {
+  #field(written: string, span: TextSpan, reference = false): FieldNode | CallNode | undefined {
     const name = splitName(written);
     if ('problem' in name) return this.report('register-error', `"${written}": ${name.problem}`, span);
     const found = resolveField(this.scope.model, name.name);
@@ -465,7 +470,7 @@ export class Checker {
     return found.suffix === undefined ? node : this.#call(found.suffix.name, node, written, span);
   }
 
-  #iteratorLength(iterator: Iterator<never>, written: string, span: Span): CallNode | undefined {
+  #iteratorLength(iterator: Iterator<never>, written: string, span: TextSpan): CallNode | undefined {
     this.#about(iterator.event, written, span);
     this.fields.add(`${iterator.name}.length`);
     const field: Field<never> = { name: `${iterator.name}.length`, type: 'int', multi: true, iterator: iterator.name, read: { kind: 'value', source: '0' } };
@@ -490,7 +495,7 @@ export class Checker {
     return undefined;
   }
 
-  #about(event: string | undefined, field: string, span: Span): void {
+  #about(event: string | undefined, field: string, span: TextSpan): void {
     if (event === undefined || event === '*') return;
     if (this.event === undefined) this.event = { name: event, field };
     else if (this.event.name !== event) {
@@ -498,7 +503,7 @@ export class Checker {
     }
   }
 
-  #call(name: string, operand: FieldNode | VariableNode, written: string, span: Span): CallNode | undefined {
+  #call(name: string, operand: FieldNode | VariableNode, written: string, span: TextSpan): CallNode | undefined {
     if (name === 'length') {
       if (!operand.multi && operand.type !== 'string') {
         return this.report('type-mismatch', `"${written}": have ${typeName(operand)}, want a text or several values for ".length"`, span);
@@ -512,7 +517,7 @@ export class Checker {
     return { kind: 'call', name, type: 'string', multi: operand.multi, operand, span };
   }
 
-  #variable(name: string, span: Span): VariableNode | CallNode | undefined {
+  #variable(name: string, span: TextSpan): VariableNode | CallNode | undefined {
     const variable = this.scope.variable(name);
     if (variable !== undefined) {
       this.variables.add(name);
@@ -532,7 +537,7 @@ export class Checker {
     return this.#call(suffix, operand, name, span);
   }
 
-  #reference(name: string, span: Span): FieldNode | CallNode | undefined {
+  #reference(name: string, span: TextSpan): FieldNode | CallNode | undefined {
     return this.#field(name, span, true);
   }
 
@@ -545,7 +550,7 @@ export class Checker {
       if (found.index > last) parts.push(text.slice(last, found.index));
       last = found.index + found[0].length;
       const start = node.start + 1 + found.index;
-      const span = this.#source.span(start, start + found[0].length);
+      const span = this.#place(start, start + found[0].length);
       const name = found[0].slice(2, -1);
       const part = found[0][0] === '$' ? this.#variable(name, span) : this.#reference(name, span);
       if (part === undefined) failed = true;

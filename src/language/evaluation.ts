@@ -3,8 +3,8 @@
  * with values; used by explain, coverage, mutation and for the matched sub-expressions of a detection).
  */
 
-import type { Span } from '../support/diagnostic.js';
 import type { VariableReader } from './model.js';
+import type { TextSpan } from './source.js';
 import type { LeafId, Rule } from './tree.js';
 
 /** Decides one rule on one event. `now` is the event's wall time in ns; ages are measured against it. */
@@ -61,8 +61,8 @@ export interface Trace {
 
 /** One side of a comparison that made the rule true. */
 export interface MatchedExpression {
-  /** Where it stands in the rule (or in a macro: `span.file` tells). */
-  readonly span: Span;
+  /** Where it stands in its file; `from` and `to` are offsets into the text of the rule, or of `macro`. */
+  readonly span: TextSpan;
   readonly value: Seen;
   /** The field, when this side is one. */
   readonly field: string | undefined;

@@ -22,5 +22,5 @@ export {
 } from './partial.js';
 export { compileGlob, globContains, globProblem, matchPattern, patternProblem } from './pattern.js';
 export { print, type PrintOptions } from './printer.js';
-export { type MapSpan, Source } from './source.js';
+export { type MapSpan, Source, type TextSpan } from './source.js';
 export type * from './tree.js';

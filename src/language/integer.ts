@@ -19,14 +19,13 @@ export function bitNot(a: number): number {
   return -a - 1;
 }
 
+/** Both halves of 32 bits apart: the upper one signed, the lower one as JS takes it. */
 function wide(a: number, b: number, op: '&' | '|' | '^'): number {
-  const x = whole(a);
-  const y = whole(b);
-  return Number(BigInt.asIntN(64, op === '&' ? x & y : op === '|' ? x | y : x ^ y));
-}
-
-function whole(value: number): bigint {
-  return Number.isFinite(value) ? BigInt.asIntN(64, BigInt(Math.trunc(value))) : 0n;
+  const x = Math.floor(a / 4294967296);
+  const y = Math.floor(b / 4294967296);
+  const high = op === '&' ? x & y : op === '|' ? x | y : x ^ y;
+  const low = op === '&' ? a & b : op === '|' ? a | b : a ^ b;
+  return high * 4294967296 + (low >>> 0);
 }
 
 export function calculate(op: '+' | '-' | '&' | '|' | '^', a: number, b: number): number {

@@ -3,12 +3,12 @@
  * looked at, the distance to a match, and what made it true.
  */
 
-import type { Span } from '../support/diagnostic.js';
 import { costOf } from './cost.js';
 import type { LeafResult, MatchedExpression, Seen, Trace } from './evaluation.js';
 import type { Model, VariableReader } from './model.js';
 import { type Circumstances, decideTest, elements, type Raw, valuesOf } from './reading.js';
 import { registerLimit } from './runtime.js';
+import type { TextSpan } from './source.js';
 import type { BoolNode, FieldNode, LeafId, LiteralNode, Operand, Rule, TestNode, TruthNode } from './tree.js';
 
 /** Traces one rule on one event. */
@@ -186,13 +186,11 @@ function sides(operand: Operand, values: readonly Seen[], matched: readonly numb
       if (first === undefined) return [];
       const from = operand.members[first]!;
       const to = operand.members[matched[matched.length - 1]!]!;
-      const span = { file: from.span.file, start: quoteOf(from), end: to.span.end };
+      const span = { ...quoted(from), end: to.span.end, to: to.span.to };
       return [{ span, value, field: undefined, computed: false, leaf }];
     }
-    case 'literal': {
-      const span = { ...operand.span, start: quoteOf(operand) };
-      return [{ span, value, field: undefined, computed: false, leaf }];
-    }
+    case 'literal':
+      return [{ span: quoted(operand), value, field: undefined, computed: false, leaf }];
     case 'field':
       return [{ span: operand.span, value, field: operand.field.name, computed: false, leaf }];
     case 'arithmetic':
@@ -206,9 +204,10 @@ function sides(operand: Operand, values: readonly Seen[], matched: readonly numb
 }
 
 /** The span of a pattern or regexp begins at its quote, so that what is marked is the text. */
-function quoteOf(literal: LiteralNode): Span['start'] {
-  const { start } = literal.span;
-  return literal.prefixed === true ? { offset: start.offset + 1, line: start.line, column: start.column + 1 } : start;
+function quoted(literal: LiteralNode): TextSpan {
+  const { span } = literal;
+  if (literal.prefixed !== true) return span;
+  return { ...span, from: span.from + 1, start: { offset: span.start.offset + 1, line: span.start.line, column: span.start.column + 1 } };
 }
 
 function fieldsIn(operand: Operand): FieldNode[] {

@@ -5,6 +5,15 @@ import type { Position, Span } from '../support/diagnostic.js';
 /** Maps a stretch of an expression (0-based offsets) to its place in the file it was taken from. */
 export type MapSpan = (start: number, end: number) => Span;
 
+/** A span that also knows its place in the expression that it was taken from. */
+export interface TextSpan extends Span {
+  /** 0-based offsets into the text of the rule, or of the macro. */
+  readonly from: number;
+  readonly to: number;
+  /** The macro whose text it is; absent: the rule's own. */
+  readonly macro?: string;
+}
+
 export class Source {
   #lines: number[] | undefined;
   readonly #map: MapSpan | undefined;
@@ -20,6 +29,10 @@ export class Source {
   span(start: number, end: number): Span {
     if (this.#map !== undefined) return this.#map(start, end);
     return { file: this.file, start: this.position(start), end: this.position(end) };
+  }
+
+  place(start: number, end: number, macro?: string): TextSpan {
+    return { ...this.span(start, end), from: start, to: end, ...(macro === undefined ? {} : { macro }) };
   }
 
   position(offset: number): Position {

@@ -7,18 +7,17 @@
  * functions inside field rows, plain data.
  */
 
-import type { Span } from '../support/diagnostic.js';
 import type { Address } from './address.js';
 import type { Expression } from './ast.js';
 import type { BaseType, Field, Iterator, Scalar, TextSemantics, Variable } from './model.js';
-import type { Source } from './source.js';
+import type { Source, TextSpan } from './source.js';
 
 /** Any expression node. Boolean nodes form the structure; the rest are operands. */
 export type Node = BoolNode | Operand;
 
 interface Spanned {
   /** Where the text stands, in the rule or in the macro that it came from. */
-  readonly span: Span;
+  readonly span: TextSpan;
 }
 
 // ---------------------------------------------------------------- structure
