@@ -1,0 +1,276 @@
+#include "act.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "call.h"
+#include "calls.h"
+#include "emit.h"
+#include "process.h"
+#include "remote.h"
+
+#ifndef PTRACE_LISTEN
+#define PTRACE_LISTEN 0x4208
+#endif
+#define CLONE_VM_BIT 0x100u
+#define CLONE_VFORK_BIT 0x4000u
+#define CLONE_PARENT_BIT 0x8000u
+#define CLONE_THREAD_BIT 0x10000u
+#define CLONE_NEW_BITS 0x7e020080u
+#define ADOPT_AFTER_NS 200000000u
+
+/* Lets a task go on, with a signal when one is to be delivered. A task that was killed meanwhile is gone: its death comes. */
+static void resume(struct tracer *tracer, struct task *task, int signal)
+{
+	bool every_call = !tracer->use_filter || task->pending.phase == PHASE_IN_CALL;
+
+	if (ptrace(every_call ? PTRACE_SYSCALL : PTRACE_CONT, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
+		fail(&tracer->failure, 125, "internal-error", errno, "cannot resume task %d", task->tid);
+}
+
+static void on_death(struct tracer *tracer, struct task *task, const struct stop *stop, const struct rusage *usage)
+{
+	uint64_t time = boot_time();
+
+	if (task->tid == tracer->main_pid)
+		tracer->main_status = stop->status;
+	if (!task->process) {
+		task->died = true;
+		task->death = stop->status;
+		return;
+	}
+	call_abandon(tracer, task);
+	if (tracer->started || tracer->attached)
+		emit_exit(tracer, task, stop, time, (uint64_t)usage->ru_utime.tv_sec * 1000000000u + (uint64_t)usage->ru_utime.tv_usec * 1000u,
+			  (uint64_t)usage->ru_stime.tv_sec * 1000000000u + (uint64_t)usage->ru_stime.tv_usec * 1000u, (uint64_t)usage->ru_maxrss * 1024u);
+	task_remove(tracer, task);
+}
+
+/* What was asked of clone, in one form for all calls that make tasks. */
+static void read_clone(const struct task *task, struct fork_facts *facts)
+{
+	struct call_view view = {0};
+	const char *name;
+	int arch;
+
+	facts->nr = 0xffffffff;
+	facts->exit_signal = SIGCHLD;
+	if (!registers_call(task->tid, &view) || (arch = calls_arch_of(view.audit)) < 0)
+		return;
+	facts->nr = (uint32_t)view.nr;
+	facts->arch = calls_arch((unsigned)arch)->head;
+	name = calls_name((unsigned)arch, view.nr);
+	if (!name)
+		return;
+	if (!strcmp(name, "vfork")) {
+		facts->clone_flags = CLONE_VM_BIT | CLONE_VFORK_BIT;
+	} else if (!strcmp(name, "clone")) {
+		facts->clone_flags = (uint32_t)view.args[0] & ~0xffu;
+		facts->exit_signal = (uint32_t)view.args[0] & 0xff;
+	} else if (!strcmp(name, "clone3")) {
+		uint64_t words[5]; /* flags, pidfd, child_tid, parent_tid, exit_signal */
+		if (remote_exact(task->tid, view.args[0], words, sizeof(words))) {
+			facts->clone_flags = words[0];
+			facts->exit_signal = (uint32_t)words[4];
+		}
+	}
+}
+
+static bool is_thread_of(pid_t tgid, pid_t tid, uint64_t clone_flags)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d", tgid, tid);
+	if (!access(path, F_OK))
+		return true;
+	/* Gone already: then what was asked for is all that is known. */
+	snprintf(path, sizeof(path), "/proc/%d", tid);
+	return clone_flags & CLONE_THREAD_BIT && access(path, F_OK);
+}
+
+static void on_fork(struct tracer *tracer, struct task *task)
+{
+	unsigned long message = 0;
+	struct fork_facts facts = {0};
+	struct task *child;
+	struct rusage none = {0};
+
+	if (ptrace(PTRACE_GETEVENTMSG, task->tid, 0, &message) || !message)
+		return;
+	facts.child_tid = (pid_t)message;
+	read_clone(task, &facts);
+	child = task_find(tracer, facts.child_tid);
+	if (child && child->process)
+		return;
+	if (!child)
+		child = task_add(tracer, facts.child_tid);
+	if (is_thread_of(task->process->tgid, facts.child_tid, facts.clone_flags)) {
+		facts.child = task->process;
+	} else {
+		facts.child = process_new(tracer, facts.child_tid, task->process);
+		facts.child->start_time = boot_time();
+		if (facts.clone_flags & CLONE_PARENT_BIT)
+			facts.child->ppid = task->process->ppid;
+		if (facts.clone_flags & CLONE_NEW_BITS) {
+			facts.child->namespaces_known = facts.child->credentials_known = facts.child->context_known = false;
+			facts.child->namespaces_id = facts.child->credentials_id = facts.child->context_id = 0;
+			path_roots_changed();
+		} else if (facts.child->namespaces_known && facts.child->namespaces.inode[NS_PID] != tracer->own_pid_namespace) {
+			facts.child->credentials_known = false;
+		}
+	}
+	task_join(tracer, child, facts.child);
+	child->starting = task->starting;
+	if (tracer->started || tracer->attached)
+		emit_fork(tracer, task, &facts, boot_time());
+	if (child->died) {
+		struct stop stop = stop_classify(child->tid, child->death);
+		on_death(tracer, child, &stop, &none);
+	} else if (child->seen_stop) {
+		resume(tracer, child, 0);
+	}
+}
+
+static void on_exec(struct tracer *tracer, struct task **at)
+{
+	struct task *task = *at;
+	unsigned long message = 0;
+	pid_t caller;
+
+	if (ptrace(PTRACE_GETEVENTMSG, task->tid, 0, &message))
+		return;
+	caller = (pid_t)message;
+	if (caller && caller != task->tid) {
+		/* The leader is gone without a word, and the thread that called has its number. */
+		struct task *thread = task_find(tracer, caller);
+		pid_t tid = task->tid;
+
+		if (thread && thread->process == task->process) {
+			call_abandon(tracer, task);
+			task_remove(tracer, task);
+			task_renumber(tracer, thread, tid);
+			task = *at = thread;
+		}
+	}
+	call_executed(tracer, task, caller ? caller : task->tid);
+}
+
+static void on_call(struct tracer *tracer, struct task *task, bool from_filter)
+{
+	struct call_view view = {0};
+
+	if (!registers_view(task->tid, tracer->has_syscall_info, from_filter || !task->in_syscall, &view))
+		return;
+	if (from_filter || view.place == CALL_ENTRY) {
+		task->in_syscall = true;
+		call_enter(tracer, task, &view);
+	} else if (view.place == CALL_EXIT) {
+		task->in_syscall = false;
+		call_leave(tracer, task, view.result);
+	}
+}
+
+/* The terminal stopped the program: we stop too, so that the shell above sees its job stopped. */
+static void mirror_stop(struct tracer *tracer, struct task *task, int signal)
+{
+	if (tracer->options.mirror && task->process->first && task->tid == task->process->tgid && signal != SIGSTOP &&
+	    getpgid(task->tid) == getpgrp())
+		kill(getpid(), SIGSTOP);
+}
+
+void act_on(struct tracer *tracer, const struct stop *stop, const struct rusage *usage)
+{
+	struct task *task = task_find(tracer, stop->tid);
+
+	atomic_fetch_add_explicit(&tracer->counters.stops, 1, memory_order_relaxed);
+	if (!task) {
+		/* A child's first stop can come before its parent's event: parked until that names it. */
+		task = task_add(tracer, stop->tid);
+		task->since = boot_time();
+	}
+	if (stop->kind == STOP_EXITED || stop->kind == STOP_KILLED) {
+		on_death(tracer, task, stop, usage);
+		return;
+	}
+	task->seen_stop = true;
+	if (!task->process)
+		return;
+	switch (stop->kind) {
+	case STOP_SECCOMP:
+		on_call(tracer, task, true);
+		break;
+	case STOP_SYSCALL:
+		on_call(tracer, task, false);
+		break;
+	case STOP_FORK:
+		on_fork(tracer, task);
+		break;
+	case STOP_EXEC:
+		on_exec(tracer, &task);
+		break;
+	case STOP_SIGNAL:
+		resume(tracer, task, stop->signal);
+		return;
+	case STOP_GROUP:
+		task->listening = true;
+		if (ptrace(PTRACE_LISTEN, task->tid, 0, 0) && errno != ESRCH)
+			resume(tracer, task, 0);
+		mirror_stop(tracer, task, stop->signal);
+		return;
+	case STOP_TRAP:
+		task->listening = false;
+		break;
+	case STOP_VFORK_DONE:
+	case STOP_OTHER:
+	case STOP_EXITED:
+	case STOP_KILLED:
+		break;
+	}
+	resume(tracer, task, 0);
+}
+
+void act_adopt(struct tracer *tracer)
+{
+	uint64_t now = boot_time();
+
+	for (unsigned n = 0; n < TASK_BUCKETS; n++) {
+		struct task *next;
+		for (struct task *task = tracer->buckets[n]; task; task = next) {
+			struct process *process;
+			struct standing standing;
+			pid_t tgid;
+
+			next = task->next;
+			if (task->process || now - task->since < ADOPT_AFTER_NS)
+				continue;
+			if (task->died) {
+				task_remove(tracer, task);
+				continue;
+			}
+			tgid = facts_group(task->tid);
+			process = tgid && tgid != task->tid ? process_find(tracer, tgid) : NULL;
+			if (!process) {
+				process = process_new(tracer, tgid ? tgid : task->tid, NULL);
+				process->image = image_of_running(tracer, process, task->tid);
+				memset(&standing, 0, sizeof(standing));
+				process_standing(tracer, process);
+				emit_process(tracer, process, task->tid, PROCESS_FLAG_TRACED, &standing);
+			}
+			task_join(tracer, task, process);
+			resume(tracer, task, 0);
+		}
+	}
+}
+
+void act_detach(struct tracer *tracer)
+{
+	/* Each must be stopped to be let go of; those that run are interrupted and let go at that stop. */
+	for (unsigned n = 0; n < TASK_BUCKETS; n++)
+		for (struct task *task = tracer->buckets[n]; task; task = task->next)
+			ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
+}

@@ -1,0 +1,306 @@
+#include "call.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "calls.h"
+#include "capture.h"
+#include "emit.h"
+#include "process.h"
+#include "remote.h"
+
+#define X32_BIT 0x40000000
+#define CLONE_UNTRACED_BIT 0x00800000u
+#define RESTART_FIRST 512
+#define RESTART_LAST 516
+
+static bool is_restart(int64_t result)
+{
+	return result <= -RESTART_FIRST && result >= -RESTART_LAST;
+}
+
+/* The words of a socketcall() of i386 lie in memory, and its first argument says which call it is. */
+static int32_t unfold_socketcall(struct task *task)
+{
+	static const struct {
+		int16_t nr;
+		uint8_t words;
+	} calls[] = {{0, 0}, {359, 3}, {361, 3}, {362, 3}, {363, 2}, {364, 3}, {367, 3}, {368, 3}, {360, 4}, {-1, 4}, {-1, 4}, {369, 6},
+		     {371, 6}, {373, 2}, {366, 5}, {365, 5}, {370, 3}, {372, 3}, {364, 4}, {337, 5}, {345, 4}};
+	uint32_t which = (uint32_t)task->pending.args[0];
+	uint32_t words[6] = {0};
+
+	if (which >= sizeof(calls) / sizeof(*calls) || !calls[which].words)
+		return -1;
+	if (!remote_exact(task->tid, task->pending.args[1], words, calls[which].words * 4u))
+		return -1;
+	for (unsigned n = 0; n < 6; n++)
+		task->pending.args[n] = words[n];
+	return calls[which].nr;
+}
+
+/* Architecture of the head, and index and number to look the row up by. -1: no table. */
+static int place(const struct call_view *view, struct pending *p, int64_t *nr)
+{
+	int arch = calls_arch_of(view->audit);
+
+	*nr = view->nr;
+	p->narrow = false;
+	if (arch < 0) {
+		p->arch = 5;
+		p->narrow = true;
+		return -1;
+	}
+	p->arch = calls_arch((unsigned)arch)->head;
+	p->narrow = arch == ARCH_I386;
+	if (arch == ARCH_X86_64 && view->nr >= X32_BIT) {
+		p->arch = HEAD_ARCH_X32;
+		*nr = view->nr & ~(int64_t)X32_BIT;
+		/* From 512 on it has numbers of its own; below, those of x86_64. */
+		return *nr < 512 ? arch : -1;
+	}
+	return arch;
+}
+
+static bool same_call(const struct pending *p, const struct call_view *view)
+{
+	return p->nr == (int32_t)view->nr && p->instruction == view->instruction && !memcmp(p->args, view->args, sizeof(p->args));
+}
+
+static void write_unfinished(struct tracer *tracer, struct task *task, int64_t result, uint32_t flags)
+{
+	struct pending *p = &task->pending;
+	uint64_t time = p->phase == PHASE_INTERRUPTED ? p->left : boot_time();
+
+	for (unsigned n = 0; n < p->act_count; n++) {
+		struct act *act = &p->acts[n];
+
+		if (act->opened)
+			continue;
+		if (act->call->event == EVENT_EXEC) {
+			uint32_t missing = 1u << EXEC_FILE | 1u << EXEC_ARGV | 1u << EXEC_ENVP;
+			struct image nothing = {0};
+
+			nothing.named = act->values[EXEC_NAMED].type == VALUE_TEXT ? act->values[EXEC_NAMED].text : nothing.named;
+			nothing.arena = p->arena;
+			emit_exec(tracer, task, &nothing, task->tid, result, time, flags | EVENT_CUT, missing);
+		} else {
+			emit_act(tracer, task, act, result, time, flags);
+		}
+	}
+}
+
+/* The interrupted call was not entered again: to the program it returned EINTR. */
+static void settle_interrupted(struct tracer *tracer, struct task *task)
+{
+	if (task->pending.phase == PHASE_INTERRUPTED) {
+		write_unfinished(tracer, task, -EINTR, EVENT_RESULT_UNKNOWN);
+		pending_clear(&task->pending);
+	}
+}
+
+static void blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail)
+{
+	if (reason < sizeof(task->process->told_blind) && !task->process->told_blind[reason]) {
+		task->process->told_blind[reason] = true;
+		emit_blind_spot(tracer, task, reason, detail);
+	}
+}
+
+/* A call that only somebody else's filter chose: as if there were no tracer. */
+static bool ours(const struct call_list *list, const struct pending *p, unsigned matched)
+{
+	if (matched || list->special == SPECIAL_CLONE3 || list->special == SPECIAL_EXEC || list->special == SPECIAL_SOCKETCALL)
+		return true;
+	return list->special == SPECIAL_CLONE && p->args[0] & CLONE_UNTRACED_BIT;
+}
+
+void call_enter(struct tracer *tracer, struct task *task, const struct call_view *view)
+{
+	struct pending *p = &task->pending;
+	const struct call_list *list;
+	int64_t nr;
+	int arch;
+
+	if (p->phase == PHASE_INTERRUPTED && same_call(p, view)) {
+		p->phase = PHASE_IN_CALL;
+		return;
+	}
+	settle_interrupted(tracer, task);
+	pending_clear(p);
+	p->nr = (int32_t)view->nr;
+	p->instruction = view->instruction;
+	p->stack = view->stack;
+	memcpy(p->args, view->args, sizeof(p->args));
+	p->began = boot_time();
+	arch = place(view, p, &nr);
+	if (task->starting)
+		return;
+	if (arch < 0) {
+		blind_spot(tracer, task, BLIND_SPOT_FOREIGN_ABI, "system calls of an ABI without a table: recorded as number and words");
+		p->phase = PHASE_IN_CALL;
+		p->want_exit = true;
+		return;
+	}
+	list = calls_find(tracer->selection, (unsigned)arch, nr);
+	if (!list)
+		return;
+	if (list->special == SPECIAL_SOCKETCALL) {
+		int32_t real = unfold_socketcall(task);
+		list = real < 0 ? NULL : calls_find(tracer->selection, (unsigned)arch, real);
+		if (!list)
+			return;
+	}
+	for (unsigned n = 0; n < list->count && p->act_count < ACTS; n++) {
+		const struct catalogue_call *call = calls_at(tracer->selection, list, n);
+		struct act *act = &p->acts[p->act_count];
+		bool changed = false;
+
+		if (!calls_hold(call, p->args, p->narrow))
+			continue;
+		p->act_count++;
+		act->call = call;
+		act->opened = false;
+		memset(act->values, 0, sizeof(act->values));
+		if (call->event == EVENT_EXEC) {
+			/* Only the name: all else is read when the outcome is known. */
+			const struct catalogue_capture *captures = calls_captures(call);
+			for (unsigned k = 0; k < call->capture_count; k++)
+				if (captures[k].column == EXEC_NAMED) {
+					struct text text;
+					uint64_t pointer = capture_argument(task, captures[k].args[0]);
+					if (pointer && remote_text(task->tid, pointer, BOUND_STRING, BOUND_STRING, &p->arena, &text))
+						act->values[EXEC_NAMED] = (struct value){.type = VALUE_TEXT, .text = text};
+				}
+		} else {
+			capture_act(tracer, task, act, false, 0, &changed);
+		}
+		if (call->gate == GATE_OFFSET_ZERO && !capture_gate(tracer, task, act)) {
+			p->act_count--;
+			continue;
+		}
+		if (call->result == RESULT_ENTRY) {
+			emit_act(tracer, task, act, 0, p->began, EVENT_ENTRY_ONLY);
+			act->opened = true;
+		} else {
+			p->want_exit = true;
+		}
+	}
+	if (tracer->use_filter && !ours(list, p, p->act_count) && list->count == 0 && p->arch == (uint8_t)calls_arch(ARCH_X86_64)->head) {
+		registers_refuse(task->tid, -ENOSYS);
+		blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "a filter of the program asks for a tracer: answered as if there were none");
+		return;
+	}
+	if (list->special >= SPECIAL_ROOTS)
+		p->want_exit = true;
+	if (p->want_exit)
+		p->phase = PHASE_IN_CALL;
+}
+
+/* State that the call has changed, whether or not its event is selected. */
+static void apply_effects(struct tracer *tracer, struct task *task)
+{
+	struct pending *p = &task->pending;
+	struct process *process = task->process;
+	int arch = p->arch == HEAD_ARCH_I386 ? ARCH_I386 : p->arch == HEAD_ARCH_AARCH64 ? ARCH_AARCH64 : ARCH_X86_64;
+	const struct call_list *list = calls_find(tracer->selection, (unsigned)arch, p->nr & ~X32_BIT);
+
+	if (!list)
+		return;
+	switch (list->special) {
+	case SPECIAL_ROOTS:
+		path_roots_changed();
+		path_mounts_changed(&tracer->mounts);
+		process->namespaces_known = process->context_known = false;
+		process->credentials_known = false;
+		break;
+	case SPECIAL_IDENTITY:
+		process->credentials_known = false;
+		break;
+	case SPECIAL_SESSION:
+		process->tty_session = 0;
+		break;
+	default:
+		break;
+	}
+}
+
+static void tell_blindness(struct tracer *tracer, struct task *task, const struct act *act, int64_t result)
+{
+	if (result < 0)
+		return;
+	if (act->call->event == EVENT_IO_URING_SETUP)
+		blind_spot(tracer, task, BLIND_SPOT_IO_URING, "what it does through io_uring is not seen");
+	else if (act->call->event == EVENT_SECCOMP)
+		blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "a filter of its own may hide calls");
+}
+
+void call_leave(struct tracer *tracer, struct task *task, int64_t result)
+{
+	struct pending *p = &task->pending;
+	uint64_t time;
+
+	if (p->phase != PHASE_IN_CALL)
+		return;
+	if (is_restart(result)) {
+		p->phase = PHASE_INTERRUPTED;
+		p->left = boot_time();
+		return;
+	}
+	time = boot_time();
+	if (result >= 0)
+		apply_effects(tracer, task);
+	if (!p->act_count)
+		emit_syscall(tracer, task, result, time, 0);
+	for (unsigned n = 0; n < p->act_count; n++) {
+		struct act *act = &p->acts[n];
+		bool changed = false;
+
+		if (act->opened)
+			continue;
+		if (act->call->event == EVENT_EXEC) {
+			uint32_t missing = 0;
+			struct image *image = image_asked(tracer, task, result, &missing);
+
+			emit_exec(tracer, task, image, task->tid, result, time, missing ? EVENT_CUT : 0, missing);
+			image_drop(image);
+			continue;
+		}
+		capture_act(tracer, task, act, true, result, &changed);
+		if (act->call->gate != GATE_OFFSET_ZERO && !capture_gate(tracer, task, act))
+			continue;
+		emit_act(tracer, task, act, result, time, changed ? EVENT_ARGUMENT_CHANGED : 0);
+		tell_blindness(tracer, task, act, result);
+	}
+	pending_clear(p);
+}
+
+void call_abandon(struct tracer *tracer, struct task *task)
+{
+	if (task->pending.phase == PHASE_RUNNING || !task->process || task->starting)
+		return;
+	write_unfinished(tracer, task, -EINTR, EVENT_RESULT_UNKNOWN);
+	pending_clear(&task->pending);
+}
+
+void call_executed(struct tracer *tracer, struct task *task, pid_t caller)
+{
+	struct process *process = task->process;
+	struct call_view view = {0};
+	struct image *image;
+	bool changed = false;
+	uint32_t missing = 0;
+
+	if (!registers_call(task->tid, &view))
+		return;
+	image = image_after_exec(tracer, task, view.stack, view.audit == calls_arch(ARCH_I386)->audit, &changed, &missing);
+	image_drop(process->image);
+	process->image = image;
+	process->execed = true;
+	task->starting = false;
+	tracer->started = true;
+	process_after_exec(tracer, process);
+	emit_exec(tracer, task, image, caller, 0, image->exec_time, (changed ? EVENT_ARGUMENT_CHANGED : 0) | (missing ? EVENT_CUT : 0), missing);
+	memcpy(process->comm, image->comm, sizeof(image->comm));
+	pending_clear(&task->pending);
+}

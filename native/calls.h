@@ -1,0 +1,55 @@
+/* Which calls are of interest: the rows of the catalogue by architecture and number. */
+#ifndef SECCAM_CALLS_H
+#define SECCAM_CALLS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "catalogue.h"
+#include "die.h"
+
+#define CALLS_NUMBERS 512
+
+/* What the tracer itself must see of a call, beside what its events say. */
+enum special {
+	SPECIAL_NONE,
+	SPECIAL_EXEC,
+	SPECIAL_CLONE,      /* CLONE_UNTRACED is taken out */
+	SPECIAL_CLONE3,
+	SPECIAL_SOCKETCALL, /* i386: one number for all of them */
+	SPECIAL_ROOTS,      /* it changes a root, a mount or a namespace */
+	SPECIAL_IDENTITY,   /* it changes credentials */
+	SPECIAL_SESSION,
+};
+
+struct call_list {
+	uint16_t first, count;
+	uint8_t special;
+};
+
+struct selection {
+	bool wanted[EVENT_COUNT];
+	struct call_list by_number[ARCH_COUNT][CALLS_NUMBERS];
+	uint16_t order[4096]; /* indexes of rows: by architecture, then number */
+};
+
+/* Chooses events by names of events, categories and presets; none: the preset `default`. */
+struct selection *calls_select(const char *const *names, unsigned count, struct failure *failure);
+
+const struct catalogue_call *calls_at(const struct selection *selection, const struct call_list *list, unsigned n);
+/* The calls of a number, or NULL when nothing wants it. */
+const struct call_list *calls_find(const struct selection *selection, unsigned arch, int64_t nr);
+/* All tests of the row hold for these arguments. `narrow`: the ABI has words of 32 bits. */
+bool calls_hold(const struct catalogue_call *call, const uint64_t *args, bool narrow);
+
+const struct catalogue_event *calls_event(unsigned event);
+const struct catalogue_column *calls_columns(const struct catalogue_event *event);
+const struct catalogue_capture *calls_captures(const struct catalogue_call *call);
+const struct catalogue_test *calls_tests(const struct catalogue_call *call);
+const struct catalogue_arch *calls_arch(unsigned arch);
+/* Index of an architecture by the kernel's AUDIT_ARCH number, or -1. */
+int calls_arch_of(uint32_t audit);
+const char *calls_name(unsigned arch, int64_t nr);
+const char *calls_json(void);
+
+#endif

@@ -1,0 +1,38 @@
+/* Fills the columns of an event from a call: one function per kind of src/catalogue/row.ts. */
+#ifndef SECCAM_CAPTURE_H
+#define SECCAM_CAPTURE_H
+
+#include "calls.h"
+#include "tracer.h"
+
+/* What a capture works on. */
+struct capture_site {
+	struct tracer *tracer;
+	struct task *task;
+	const struct catalogue_capture *row;
+	uint8_t column_type;
+	bool at_exit;
+	int64_t result; /* at exit */
+	struct arena *arena;
+};
+
+/* All captures of an act that belong to this moment; at exit also what was read at entry is read again.
+   *changed is set when that differs. */
+void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool at_exit, int64_t result, bool *changed);
+
+/* The gate of the row holds: the event is to be written. */
+bool capture_gate(struct tracer *tracer, struct task *task, const struct act *act);
+
+struct path_task capture_place(struct tracer *tracer, struct task *task);
+uint64_t capture_argument(const struct task *task, unsigned place);
+
+/* capture_socket.c */
+struct value capture_socket(const struct capture_site *site, int fd);
+struct value capture_address(const struct capture_site *site, uint64_t address, uint64_t length);
+struct value capture_socket_address(const struct capture_site *site, int fd, bool peer);
+struct value capture_message(const struct capture_site *site, bool address, int64_t written);
+struct value capture_vector(const struct capture_site *site, uint64_t vector, uint64_t count, int64_t limit);
+/* A copy of a descriptor of the tracee in our own table, or -1. */
+int capture_take_descriptor(struct tracer *tracer, struct task *task, int fd);
+
+#endif

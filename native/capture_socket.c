@@ -1,0 +1,167 @@
+/* Captures that look at sockets: their addresses as the kernel holds them, and messages. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "capture.h"
+#include "remote.h"
+
+#ifndef SYS_pidfd_open
+#define SYS_pidfd_open 434
+#endif
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
+static const struct value absent = {.type = VALUE_ABSENT};
+static const struct value missing = {.type = VALUE_ABSENT, .missing = true};
+
+int capture_take_descriptor(struct tracer *tracer, struct task *task, int fd)
+{
+	struct process *process = task->process;
+
+	if (fd < 0 || tracer->options.without & FEATURE_PIDFD_GETFD)
+		return -1;
+	if (process->pidfd < 0)
+		process->pidfd = (int)syscall(SYS_pidfd_open, process->tgid, 0);
+	return process->pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process->pidfd, fd, 0);
+}
+
+static struct value of_sockaddr(struct arena *arena, const void *raw, uint32_t length)
+{
+	struct address_facts facts = {0};
+	struct value value = {.type = VALUE_ADDRESS};
+	uint16_t family;
+
+	if (length < 2)
+		return absent;
+	memcpy(&family, raw, 2);
+	facts.family = family;
+	if (family == AF_INET && length >= sizeof(struct sockaddr_in)) {
+		struct sockaddr_in in;
+		memcpy(&in, raw, sizeof(in));
+		facts.port = ntohs(in.sin_port);
+		memcpy(facts.ip, &in.sin_addr, 4);
+	} else if (family == AF_INET6 && length >= 24) {
+		struct sockaddr_in6 in = {0};
+		memcpy(&in, raw, length < sizeof(in) ? length : sizeof(in));
+		facts.port = ntohs(in.sin6_port);
+		facts.number = in.sin6_scope_id;
+		memcpy(facts.ip, &in.sin6_addr, 16);
+	} else if (family == AF_UNIX) {
+		const char *path = (const char *)raw + offsetof(struct sockaddr_un, sun_path);
+		uint32_t room = length - (uint32_t)offsetof(struct sockaddr_un, sun_path);
+
+		if (room && !path[0]) {
+			char name[128] = "@";
+			uint32_t size = room < sizeof(name) ? room : (uint32_t)sizeof(name);
+			memcpy(name + 1, path + 1, size - 1);
+			facts.path = text_add_bytes(arena, name, size, size);
+		} else if (room) {
+			uint32_t size = (uint32_t)strnlen(path, room);
+			facts.path = text_add_bytes(arena, path, size, size);
+		}
+	} else if (family != AF_UNSPEC) {
+		if (family == AF_NETLINK && length >= 8)
+			memcpy(&facts.number, (const char *)raw + 4, 4);
+		facts.raw = text_add_bytes(arena, raw, length, length);
+	}
+	value.at = arena_add(arena, &facts, sizeof(facts));
+	return value;
+}
+
+struct value capture_address(const struct capture_site *site, uint64_t address, uint64_t length)
+{
+	uint8_t raw[sizeof(struct sockaddr_storage)];
+	uint32_t want = length < sizeof(raw) ? (uint32_t)length : (uint32_t)sizeof(raw);
+
+	if (!address || !want)
+		return absent;
+	return remote_exact(site->task->tid, address, raw, want) ? of_sockaddr(site->arena, raw, want) : missing;
+}
+
+struct value capture_socket_address(const struct capture_site *site, int fd, bool peer)
+{
+	struct sockaddr_storage raw;
+	socklen_t length = sizeof(raw);
+	int copy = capture_take_descriptor(site->tracer, site->task, fd);
+	int failed;
+
+	if (copy < 0)
+		return missing;
+	failed = peer ? getpeername(copy, (struct sockaddr *)&raw, &length) : getsockname(copy, (struct sockaddr *)&raw, &length);
+	close(copy);
+	if (failed)
+		return errno == ENOTCONN ? absent : missing;
+	return of_sockaddr(site->arena, &raw, length < sizeof(raw) ? length : (uint32_t)sizeof(raw));
+}
+
+struct value capture_socket(const struct capture_site *site, int fd)
+{
+	int copy = capture_take_descriptor(site->tracer, site->task, fd);
+	int family = 0, type = 0, protocol = 0;
+	socklen_t length = sizeof(int);
+	struct value value = {.type = VALUE_NUMBER};
+
+	if (copy < 0)
+		return missing;
+	if (getsockopt(copy, SOL_SOCKET, SO_DOMAIN, &family, &length) || getsockopt(copy, SOL_SOCKET, SO_TYPE, &type, &length) ||
+	    getsockopt(copy, SOL_SOCKET, SO_PROTOCOL, &protocol, &length)) {
+		close(copy);
+		return missing;
+	}
+	close(copy);
+	value.number = (uint32_t)family | (uint32_t)type << 8 | (uint32_t)protocol << 16;
+	return value;
+}
+
+struct value capture_vector(const struct capture_site *site, uint64_t vector, uint64_t count, int64_t limit)
+{
+	uint8_t buffer[BOUND_BYTES];
+	uint32_t used = 0;
+	uint64_t total = 0;
+	uint32_t width = site->task->pending.narrow ? 4 : 8;
+
+	if (!vector || !count)
+		return absent;
+	for (uint64_t n = 0; n < count && n < 64; n++) {
+		uint64_t base, length;
+		if (!remote_pointer(site->task->tid, vector + n * 2 * width, site->task->pending.narrow, &base) ||
+		    !remote_pointer(site->task->tid, vector + (n * 2 + 1) * width, site->task->pending.narrow, &length))
+			return n ? absent : missing;
+		if (limit >= 0 && total + length > (uint64_t)limit)
+			length = (uint64_t)limit - total;
+		total += length;
+		if (used < sizeof(buffer) && length) {
+			uint32_t want = length < sizeof(buffer) - used ? (uint32_t)length : (uint32_t)sizeof(buffer) - used;
+			used += remote_read(site->task->tid, base, buffer + used, want);
+		}
+	}
+	if (!used)
+		return absent;
+	return (struct value){.type = VALUE_TEXT, .text = text_add_bytes(site->arena, buffer, used, total > 0xffffffffu ? 0xffffffffu : (uint32_t)total)};
+}
+
+struct value capture_message(const struct capture_site *site, bool address, int64_t written)
+{
+	uint64_t message = capture_argument(site->task, site->row->args[0]);
+	bool narrow = site->task->pending.narrow;
+	uint32_t width = narrow ? 4 : 8;
+	uint64_t name, vector, count;
+	uint32_t name_length;
+
+	if (!message)
+		return absent;
+	/* struct msghdr: name, its length (padded to a word), vector, count. */
+	if (!remote_pointer(site->task->tid, message, narrow, &name) || !remote_exact(site->task->tid, message + width, &name_length, 4) ||
+	    !remote_pointer(site->task->tid, message + 2 * width, narrow, &vector) || !remote_pointer(site->task->tid, message + 3 * width, narrow, &count))
+		return missing;
+	if (address)
+		return capture_address(site, name, name_length);
+	return capture_vector(site, vector, count, written);
+}

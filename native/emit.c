@@ -1,0 +1,454 @@
+#include "emit.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "process.h"
+
+#define NO_CALL 0xffffffffu
+
+static void told_user(struct tracer *tracer, bool group, uint32_t id)
+{
+	uint32_t words[RECORD_USER_WORDS] = {0};
+	const char *name = process_account(tracer, group, id);
+
+	if (!name)
+		return;
+	words[RECORD_USER_ID] = id;
+	words[RECORD_USER_NAME] = frame_string(&tracer->frame, name);
+	frame_record(&tracer->frame, group ? RECORD_GROUP : RECORD_USER, words, RECORD_USER_WORDS);
+}
+
+/* A mount is told once per epoch, before the first file that refers to it. */
+static void told_mount(struct tracer *tracer, uint64_t id)
+{
+	struct frame *frame = &tracer->frame;
+	uint32_t words[RECORD_MOUNT_WORDS] = {0};
+
+	for (uint32_t n = tracer->mounts.count; n > 0; n--) {
+		struct mount_facts *mount = &tracer->mounts.list[n - 1];
+		if (mount->id != id)
+			continue;
+		if (mount->epoch == frame->epoch || !mount->point)
+			return;
+		mount->epoch = frame->epoch;
+		put64(words + RECORD_MOUNT_MOUNT_ID, mount->id);
+		put64(words + RECORD_MOUNT_PARENT_ID, mount->parent);
+		put64(words + RECORD_MOUNT_DEVICE, mount->device);
+		words[RECORD_MOUNT_ROOT] = frame_string(frame, mount->root);
+		words[RECORD_MOUNT_MOUNTPOINT] = frame_string(frame, mount->point);
+		words[RECORD_MOUNT_FILESYSTEM] = frame_string(frame, mount->filesystem);
+		words[RECORD_MOUNT_SOURCE] = frame_string(frame, mount->source);
+		words[RECORD_MOUNT_OPTIONS] = frame_string(frame, mount->options);
+		frame_record(frame, RECORD_MOUNT, words, RECORD_MOUNT_WORDS);
+		return;
+	}
+}
+
+uint32_t emit_file(struct tracer *tracer, const struct arena *arena, const struct file_facts *facts)
+{
+	struct frame *frame = &tracer->frame;
+	uint32_t words[FILE_TUPLE_WORDS] = {0};
+
+	if (!facts->path.stored && !facts->flags)
+		return 0;
+	words[FILE_PATH] = frame_text(frame, arena, facts->path);
+	words[FILE_OWN_PATH] = frame_text(frame, arena, facts->own_path);
+	words[FILE_FLAGS] = facts->flags;
+	if (facts->flags & FACT_EXISTS) {
+		words[FILE_MODE] = facts->mode;
+		words[FILE_UID] = facts->uid;
+		words[FILE_GID] = facts->gid;
+		words[FILE_LINKS] = facts->links;
+		put64(words + FILE_INODE, facts->inode);
+		put64(words + FILE_DEVICE, facts->device);
+		put64(words + FILE_SIZE, facts->size);
+		put64(words + FILE_MODIFICATION_TIME, (uint64_t)facts->modified);
+		put64(words + FILE_CHANGE_TIME, (uint64_t)facts->changed);
+		put64(words + FILE_BIRTH_TIME, (uint64_t)facts->born);
+		put64(words + FILE_MOUNT_ID, facts->mount_id);
+		words[FILE_FILESYSTEM] = frame_string(frame, facts->filesystem);
+		told_user(tracer, false, facts->uid);
+		told_user(tracer, true, facts->gid);
+		if (facts->mount_id)
+			told_mount(tracer, facts->mount_id);
+	}
+	return frame_tuple(frame, TUPLE_FILE, words, FILE_TUPLE_WORDS);
+}
+
+static uint32_t credentials_id(struct tracer *tracer, const struct credentials *c)
+{
+	struct frame *frame = &tracer->frame;
+	uint32_t words[CREDENTIALS_TUPLE_WORDS] = {0};
+	char groups[GROUPS_MAX * 11 + 1];
+	size_t used = 0;
+
+	words[CREDENTIALS_UID] = c->uid;
+	words[CREDENTIALS_EUID] = c->euid;
+	words[CREDENTIALS_SUID] = c->suid;
+	words[CREDENTIALS_FSUID] = c->fsuid;
+	words[CREDENTIALS_GID] = c->gid;
+	words[CREDENTIALS_EGID] = c->egid;
+	words[CREDENTIALS_SGID] = c->sgid;
+	words[CREDENTIALS_FSGID] = c->fsgid;
+	words[CREDENTIALS_AUID] = c->auid;
+	words[CREDENTIALS_NO_NEW_PRIVS] = c->no_new_privs;
+	words[CREDENTIALS_SECCOMP] = c->seccomp;
+	words[CREDENTIALS_SECUREBITS] = c->securebits;
+	put64(words + CREDENTIALS_CAP_EFFECTIVE, c->cap_effective);
+	put64(words + CREDENTIALS_CAP_PERMITTED, c->cap_permitted);
+	put64(words + CREDENTIALS_CAP_INHERITABLE, c->cap_inheritable);
+	put64(words + CREDENTIALS_CAP_BOUNDING, c->cap_bounding);
+	put64(words + CREDENTIALS_CAP_AMBIENT, c->cap_ambient);
+	groups[0] = 0;
+	for (uint32_t n = 0; n < c->group_count; n++)
+		used += (size_t)snprintf(groups + used, sizeof(groups) - used, n ? " %u" : "%u", c->groups[n]);
+	words[CREDENTIALS_GROUPS] = frame_bytes(frame, groups, (uint32_t)used, (uint32_t)used + (c->groups_total > c->group_count ? 1 : 0));
+	told_user(tracer, false, c->uid);
+	told_user(tracer, false, c->euid);
+	told_user(tracer, false, c->fsuid);
+	told_user(tracer, true, c->gid);
+	told_user(tracer, true, c->egid);
+	told_user(tracer, true, c->fsgid);
+	return frame_tuple(frame, TUPLE_CREDENTIALS, words, CREDENTIALS_TUPLE_WORDS);
+}
+
+static uint32_t namespaces_id(struct tracer *tracer, const struct namespaces *n)
+{
+	return frame_tuple(&tracer->frame, TUPLE_NAMESPACES, n->inode, NS_COUNT);
+}
+
+static uint32_t context_id(struct tracer *tracer, const struct context *c)
+{
+	struct frame *frame = &tracer->frame;
+	uint32_t words[CONTEXT_TUPLE_WORDS] = {0};
+
+	words[CONTEXT_CGROUP] = frame_string(frame, c->cgroup);
+	words[CONTEXT_CGROUP_VERSION] = c->cgroup_version;
+	put64(words + CONTEXT_CGROUP_INODE, c->cgroup_inode);
+	put64(words + CONTEXT_CGROUP_MOUNT_ID, c->cgroup_mount_id);
+	put64(words + CONTEXT_CGROUP_CREATED, (uint64_t)c->cgroup_created);
+	words[CONTEXT_CONTAINER_ID] = frame_string(frame, c->container_id);
+	words[CONTEXT_CONTAINER_RUNTIME] = frame_string(frame, c->container_runtime);
+	if (c->container_id[0])
+		put64(words + CONTEXT_CONTAINER_CREATED, (uint64_t)c->cgroup_created);
+	words[CONTEXT_UNIT] = frame_string(frame, c->unit);
+	return frame_tuple(frame, TUPLE_CONTEXT, words, CONTEXT_TUPLE_WORDS);
+}
+
+/* Ids of what a process has, made once per epoch and change. */
+static void identify(struct tracer *tracer, struct process *p)
+{
+	if (p->epoch != tracer->frame.epoch) {
+		p->epoch = tracer->frame.epoch;
+		p->credentials_id = p->namespaces_id = p->context_id = 0;
+	}
+	process_know(tracer, p);
+	if (!p->credentials_id && p->credentials_known)
+		p->credentials_id = credentials_id(tracer, &p->credentials);
+	if (!p->namespaces_id && p->namespaces_known)
+		p->namespaces_id = namespaces_id(tracer, &p->namespaces);
+	if (!p->context_id && p->context)
+		p->context_id = context_id(tracer, p->context);
+}
+
+static uint32_t address_id(struct tracer *tracer, const struct arena *arena, const struct address_facts *facts)
+{
+	struct frame *frame = &tracer->frame;
+	uint32_t words[ADDRESS_TUPLE_WORDS] = {0};
+	char text[INET6_ADDRSTRLEN] = "";
+
+	words[ADDRESS_FAMILY] = facts->family;
+	words[ADDRESS_PORT] = facts->port;
+	if (facts->family == 2 || facts->family == 10)
+		inet_ntop((int)facts->family, facts->ip, text, sizeof(text));
+	words[ADDRESS_IP] = frame_string(frame, text);
+	words[ADDRESS_NUMBER] = facts->number;
+	words[ADDRESS_PATH] = frame_text(frame, arena, facts->path);
+	words[ADDRESS_RAW] = frame_text(frame, arena, facts->raw);
+	return frame_tuple(frame, TUPLE_ADDRESS, words, ADDRESS_TUPLE_WORDS);
+}
+
+static uint32_t value_id(struct tracer *tracer, struct process *process, const struct arena *arena, const struct value *value)
+{
+	switch (value->type) {
+	case VALUE_TEXT:
+		return frame_text(&tracer->frame, arena, value->text);
+	case VALUE_LIST:
+		return frame_list(&tracer->frame, arena, value->list);
+	case VALUE_FILE:
+		return emit_file(tracer, arena, arena_at(arena, value->at));
+	case VALUE_ADDRESS:
+		return address_id(tracer, arena, arena_at(arena, value->at));
+	case VALUE_CREDENTIALS:
+		return credentials_id(tracer, arena_at(arena, value->at));
+	case VALUE_NAMESPACES:
+		return namespaces_id(tracer, arena_at(arena, value->at));
+	case VALUE_CONTEXT:
+		identify(tracer, process);
+		return process->context_id;
+	default:
+		return 0;
+	}
+}
+
+static struct frame_head head_of(const struct task *task, unsigned event, int64_t result, uint32_t flags)
+{
+	struct frame_head head = {
+		.event = calls_event(event)->id,
+		.pid = (uint32_t)task->process->tgid,
+		.tid = (uint32_t)task->tid,
+		.nr = NO_CALL,
+		.flags = flags,
+		.result = result,
+	};
+	return head;
+}
+
+static void head_of_call(struct frame_head *head, const struct task *task)
+{
+	head->nr = (uint32_t)task->pending.nr;
+	head->arch = task->pending.arch;
+	head->began = task->pending.began;
+}
+
+static void written(struct tracer *tracer, const struct frame_head *head, uint64_t time, const uint32_t *words, uint32_t count)
+{
+	frame_event(&tracer->frame, head, time, words, count);
+	atomic_store_explicit(&tracer->counters.events, tracer->frame.events, memory_order_relaxed);
+}
+
+void emit_act(struct tracer *tracer, struct task *task, const struct act *act, int64_t result, uint64_t time, uint32_t flags)
+{
+	const struct catalogue_event *event = calls_event(act->call->event);
+	const struct catalogue_column *columns = calls_columns(event);
+	struct frame_head head = head_of(task, act->call->event, result, flags);
+	uint32_t words[FRAME_WORDS_MAX] = {0};
+
+	must(event->words <= FRAME_WORDS_MAX && event->column_count <= ACT_COLUMNS);
+	for (unsigned n = 0; n < event->column_count; n++) {
+		const struct value *value = &act->values[n];
+
+		if (value->missing) {
+			head.missing |= 1u << n;
+			head.flags |= EVENT_CUT;
+			atomic_fetch_add_explicit(&tracer->counters.missing, 1, memory_order_relaxed);
+		}
+		if (value->type == VALUE_TEXT && value->text.stored < value->text.original)
+			head.flags |= EVENT_CUT;
+		if (value->type == VALUE_NUMBER) {
+			words[columns[n].word] = (uint32_t)value->number;
+			if (columns[n].type == COLUMN_U64 || columns[n].type == COLUMN_I64)
+				words[columns[n].word + 1] = (uint32_t)(value->number >> 32);
+		} else if (value->type != VALUE_ABSENT) {
+			words[columns[n].word] = value_id(tracer, task->process, &task->pending.arena, value);
+		}
+	}
+	head_of_call(&head, task);
+	written(tracer, &head, time, words, event->words);
+}
+
+void emit_syscall(struct tracer *tracer, struct task *task, int64_t result, uint64_t time, uint32_t flags)
+{
+	struct frame_head head = head_of(task, EVENT_SYSCALL, result, flags);
+	uint32_t words[12];
+
+	for (unsigned n = 0; n < 6; n++)
+		put64(words + 2 * n, task->pending.args[n]);
+	head_of_call(&head, task);
+	written(tracer, &head, time, words, 12);
+}
+
+void emit_exec(struct tracer *tracer, struct task *task, const struct image *image, pid_t caller, int64_t result, uint64_t time, uint32_t flags, uint32_t missing_columns)
+{
+	struct process *p = task->process;
+	struct frame *frame = &tracer->frame;
+	struct path_task place = {task->tid, p->tgid, &p->root, &tracer->mounts};
+	struct frame_head head = head_of(task, EVENT_EXEC, result, flags);
+	uint32_t words[EXEC_WORDS] = {0};
+	const struct catalogue_column *columns = calls_columns(calls_event(EVENT_EXEC));
+	struct arena arena = {0};
+	struct text cwd;
+
+#define AT(column) words[columns[column].word]
+	identify(tracer, p);
+	process_standing(tracer, p);
+	cwd = path_directory(&place, false, &arena);
+	path_root_read(&place);
+	AT(EXEC_FILE) = emit_file(tracer, &image->arena, &image->file);
+	AT(EXEC_NAMED) = frame_text(frame, &image->arena, image->named);
+	AT(EXEC_ARGV) = frame_list(frame, &image->arena, image->argv);
+	AT(EXEC_ENVP) = frame_list(frame, &image->arena, image->envp);
+	if (image->has_interpreter)
+		AT(EXEC_INTERPRETER) = emit_file(tracer, &image->arena, &image->interpreter);
+	AT(EXEC_CREDENTIALS) = p->credentials_id;
+	AT(EXEC_NAMESPACES) = p->namespaces_id;
+	AT(EXEC_CONTEXT) = p->context_id;
+	AT(EXEC_CWD) = frame_text(frame, &arena, cwd);
+	if (strcmp(p->root.path, "/"))
+		AT(EXEC_ROOT) = frame_string(frame, p->root.path);
+	AT(EXEC_COMM) = frame_string(frame, result == 0 ? image->comm : p->comm);
+	AT(EXEC_TTY) = frame_string(frame, p->tty);
+	AT(EXEC_PPID) = (uint32_t)p->ppid;
+	AT(EXEC_SID) = (uint32_t)p->sid;
+	AT(EXEC_PGID) = (uint32_t)p->pgid;
+	AT(EXEC_OWN_PID) = (uint32_t)p->own_pid;
+	put64(&AT(EXEC_START_TIME), p->start_time);
+	AT(EXEC_CALLER_TID) = (uint32_t)caller;
+#undef AT
+	head_of_call(&head, task);
+	head.missing = missing_columns;
+	written(tracer, &head, time, words, EXEC_WORDS);
+	arena_free(&arena);
+}
+
+void emit_fork(struct tracer *tracer, struct task *parent, const struct fork_facts *facts, uint64_t time)
+{
+	const struct catalogue_column *columns = calls_columns(calls_event(EVENT_FORK));
+	struct frame_head head = head_of(parent, EVENT_FORK, facts->child_tid, 0);
+	struct process *child = facts->child;
+	uint32_t words[FORK_WORDS] = {0};
+
+	head.nr = facts->nr;
+	head.arch = facts->arch;
+	words[columns[FORK_CHILD].word] = (uint32_t)child->tgid;
+	words[columns[FORK_CHILD_TID].word] = (uint32_t)facts->child_tid;
+	put64(&words[columns[FORK_FLAGS].word], facts->clone_flags);
+	words[columns[FORK_EXIT_SIGNAL].word] = facts->exit_signal;
+	words[columns[FORK_PPID].word] = (uint32_t)child->ppid;
+	words[columns[FORK_OWN_PID].word] = (uint32_t)child->own_pid;
+	put64(&words[columns[FORK_CHILD_START].word], child->start_time);
+	if (child != parent->process && !child->namespaces_known) {
+		identify(tracer, child);
+		words[columns[FORK_NAMESPACES].word] = child->namespaces_id;
+	}
+	written(tracer, &head, time, words, FORK_WORDS);
+}
+
+void emit_exit(struct tracer *tracer, struct task *task, const struct stop *stop, uint64_t time, uint64_t user_ns, uint64_t system_ns, uint64_t max_memory)
+{
+	const struct catalogue_column *columns = calls_columns(calls_event(EVENT_EXIT));
+	struct frame_head head = head_of(task, EVENT_EXIT, 0, 0);
+	uint32_t words[EXIT_WORDS] = {0};
+
+	if (stop->kind == STOP_EXITED) {
+		words[columns[EXIT_CODE].word] = (uint32_t)stop->signal;
+	} else {
+		words[columns[EXIT_SIGNAL].word] = (uint32_t)stop->signal;
+		words[columns[EXIT_CAUSE].word] = stop->core ? 1 : 2;
+	}
+	words[columns[EXIT_GROUP].word] = task->process->tasks <= 1;
+	put64(&words[columns[EXIT_CPU_USER].word], user_ns);
+	put64(&words[columns[EXIT_CPU_SYSTEM].word], system_ns);
+	put64(&words[columns[EXIT_MAX_MEMORY].word], max_memory);
+	written(tracer, &head, time, words, EXIT_WORDS);
+}
+
+void emit_clock(struct tracer *tracer, uint32_t reason)
+{
+	uint32_t words[RECORD_CLOCK_WORDS] = {0};
+
+	put64(words + RECORD_CLOCK_BOOTTIME, boot_time());
+	put64(words + RECORD_CLOCK_REALTIME, wall_time());
+	words[RECORD_CLOCK_REASON] = reason;
+	frame_record(&tracer->frame, RECORD_CLOCK, words, RECORD_CLOCK_WORDS);
+}
+
+void emit_process(struct tracer *tracer, struct process *p, pid_t tid, uint32_t flags, const struct standing *standing)
+{
+	struct frame *frame = &tracer->frame;
+	struct path_task place = {tid, p->tgid, &p->root, &tracer->mounts};
+	uint32_t words[RECORD_PROCESS_WORDS] = {0};
+	struct image *image = p->image;
+	struct arena arena = {0};
+	struct text cwd = path_directory(&place, false, &arena);
+
+	identify(tracer, p);
+	path_root_read(&place);
+	words[RECORD_PROCESS_PID] = (uint32_t)p->tgid;
+	words[RECORD_PROCESS_TID] = (uint32_t)tid;
+	words[RECORD_PROCESS_PPID] = (uint32_t)p->ppid;
+	words[RECORD_PROCESS_FLAGS] = flags;
+	put64(words + RECORD_PROCESS_START_TIME, p->start_time);
+	words[RECORD_PROCESS_PGID] = (uint32_t)p->pgid;
+	words[RECORD_PROCESS_SID] = (uint32_t)p->sid;
+	words[RECORD_PROCESS_OWN_PID] = (uint32_t)p->own_pid;
+	words[RECORD_PROCESS_COMM] = frame_string(frame, standing->comm[0] ? standing->comm : p->comm);
+	words[RECORD_PROCESS_TTY] = frame_string(frame, p->tty);
+	words[RECORD_PROCESS_CWD] = frame_text(frame, &arena, cwd);
+	if (p->root.path[0] && strcmp(p->root.path, "/"))
+		words[RECORD_PROCESS_ROOT] = frame_string(frame, p->root.path);
+	if (image) {
+		put64(words + RECORD_PROCESS_EXEC_TIME, image->exec_time);
+		words[RECORD_PROCESS_NAMED] = frame_text(frame, &image->arena, image->named);
+		words[RECORD_PROCESS_FILE] = emit_file(tracer, &image->arena, &image->file);
+		if (image->has_interpreter)
+			words[RECORD_PROCESS_INTERPRETER] = emit_file(tracer, &image->arena, &image->interpreter);
+		words[RECORD_PROCESS_ARGV] = frame_list(frame, &image->arena, image->argv);
+		words[RECORD_PROCESS_ENVP] = frame_list(frame, &image->arena, image->envp);
+	}
+	words[RECORD_PROCESS_CREDENTIALS] = p->credentials_id;
+	words[RECORD_PROCESS_NAMESPACES] = p->namespaces_id;
+	words[RECORD_PROCESS_CONTEXT] = p->context_id;
+	frame_record(frame, RECORD_PROCESS, words, RECORD_PROCESS_WORDS);
+	arena_free(&arena);
+}
+
+void emit_gap(struct frame *frame, uint32_t reason, uint32_t pid, uint64_t lost, uint64_t begin, uint64_t end)
+{
+	uint32_t words[RECORD_GAP_WORDS] = {0};
+
+	words[RECORD_GAP_REASON] = reason;
+	words[RECORD_GAP_PID] = pid;
+	put64(words + RECORD_GAP_LOST, lost);
+	put64(words + RECORD_GAP_BEGIN, begin);
+	put64(words + RECORD_GAP_END, end);
+	frame_record(frame, RECORD_GAP, words, RECORD_GAP_WORDS);
+}
+
+void emit_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail)
+{
+	uint32_t words[RECORD_BLIND_SPOT_WORDS] = {0};
+
+	words[RECORD_BLIND_SPOT_REASON] = reason;
+	words[RECORD_BLIND_SPOT_PID] = (uint32_t)task->process->tgid;
+	words[RECORD_BLIND_SPOT_TID] = (uint32_t)task->tid;
+	put64(words + RECORD_BLIND_SPOT_TIME, boot_time());
+	words[RECORD_BLIND_SPOT_DETAIL] = frame_string(&tracer->frame, detail);
+	frame_record(&tracer->frame, RECORD_BLIND_SPOT, words, RECORD_BLIND_SPOT_WORDS);
+}
+
+void emit_counters(struct tracer *tracer)
+{
+	struct frame *frame = &tracer->frame;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} list[] = {
+		{"events", frame->events},
+		{"stops", tracer->counters.stops},
+		{"processes", tracer->counters.processes},
+		{"truncated", frame->cut},
+		{"missing", tracer->counters.missing},
+		{"dropped", tracer->counters.dropped},
+	};
+
+	for (size_t n = 0; n < sizeof(list) / sizeof(*list); n++) {
+		uint32_t words[RECORD_COUNTERS_WORDS];
+		words[RECORD_COUNTERS_NAME] = frame_string(frame, list[n].name);
+		put64(words + RECORD_COUNTERS_VALUE, list[n].value);
+		frame_record(frame, RECORD_COUNTERS, words, RECORD_COUNTERS_WORDS);
+	}
+}
+
+void emit_end(struct frame *frame, uint32_t reason, uint32_t status)
+{
+	uint32_t words[RECORD_END_WORDS] = {0};
+
+	words[RECORD_END_REASON] = reason;
+	words[RECORD_END_STATUS] = status;
+	put64(words + RECORD_END_EVENTS, frame->events);
+	put64(words + RECORD_END_BOOTTIME, boot_time());
+	frame_record(frame, RECORD_END, words, RECORD_END_WORDS);
+}

@@ -1,0 +1,284 @@
+#include "facts.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+ssize_t facts_file(const char *path, char *into, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	size_t used = 0;
+
+	if (fd < 0)
+		return -1;
+	while (used < room - 1) {
+		ssize_t got = read(fd, into + used, room - 1 - used);
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0) {
+			if (got < 0 && !used) {
+				close(fd);
+				return -1;
+			}
+			break;
+		}
+		used += (size_t)got;
+		/* Files of /proc that end with a line break are whole: no read for the sake of a zero. */
+		if (into[used - 1] == '\n')
+			break;
+	}
+	close(fd);
+	into[used] = 0;
+	return (ssize_t)used;
+}
+
+static uint32_t four(const char *line, uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
+{
+	char *end;
+
+	*a = (uint32_t)strtoul(line, &end, 10);
+	*b = (uint32_t)strtoul(end, &end, 10);
+	*c = (uint32_t)strtoul(end, &end, 10);
+	*d = (uint32_t)strtoul(end, &end, 10);
+	return 1;
+}
+
+bool facts_credentials(pid_t tid, struct credentials *out, pid_t *own_pid)
+{
+	char path[48], text[8192];
+	char *line, *next;
+	unsigned found = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->securebits = 0xffffffff;
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (facts_file(path, text, sizeof(text)) <= 0)
+		return false;
+	for (line = text; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		if (!strncmp(line, "Uid:\t", 5)) {
+			found += four(line + 5, &out->uid, &out->euid, &out->suid, &out->fsuid);
+		} else if (!strncmp(line, "Gid:\t", 5)) {
+			found += four(line + 5, &out->gid, &out->egid, &out->sgid, &out->fsgid);
+		} else if (!strncmp(line, "Groups:\t", 8)) {
+			char *at = line + 8;
+			while (*at && *at != '\n') {
+				char *end;
+				unsigned long group = strtoul(at, &end, 10);
+				if (end == at)
+					break;
+				if (out->group_count < GROUPS_MAX)
+					out->groups[out->group_count++] = (uint32_t)group;
+				out->groups_total++;
+				at = end;
+				while (*at == ' ')
+					at++;
+			}
+		} else if (!strncmp(line, "NSpid:\t", 7) && own_pid) {
+			char *last = strrchr(line, '\t');
+			*own_pid = (pid_t)atoi(last + 1);
+		} else if (!strncmp(line, "Cap", 3)) {
+			uint64_t set = strtoull(line + 8, NULL, 16);
+			if (!strncmp(line, "CapInh:", 7))
+				out->cap_inheritable = set;
+			else if (!strncmp(line, "CapPrm:", 7))
+				out->cap_permitted = set;
+			else if (!strncmp(line, "CapEff:", 7))
+				out->cap_effective = set;
+			else if (!strncmp(line, "CapBnd:", 7))
+				out->cap_bounding = set;
+			else if (!strncmp(line, "CapAmb:", 7))
+				out->cap_ambient = set;
+		} else if (!strncmp(line, "NoNewPrivs:\t", 12)) {
+			out->no_new_privs = (uint32_t)atoi(line + 12);
+		} else if (!strncmp(line, "Seccomp:\t", 9)) {
+			out->seccomp = (uint32_t)atoi(line + 9);
+			break;
+		}
+	}
+	snprintf(path, sizeof(path), "/proc/%d/loginuid", tid);
+	out->auid = 0xffffffff;
+	if (facts_file(path, text, sizeof(text)) > 0)
+		out->auid = (uint32_t)strtoul(text, NULL, 10);
+	return found == 2;
+}
+
+bool facts_namespaces(pid_t tid, struct namespaces *out)
+{
+	static const char *const names[NS_COUNT] = {"mnt", "net", "pid", "user", "uts", "ipc", "cgroup", "time", "pid_for_children"};
+	bool any = false;
+
+	memset(out, 0, sizeof(*out));
+	for (int n = 0; n < NS_COUNT; n++) {
+		char path[64], text[64];
+		ssize_t length;
+		char *bracket;
+
+		snprintf(path, sizeof(path), "/proc/%d/ns/%s", tid, names[n]);
+		length = readlink(path, text, sizeof(text) - 1);
+		if (length <= 0)
+			continue;
+		text[length] = 0;
+		bracket = strchr(text, '[');
+		if (bracket) {
+			out->inode[n] = (uint32_t)strtoul(bracket + 1, NULL, 10);
+			any = true;
+		}
+	}
+	return any;
+}
+
+static void name_tty(unsigned device, char *into, size_t room)
+{
+	unsigned major_number = (device >> 8) & 0xfff;
+	unsigned minor_number = (device & 0xff) | ((device >> 12) & 0xfff00);
+
+	into[0] = 0;
+	if (!device)
+		return;
+	if (major_number >= 136 && major_number <= 143)
+		snprintf(into, room, "pts%u", (major_number - 136) * 256 + minor_number);
+	else if (major_number == 4)
+		snprintf(into, room, minor_number < 64 ? "tty%u" : "ttyS%u", minor_number < 64 ? minor_number : minor_number - 64);
+	else if (major_number == 204)
+		snprintf(into, room, "ttyAMA%u", minor_number - 64);
+	else if (major_number == 229)
+		snprintf(into, room, "hvc%u", minor_number);
+	else
+		snprintf(into, room, "tty%u:%u", major_number, minor_number);
+}
+
+bool facts_standing(pid_t tid, struct standing *out)
+{
+	char path[48], text[1024];
+	char *open_bracket, *close_bracket;
+	unsigned tty, flags;
+	unsigned long long user, system, start;
+	long tick = sysconf(_SC_CLK_TCK);
+	int ppid, pgid, sid;
+
+	memset(out, 0, sizeof(*out));
+	snprintf(path, sizeof(path), "/proc/%d/stat", tid);
+	if (facts_file(path, text, sizeof(text)) <= 0)
+		return false;
+	open_bracket = strchr(text, '(');
+	close_bracket = strrchr(text, ')');
+	if (!open_bracket || !close_bracket || close_bracket < open_bracket)
+		return false;
+	snprintf(out->comm, sizeof(out->comm), "%.*s", (int)(close_bracket - open_bracket - 1), open_bracket + 1);
+	if (sscanf(close_bracket + 2, "%c %d %d %d %u %*d %u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d %*d %*d %llu", &out->state, &ppid,
+		   &pgid, &sid, &tty, &flags, &user, &system, &start) != 9)
+		return false;
+	out->ppid = ppid;
+	out->pgid = pgid;
+	out->sid = sid;
+	out->ticks_user = user;
+	out->ticks_system = system;
+	out->kernel = (flags & 0x00200000) != 0;
+	out->start_time = start * (1000000000u / (unsigned long)tick);
+	name_tty(tty, out->tty, sizeof(out->tty));
+	return true;
+}
+
+pid_t facts_group(pid_t tid)
+{
+	char path[48], text[4096];
+	char *line;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	if (facts_file(path, text, sizeof(text)) <= 0)
+		return 0;
+	line = strstr(text, "\nTgid:\t");
+	return line ? (pid_t)atoi(line + 7) : 0;
+}
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+}
+
+/* Container runtimes put an id of 64 hex digits into the last components of the path. */
+static void find_container(struct context *out)
+{
+	static const struct {
+		const char *prefix, *runtime;
+	} marks[] = {{"docker-", "docker"}, {"/docker/", "docker"}, {"cri-containerd-", "containerd"}, {"crio-", "crio"},
+		     {"libpod-", "podman"}, {"/ecs/", "ecs"}, {"/lxc/", "lxc"}, {"/lxc.payload", "lxc"}, {"/machine.slice/", "systemd-nspawn"}, {"kubepods", "containerd"}};
+	const char *at = out->cgroup;
+	const char *slice;
+
+	for (; *at; at++) {
+		size_t run = 0;
+		if (at > out->cgroup && is_hex(at[-1]))
+			continue;
+		while (is_hex(at[run]))
+			run++;
+		if (run == 64 && !is_hex(at[run])) {
+			memcpy(out->container_id, at, 64);
+			out->container_id[64] = 0;
+		} else if (run == 32 && at[run] == '-' && strstr(out->cgroup, "/ecs/")) {
+			size_t more = run + 1 + strspn(at + run + 1, "0123456789");
+			if (more < sizeof(out->container_id)) {
+				memcpy(out->container_id, at, more);
+				out->container_id[more] = 0;
+			}
+		}
+	}
+	if (out->container_id[0])
+		for (size_t n = 0; n < sizeof(marks) / sizeof(*marks); n++)
+			if (strstr(out->cgroup, marks[n].prefix)) {
+				snprintf(out->container_runtime, sizeof(out->container_runtime), "%s", marks[n].runtime);
+				break;
+			}
+	slice = strrchr(out->cgroup, '/');
+	if (slice && strlen(slice) < sizeof(out->unit) && (strstr(slice, ".service") || strstr(slice, ".scope")))
+		snprintf(out->unit, sizeof(out->unit), "%s", slice + 1);
+}
+
+bool facts_context(pid_t tid, struct context *out)
+{
+	char path[1200], text[8192];
+	char *line, *next, *chosen = NULL;
+	struct statx facts;
+
+	memset(out, 0, sizeof(*out));
+	snprintf(path, sizeof(path), "/proc/%d/cgroup", tid);
+	if (facts_file(path, text, sizeof(text)) <= 0)
+		return false;
+	for (line = text; line && *line; line = next) {
+		next = strchr(line, '\n');
+		if (next)
+			*next++ = 0;
+		if (!strncmp(line, "0::", 3) && (!chosen || strlen(line + 3) > 1)) {
+			chosen = line + 3;
+			out->cgroup_version = 2;
+		} else if (!chosen || (strstr(line, ":pids:") && out->cgroup_version == 1)) {
+			char *colon = strchr(line, ':');
+			colon = colon ? strchr(colon + 1, ':') : NULL;
+			if (colon) {
+				chosen = colon + 1;
+				out->cgroup_version = 1;
+			}
+		}
+	}
+	if (!chosen)
+		return false;
+	snprintf(out->cgroup, sizeof(out->cgroup), "%s", chosen);
+	if (out->cgroup_version == 2) {
+		snprintf(path, sizeof(path), "/sys/fs/cgroup%s", out->cgroup);
+		if (!statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_BTIME | STATX_MNT_ID | STATX_CTIME, &facts)) {
+			out->cgroup_inode = facts.stx_ino;
+			out->cgroup_mount_id = facts.stx_mask & STATX_MNT_ID ? facts.stx_mnt_id : 0;
+			out->cgroup_created = (int64_t)facts.stx_ctime.tv_sec * 1000000000 + facts.stx_ctime.tv_nsec;
+		}
+	}
+	find_container(out);
+	return true;
+}

@@ -1,0 +1,170 @@
+/*
+ * Each architecture that the kernel may run here has a section: a binary search over the numbers that
+ * stop, then the tests of the arguments. What belongs to no section stops always, so that no foreign
+ * ABI runs unseen.
+ */
+#include "filter.h"
+
+#include <linux/seccomp.h>
+#include <stddef.h>
+
+#define ARG_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + 8u * (n)))
+#define X32_BIT 0x40000000u
+#define CLONE_UNTRACED_BIT 0x00800000u
+
+static unsigned emit(struct filter *f, uint16_t code, uint8_t yes, uint8_t no, uint32_t k)
+{
+	must(f->length < FILTER_ROOM);
+	f->code[f->length] = (struct sock_filter){code, yes, no, k};
+	return f->length++;
+}
+
+static void load(struct filter *f, uint32_t offset)
+{
+	emit(f, BPF_LD | BPF_W | BPF_ABS, 0, 0, offset);
+}
+
+static void give(struct filter *f, uint32_t action)
+{
+	emit(f, BPF_RET | BPF_K, 0, 0, action);
+}
+
+/* A jump whose distance is known later; unconditional ones reach as far as the program is long. */
+static unsigned jump(struct filter *f)
+{
+	return emit(f, BPF_JMP | BPF_JA, 0, 0, 0);
+}
+
+static void land(struct filter *f, unsigned from)
+{
+	f->code[from].k = f->length - from - 1;
+}
+
+/* Code that falls through when the test holds; else it jumps by the instruction whose place it returns. */
+static unsigned test_code(struct filter *f, const struct catalogue_test *test)
+{
+	unsigned failed;
+
+	load(f, ARG_LOW(test->arg));
+	switch (test->test) {
+	case TEST_ANY_BIT:
+		emit(f, BPF_JMP | BPF_JSET | BPF_K, 1, 0, test->values[0]);
+		return jump(f);
+	case TEST_NO_BIT:
+		emit(f, BPF_JMP | BPF_JSET | BPF_K, 0, 1, test->values[0]);
+		return jump(f);
+	case TEST_IS:
+		for (unsigned n = 0; n < test->count; n++)
+			emit(f, BPF_JMP | BPF_JEQ | BPF_K, (uint8_t)(test->count - n), 0, test->values[n]);
+		return jump(f);
+	case TEST_IS_NOT:
+		for (unsigned n = 0; n < test->count; n++)
+			emit(f, BPF_JMP | BPF_JEQ | BPF_K, (uint8_t)(test->count - n - 1), n + 1 == test->count ? 1 : 0, test->values[n]);
+		return jump(f);
+	case TEST_NULL:
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 2, 0);
+		load(f, ARG_LOW(test->arg) + 4);
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, 0);
+		return jump(f);
+	default: /* TEST_NOT_NULL */
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0);
+		load(f, ARG_LOW(test->arg) + 4);
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+		failed = jump(f);
+		return failed;
+	}
+}
+
+static void number_code(struct filter *f, const struct selection *selection, const struct call_list *list)
+{
+	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC;
+
+	for (unsigned n = 0; n < list->count; n++)
+		always |= !calls_at(selection, list, n)->test_count;
+	if (always) {
+		give(f, SECCOMP_RET_TRACE);
+		return;
+	}
+	if (list->special == SPECIAL_CLONE) {
+		struct catalogue_test untraced = {0, TEST_ANY_BIT, 1, {CLONE_UNTRACED_BIT}};
+		unsigned failed = test_code(f, &untraced);
+		give(f, SECCOMP_RET_TRACE);
+		land(f, failed);
+	}
+	for (unsigned n = 0; n < list->count; n++) {
+		const struct catalogue_call *call = calls_at(selection, list, n);
+		const struct catalogue_test *tests = calls_tests(call);
+		unsigned failed[8], count = 0;
+
+		must(call->test_count <= 8);
+		for (unsigned k = 0; k < call->test_count; k++)
+			failed[count++] = test_code(f, &tests[k]);
+		give(f, SECCOMP_RET_TRACE);
+		while (count)
+			land(f, failed[--count]);
+	}
+	give(f, SECCOMP_RET_ALLOW);
+}
+
+static bool stops(const struct call_list *list)
+{
+	return list->count || list->special == SPECIAL_CLONE || list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC;
+}
+
+static void search(struct filter *f, const struct selection *selection, unsigned arch, const uint16_t *numbers, unsigned count)
+{
+	unsigned middle = count / 2, right;
+
+	if (count == 1) {
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, numbers[0]);
+		give(f, SECCOMP_RET_ALLOW);
+		number_code(f, selection, &selection->by_number[arch][numbers[0]]);
+		return;
+	}
+	emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, numbers[middle]);
+	right = jump(f);
+	search(f, selection, arch, numbers, middle);
+	land(f, right);
+	search(f, selection, arch, numbers + middle, count - middle);
+}
+
+static void section(struct filter *f, const struct selection *selection, unsigned arch)
+{
+	uint16_t numbers[CALLS_NUMBERS];
+	unsigned count = 0;
+	unsigned other;
+
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, calls_arch(arch)->audit);
+	other = jump(f);
+	load(f, offsetof(struct seccomp_data, nr));
+	if (arch == ARCH_X86_64) {
+		/* x32 shares the number of the architecture; -1 is what a tracer sets to skip a call. */
+		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0xffffffffu);
+		give(f, SECCOMP_RET_ALLOW);
+		emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32_BIT);
+		give(f, SECCOMP_RET_TRACE);
+	}
+	for (unsigned nr = 0; nr < CALLS_NUMBERS; nr++)
+		if (stops(&selection->by_number[arch][nr]))
+			numbers[count++] = (uint16_t)nr;
+	must(count);
+	search(f, selection, arch, numbers, count);
+	land(f, other);
+	load(f, offsetof(struct seccomp_data, arch));
+}
+
+void filter_build(struct filter *f, const struct selection *selection)
+{
+	f->length = 0;
+	load(f, offsetof(struct seccomp_data, arch));
+	/* Native first. All sections are in every build: the others cost nothing and are tested everywhere. */
+#if defined(__aarch64__)
+	section(f, selection, ARCH_AARCH64);
+	section(f, selection, ARCH_X86_64);
+#else
+	section(f, selection, ARCH_X86_64);
+	section(f, selection, ARCH_AARCH64);
+#endif
+	section(f, selection, ARCH_I386);
+	give(f, SECCOMP_RET_TRACE);
+}

@@ -1,0 +1,305 @@
+/*
+ * The tracer thread: it forks or seizes, waits for stops, acts, and ends when the traced tree is empty.
+ *
+ * It waits with waitpid(__WALL | __WNOTHREAD) and not through a signalfd: inside Node other threads
+ * leave SIGCHLD unblocked and take it away, and with a filter most stops are answered within a few
+ * microseconds, so that one system call per stop is what counts. A timer signal of its own, directed to
+ * this thread, interrupts the wait for what is due now and then: writing what waits, requests to stop.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "act.h"
+#include "calls.h"
+#include "emit.h"
+#include "filter.h"
+#include "header.h"
+#include "process.h"
+#include "registers.h"
+#include "spawn.h"
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+#define TICK_SIGNAL (SIGRTMIN + 9)
+#define TICK_NS 100000000L
+#define LIVE_EPOCH_NS 60000000000u
+
+static void on_tick_signal(int signal)
+{
+	(void)signal;
+}
+
+static timer_t start_ticking(struct tracer *tracer)
+{
+	struct sigaction action = {.sa_handler = on_tick_signal};
+	struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = TICK_SIGNAL};
+	struct itimerspec period = {.it_interval = {0, TICK_NS}, .it_value = {0, TICK_NS}};
+	sigset_t mask;
+	timer_t timer;
+
+	sigaction(TICK_SIGNAL, &action, NULL);
+	event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+	must(!timer_create(CLOCK_MONOTONIC, &event, &timer));
+	timer_settime(timer, 0, &period, NULL);
+	/* All else belongs to the other threads; SIGXFSZ of a full disk quota is told by write(). */
+	sigfillset(&mask);
+	sigdelset(&mask, TICK_SIGNAL);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	(void)tracer;
+	return timer;
+}
+
+static void disk_full_words(struct frame *frame, void *context)
+{
+	struct tracer *tracer = context;
+	uint64_t now = boot_time();
+
+	emit_clock(tracer, 0);
+	emit_gap(frame, GAP_DISK_FULL, 0, UINT64_MAX, now, now);
+	emit_end(frame, END_DISK_FULL, 0xffffffff);
+}
+
+/* The sink failed while the program runs: the recording is closed in good order, the program goes on. */
+static void close_recording(struct tracer *tracer)
+{
+	int error = tracer->sink.error;
+	uint64_t whole = tracer->frame.events;
+
+	if (error == EPIPE || error == 0 || tracer->sink.plain) {
+		fail(&tracer->failure, 125, "sink-failed", error, "the reader of the stream went away; the program goes on unrecorded");
+		return;
+	}
+	if (frame_last_words(&tracer->frame, disk_full_words, tracer) && sink_finish(&tracer->sink, &tracer->failure))
+		fail(&tracer->failure, 125, "disk-full", error, "the recording ends early, after %llu events; the program goes on unrecorded", (unsigned long long)whole);
+	else
+		fail(&tracer->failure, 125, "disk-full", error, "the recording could not be finished; the program goes on unrecorded");
+	sink_close(&tracer->sink);
+}
+
+static void checkpoint_when_due(struct tracer *tracer)
+{
+	if (frame_wants_checkpoint(&tracer->frame))
+		snapshot_write(tracer);
+}
+
+static void on_tick(struct tracer *tracer)
+{
+	uint64_t now = boot_time();
+
+	act_adopt(tracer);
+	frame_flush(&tracer->frame);
+	if (tracer->channel || tracer->sink.plain) {
+		if (now > tracer->next_checkpoint) {
+			snapshot_write(tracer);
+			tracer->next_checkpoint = now + LIVE_EPOCH_NS;
+		}
+	}
+	if (tracer->deadline && now >= tracer->deadline)
+		atomic_store(&tracer->stop_wanted, 1);
+	atomic_store_explicit(&tracer->counters.bytes, tracer->frame.bytes, memory_order_relaxed);
+	atomic_store_explicit(&tracer->counters.cut, tracer->frame.cut, memory_order_relaxed);
+}
+
+/* Waits for the next stop. False: nothing is traced any more, or we were told to end. */
+static bool next_stop(struct tracer *tracer, struct stop *stop, struct rusage *usage)
+{
+	/* Live: what is written is handed on as soon as there is nothing else to do. */
+	bool eager = tracer->channel || tracer->sink.plain;
+
+	for (;;) {
+		int status;
+		pid_t tid = -1;
+
+		if (eager && tracer->frame.used) {
+			tid = wait4(-1, &status, __WALL | __WNOTHREAD | WNOHANG, usage);
+			if (tid == 0)
+				frame_flush(&tracer->frame);
+		}
+		if (tid <= 0)
+			tid = wait4(-1, &status, __WALL | __WNOTHREAD, usage);
+		if (tid > 0) {
+			*stop = stop_classify(tid, status);
+			return true;
+		}
+		if (errno == ECHILD)
+			return false;
+		if (errno != EINTR) {
+			fail(&tracer->failure, 125, "internal-error", errno, "cannot wait for the program");
+			return false;
+		}
+		on_tick(tracer);
+		if (atomic_load(&tracer->stop_wanted))
+			return false;
+	}
+}
+
+static bool open_sink(struct tracer *tracer)
+{
+	struct options *o = &tracer->options;
+
+	if (o->output)
+		return sink_open_file(&tracer->sink, o->output, o->force, &tracer->failure);
+	if (o->channel) {
+		struct channel_options wanted = {.address = o->channel, .hello_json = o->hello, .ring_bytes = o->buffer, .wait_ms = o->wait_ms};
+		char token[4096];
+		int error;
+
+		if (o->token_file) {
+			ssize_t length = facts_file(o->token_file, token, sizeof(token));
+			if (length <= 0) {
+				fail(&tracer->failure, 125, "bad-option", errno, "cannot read \"%s\"", o->token_file);
+				return false;
+			}
+			token[strcspn(token, "\r\n")] = 0;
+			wanted.token = token;
+		}
+		error = channel_open(&tracer->channel, &wanted);
+		if (!tracer->channel || (error && o->require_agent)) {
+			fail(&tracer->failure, 125, "no-agent", -error, "no agent at \"%s\" (%s)", o->channel, tracer->channel ? channel_problem(tracer->channel) : "");
+			return false;
+		}
+		sink_open_channel(&tracer->sink, tracer->channel);
+		return true;
+	}
+	sink_open_descriptor(&tracer->sink, o->fd);
+	fcntl(o->fd, F_SETFD, FD_CLOEXEC);
+	return true;
+}
+
+static bool begin_wrap(struct tracer *tracer)
+{
+	struct filter *filter = grab(sizeof(*filter));
+	struct process *process;
+	struct task *task;
+	struct standing standing;
+	bool spawned;
+
+	filter_build(filter, tracer->selection);
+	spawned = spawn_program(tracer, filter);
+	free(filter);
+	if (!spawned)
+		return false;
+	process = process_new(tracer, tracer->main_pid, NULL);
+	process->first = true;
+	process->ppid = tracer->own_pid;
+	if (facts_standing(tracer->main_pid, &standing))
+		process->start_time = standing.start_time;
+	process->image = image_of_running(tracer, process, tracer->main_pid);
+	process_standing(tracer, process);
+	task = task_add(tracer, tracer->main_pid);
+	task->starting = task->seen_stop = true;
+	task_join(tracer, task, process);
+	return true;
+}
+
+static void prepare(struct tracer *tracer)
+{
+	struct namespaces own;
+
+	tracer->own_pid = getpid();
+	tracer->main_status = -1;
+	tracer->report = -1;
+	tracer->attached = tracer->options.pid_count > 0;
+	tracer->use_filter = !tracer->options.disable_seccomp && !tracer->attached;
+	tracer->has_syscall_info = !(tracer->options.without & FEATURE_SYSCALL_INFO) && registers_modern();
+	if (facts_namespaces(tracer->own_pid, &own))
+		tracer->own_pid_namespace = own.inode[NS_PID];
+	if (tracer->options.duration_ms)
+		tracer->deadline = boot_time() + tracer->options.duration_ms * 1000000u;
+}
+
+static void finish(struct tracer *tracer)
+{
+	if (!tracer->frame.closed) {
+		uint32_t reason = atomic_load(&tracer->stop_wanted) ? (tracer->deadline ? END_DURATION_OVER : END_DETACHED) : END_TREE_EMPTY;
+
+		emit_counters(tracer);
+		emit_end(&tracer->frame, reason, (uint32_t)tracer->main_status);
+		frame_footer(&tracer->frame);
+	}
+	if (tracer->frame.closed && tracer->sink.fd >= 0 && !tracer->failure.status)
+		close_recording(tracer);
+	else if (!tracer->frame.closed)
+		sink_finish(&tracer->sink, &tracer->failure);
+	atomic_store(&tracer->counters.bytes, tracer->frame.bytes);
+	atomic_store(&tracer->counters.events, tracer->frame.events);
+	atomic_store(&tracer->counters.cut, tracer->frame.cut);
+}
+
+static void release(struct tracer *tracer)
+{
+	for (unsigned n = 0; n < TASK_BUCKETS; n++)
+		while (tracer->buckets[n])
+			task_remove(tracer, tracer->buckets[n]);
+	for (unsigned n = 0; n < tracer->context_count; n++)
+		free(tracer->contexts[n]);
+	free(tracer->contexts);
+	free(tracer->scratch);
+	free(tracer->selection);
+	path_forget(&tracer->mounts);
+	process_accounts_free();
+	frame_close(&tracer->frame);
+	sink_close(&tracer->sink);
+	if (tracer->channel)
+		channel_close(tracer->channel, 2000);
+	if (tracer->report >= 0)
+		close(tracer->report);
+}
+
+static void discard_output(struct tracer *tracer)
+{
+	if (tracer->sink.fd >= 0 && !tracer->sink.plain)
+		unlinkat(tracer->sink.folder, tracer->sink.partial, 0);
+}
+
+void tracer_run(struct tracer *tracer)
+{
+	struct rusage usage;
+	struct stop stop;
+	timer_t timer;
+	char *header;
+	bool begun;
+
+	prepare(tracer);
+	tracer->selection = calls_select(tracer->options.events, tracer->options.event_count, &tracer->failure);
+	if (!tracer->selection)
+		return;
+	if (!open_sink(tracer)) {
+		release(tracer);
+		return;
+	}
+	frame_open(&tracer->frame, &tracer->sink);
+	timer = start_ticking(tracer);
+	begun = begin_wrap(tracer);
+	if (begun) {
+		header = header_text(tracer);
+		frame_header(&tracer->frame, header);
+		free(header);
+		snapshot_write(tracer);
+		tracer->next_checkpoint = boot_time() + LIVE_EPOCH_NS;
+		while (next_stop(tracer, &stop, &usage)) {
+			act_on(tracer, &stop, &usage);
+			checkpoint_when_due(tracer);
+			if (tracer->frame.closed && tracer->sink.fd >= 0 && tracer->sink.error && !tracer->failure.status)
+				close_recording(tracer);
+		}
+		if (!tracer->started && !tracer->attached)
+			spawn_problem(tracer);
+	}
+	if (tracer->started || (tracer->attached && begun))
+		finish(tracer);
+	else
+		discard_output(tracer);
+	timer_delete(timer);
+	release(tracer);
+}

@@ -1,0 +1,76 @@
+/* seccam-trace: the tracer as a program of its own, without Node. */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "options.h"
+#include "tracer.h"
+
+static struct tracer *tracer;
+
+/* What is sent to us is meant for the program; the terminal sends it to the program itself. */
+static void pass_on(int signal, siginfo_t *info, void *context)
+{
+	(void)context;
+	if (info->si_code <= 0 && tracer)
+		seccam_signal(tracer, signal);
+}
+
+static void take_signals(void)
+{
+	static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
+	struct sigaction action = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO | SA_RESTART};
+	struct sigaction was;
+
+	for (size_t n = 0; n < sizeof(passed) / sizeof(*passed); n++)
+		if (!sigaction(passed[n], NULL, &was) && was.sa_handler != SIG_IGN)
+			sigaction(passed[n], &action, NULL);
+}
+
+static int say(const char *text)
+{
+	const char *line = strchr(text, '\n');
+
+	if (line)
+		dprintf(2, "seccam-trace: %s [%.*s]\n", line + 1, (int)(line - text), text);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	/* A descriptor that is not open must not become one of ours. */
+	for (int fd = 0; fd < 3; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/dev/null", fd ? O_WRONLY : O_RDONLY);
+	tracer = seccam_create(argc - 1, argv + 1);
+	if (tracer->options.help) {
+		fputs(options_usage(), stdout);
+		return 0;
+	}
+	if (tracer->options.version) {
+		printf("seccam-trace %s\n", seccam_version());
+		return 0;
+	}
+	if (*seccam_message(tracer)) {
+		say(seccam_message(tracer));
+		return 125;
+	}
+	/* The signals that we ignore for ourselves are not ignored in the program. */
+	if (signal(SIGPIPE, SIG_IGN) != SIG_IGN)
+		tracer->options.default_signals |= 1ull << (SIGPIPE - 1);
+	take_signals();
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (seccam_start(tracer) < 0)
+		return 125;
+	status = seccam_wait(tracer);
+	say(seccam_notice(tracer));
+	say(seccam_message(tracer));
+	seccam_destroy(tracer);
+	return status;
+}

@@ -1,0 +1,234 @@
+#include "options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *options_usage(void)
+{
+	return "usage: seccam-trace [options] -- PROGRAM [ARGUMENT...]\n"
+	       "       seccam-trace [options] --pid N [--pid N...]\n"
+	       "\n"
+	       "  -o FILE               write a recording\n"
+	       "  --force               replace FILE\n"
+	       "  --fd N                write the stream to descriptor N\n"
+	       "  --channel ADDRESS     send to an agent: unix:PATH, HOST:PORT or fd:N\n"
+	       "  --probe-addr H:P      the same as --channel H:P\n"
+	       "  --token-file FILE     shared secret of the agent (mode 0600)\n"
+	       "  --wait MS             how long to wait for the agent\n"
+	       "  --on-no-agent WHAT    run or refuse\n"
+	       "  --buffer BYTES        what may wait for the agent before events are dropped\n"
+	       "  --trace NAMES         events, categories, or lean, default, all; with commas\n"
+	       "  --pid N               attach to a running process\n"
+	       "  --duration MS         let go after so long\n"
+	       "  --uid N, --gid N      run the program as\n"
+	       "  --cwd FOLDER          run the program in\n"
+	       "  --keep-env NAMES      environment variables whose values are stored\n"
+	       "  --redact NAMES        more arguments whose values are not stored\n"
+	       "  --disable-seccomp     stop at every system call\n"
+	       "  --on-io-uring WHAT    record or deny\n"
+	       "  --on-tracer-death W   kill or accept-enosys\n"
+	       "  --strict              refuse calls that would hide others from the recording\n"
+	       "  --version, --help\n";
+}
+
+static bool number(const char *text, int64_t least, int64_t most, int64_t *out)
+{
+	char *end;
+	long long value;
+
+	errno = 0;
+	value = strtoll(text, &end, 10);
+	if (errno || end == text || *end || value < least || value > most)
+		return false;
+	*out = value;
+	return true;
+}
+
+/* Splits a copy of `text` at commas. */
+static bool names(struct options *options, const char *text, const char **list, unsigned *count)
+{
+	char *copy = strdup(text), *at, *rest;
+
+	if (!copy || options->copy_count == OPTIONS_NAMES_MAX)
+		return false;
+	options->copies[options->copy_count++] = copy;
+	for (at = strtok_r(copy, ",", &rest); at; at = strtok_r(NULL, ",", &rest)) {
+		if (*count == OPTIONS_NAMES_MAX)
+			return false;
+		list[(*count)++] = at;
+	}
+	return true;
+}
+
+static bool apply(struct options *o, const char *name, const char *value, struct failure *failure)
+{
+	int64_t n = 0;
+#define IS(text) (!strcmp(name, text))
+#define WANT_NUMBER(least, most)                                                                      \
+	do {                                                                                          \
+		if (!number(value, least, most, &n)) {                                                \
+			fail(failure, 125, "bad-option", 0, "\"%s\" wants a number, not \"%s\"", name, value); \
+			return false;                                                                 \
+		}                                                                                     \
+	} while (0)
+	if (IS("-o") || IS("--output")) {
+		o->output = value;
+	} else if (IS("--fd")) {
+		WANT_NUMBER(0, 1 << 20);
+		o->fd = (int)n;
+	} else if (IS("--channel") || IS("--probe-addr") || IS("--socket")) {
+		o->channel = value;
+	} else if (IS("--token-file")) {
+		o->token_file = value;
+	} else if (IS("--hello")) {
+		o->hello = value;
+	} else if (IS("--wait")) {
+		WANT_NUMBER(0, 1 << 30);
+		o->wait_ms = (int)n;
+	} else if (IS("--on-no-agent")) {
+		o->require_agent = !strcmp(value, "refuse");
+	} else if (IS("--buffer")) {
+		WANT_NUMBER(65536, INT64_MAX);
+		o->buffer = (size_t)n;
+	} else if (IS("--trace") || IS("--events")) {
+		if (!names(o, value, o->events, &o->event_count))
+			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
+	} else if (IS("--keep-env")) {
+		if (!names(o, value, o->keep, &o->keep_count))
+			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
+	} else if (IS("--redact")) {
+		if (!names(o, value, o->redact, &o->redact_count))
+			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
+	} else if (IS("--pid")) {
+		WANT_NUMBER(1, INT32_MAX);
+		if (o->pid_count == OPTIONS_PIDS_MAX)
+			fail(failure, 125, "bad-option", 0, "more than %d processes to attach to", OPTIONS_PIDS_MAX);
+		else
+			o->pids[o->pid_count++] = (pid_t)n;
+	} else if (IS("--inherit-fd")) {
+		WANT_NUMBER(0, 1 << 20);
+		if (o->inherit_count < OPTIONS_NAMES_MAX)
+			o->inherit[o->inherit_count++] = (int)n;
+	} else if (IS("--duration")) {
+		WANT_NUMBER(1, INT64_MAX);
+		o->duration_ms = (uint64_t)n;
+	} else if (IS("--uid")) {
+		WANT_NUMBER(0, 0xfffffffe);
+		o->uid = n;
+	} else if (IS("--gid")) {
+		WANT_NUMBER(0, 0xfffffffe);
+		o->gid = n;
+	} else if (IS("--cwd")) {
+		o->cwd = value;
+	} else if (IS("--rlimit-nofile")) {
+		WANT_NUMBER(0, INT64_MAX);
+		o->nofile = n;
+	} else if (IS("--ignore-signals")) {
+		WANT_NUMBER(0, INT64_MAX);
+		o->ignored_signals = (uint64_t)n;
+	} else if (IS("--on-io-uring")) {
+		o->deny_uring = !strcmp(value, "deny");
+	} else if (IS("--on-tracer-death")) {
+		o->kill_on_death = strcmp(value, "accept-enosys") != 0;
+	} else if (IS("--without")) {
+		if (!strcmp(value, "syscall-info"))
+			o->without |= FEATURE_SYSCALL_INFO;
+		else if (!strcmp(value, "openat2"))
+			o->without |= FEATURE_OPENAT2;
+		else if (!strcmp(value, "pidfd-getfd"))
+			o->without |= FEATURE_PIDFD_GETFD;
+	}
+	return !failure->status;
+#undef WANT_NUMBER
+#undef IS
+}
+
+static bool flag(struct options *o, const char *name)
+{
+	static const struct {
+		const char *name;
+		size_t at;
+	} flags[] = {
+		{"--force", offsetof(struct options, force)},
+		{"--disable-seccomp", offsetof(struct options, disable_seccomp)},
+		{"--verbose", offsetof(struct options, verbose)},
+		{"--help", offsetof(struct options, help)},
+		{"-h", offsetof(struct options, help)},
+		{"--version", offsetof(struct options, version)},
+		{"--mirror-stop", offsetof(struct options, mirror)},
+		{"--reset-signals", offsetof(struct options, reset_signals)},
+		{"--strict", offsetof(struct options, strict)},
+	};
+
+	for (size_t n = 0; n < sizeof(flags) / sizeof(*flags); n++)
+		if (!strcmp(name, flags[n].name)) {
+			*(bool *)((char *)o + flags[n].at) = true;
+			return true;
+		}
+	return false;
+}
+
+static const char *const valued[] = {"-o", "--output", "--fd", "--channel", "--probe-addr", "--socket", "--token-file", "--hello", "--wait", "--on-no-agent",
+				     "--buffer", "--trace", "--events", "--keep-env", "--redact", "--pid", "--inherit-fd", "--duration", "--uid", "--gid",
+				     "--cwd", "--rlimit-nofile", "--ignore-signals", "--on-io-uring", "--on-tracer-death", "--without"};
+
+bool options_parse(struct options *o, int argc, char **argv, struct failure *failure)
+{
+	memset(o, 0, sizeof(*o));
+	o->fd = -1;
+	o->uid = o->gid = o->nofile = -1;
+	o->kill_on_death = true;
+	for (int n = 0; n < argc; n++) {
+		char *equals = strchr(argv[n], '=');
+		size_t length = equals ? (size_t)(equals - argv[n]) : strlen(argv[n]);
+		const char *name = NULL;
+
+		if (!strcmp(argv[n], "--")) {
+			o->command = argv + n + 1;
+			break;
+		}
+		if (argv[n][0] != '-') {
+			o->command = argv + n;
+			break;
+		}
+		if (flag(o, argv[n]))
+			continue;
+		for (size_t v = 0; v < sizeof(valued) / sizeof(*valued); v++)
+			if (strlen(valued[v]) == length && !strncmp(valued[v], argv[n], length))
+				name = valued[v];
+		if (!name) {
+			fail(failure, 125, "bad-option", 0, "there is no option \"%.*s\"", (int)length, argv[n]);
+			return false;
+		}
+		if (!equals && n + 1 >= argc) {
+			fail(failure, 125, "bad-option", 0, "\"%s\" wants a value", name);
+			return false;
+		}
+		if (!apply(o, name, equals ? equals + 1 : argv[++n], failure))
+			return false;
+	}
+	if (o->command && !*o->command)
+		o->command = NULL;
+	if (o->help || o->version)
+		return true;
+	if (!o->command && !o->pid_count) {
+		fail(failure, 125, "bad-option", 0, "nothing to trace: want a program after \"--\", or --pid N");
+		return false;
+	}
+	if (o->command && o->pid_count) {
+		fail(failure, 125, "bad-option", 0, "both a program and --pid: want one of them");
+		return false;
+	}
+	if (!o->output && o->fd < 0 && !o->channel) {
+		fail(failure, 125, "bad-option", 0, "nowhere to write to: want -o FILE, --fd N or --channel ADDRESS");
+		return false;
+	}
+	return true;
+}
+
+void options_free(struct options *o)
+{
+	while (o->copy_count)
+		free(o->copies[--o->copy_count]);
+}

@@ -1,0 +1,58 @@
+/* The options of `seccam-trace`, which are those of the library too: both hand over an argument vector. */
+#ifndef SECCAM_OPTIONS_H
+#define SECCAM_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "die.h"
+
+#define OPTIONS_PIDS_MAX 256
+#define OPTIONS_NAMES_MAX 256
+
+struct options {
+	const char *output;         /* -o FILE */
+	int fd;                     /* --fd N: a stream without greeting; -1 */
+	const char *channel;        /* --channel ADDRESS or --probe-addr HOST:PORT: with greeting, see docs/protocol.md */
+	const char *token_file;
+	const char *hello;          /* --hello JSON: members of the greeting */
+	int wait_ms;                /* --wait MS: for the agent */
+	bool require_agent;         /* --on-no-agent refuse */
+	bool force, disable_seccomp, verbose, help, version;
+	bool mirror;                /* --mirror-stop: stop ourselves when the program is stopped by the terminal */
+	int64_t uid, gid;           /* -1: as we are */
+	const char *cwd;
+	const char *events[OPTIONS_NAMES_MAX];
+	unsigned event_count;
+	const char *keep[OPTIONS_NAMES_MAX];   /* --keep-env NAME */
+	unsigned keep_count;
+	const char *redact[OPTIONS_NAMES_MAX]; /* --redact PATTERN */
+	unsigned redact_count;
+	int inherit[OPTIONS_NAMES_MAX];        /* --inherit-fd N: loses FD_CLOEXEC in the program */
+	unsigned inherit_count;
+	pid_t pids[OPTIONS_PIDS_MAX];
+	unsigned pid_count;
+	uint64_t duration_ms;
+	size_t buffer;              /* --buffer BYTES of the channel */
+	int64_t nofile;             /* --rlimit-nofile N: soft limit of the program; -1: ours */
+	bool reset_signals;         /* --reset-signals: dispositions to default, as Node has changed them */
+	uint64_t ignored_signals;   /* --ignore-signals MASK: set to ignore in the program */
+	uint64_t default_signals;   /* ignored by ourselves only */
+	bool kill_on_death;         /* EXITKILL */
+	bool deny_uring;            /* --on-io-uring deny */
+	bool strict;                /* --strict: refuse what would blind us */
+	unsigned without;           /* --without NAME: kernel features that tests switch off; see FEATURE_* */
+	char **command;             /* ends with NULL; NULL in attach mode */
+	char *copies[OPTIONS_NAMES_MAX]; /* storage of lists that were given with commas */
+	unsigned copy_count;
+};
+
+enum { FEATURE_SYSCALL_INFO = 1, FEATURE_OPENAT2 = 2, FEATURE_PIDFD_GETFD = 4 };
+
+/* argv without the program's name. The strings are used where they are. */
+bool options_parse(struct options *options, int argc, char **argv, struct failure *failure);
+void options_free(struct options *options);
+const char *options_usage(void);
+
+#endif

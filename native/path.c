@@ -1,0 +1,542 @@
+#include "path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "die.h"
+#include "facts.h"
+#include "remote.h"
+
+#ifndef AT_STATX_DONT_SYNC
+#define AT_STATX_DONT_SYNC 0x4000
+#endif
+
+#define WANTED (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
+
+static uint32_t age = 1;
+
+void path_roots_changed(void)
+{
+	age++;
+}
+
+/* Writes "/proc/TID/" and the rest; returns its end. */
+static char *proc_name(char *into, pid_t tid, const char *rest)
+{
+	char digits[12];
+	int n = 0;
+	unsigned value = (unsigned)tid;
+
+	memcpy(into, "/proc/", 6);
+	into += 6;
+	do
+		digits[n++] = (char)('0' + value % 10);
+	while (value /= 10);
+	while (n)
+		*into++ = digits[--n];
+	while ((*into = *rest++))
+		into++;
+	return into;
+}
+
+static char *unescape(const char *text, size_t length)
+{
+	char *out = grab(length + 1);
+	size_t used = 0;
+
+	for (size_t n = 0; n < length; n++) {
+		if (text[n] == '\\' && n + 3 < length + 1 && text[n + 1] >= '0' && text[n + 1] <= '3') {
+			out[used++] = (char)((text[n + 1] - '0') << 6 | (text[n + 2] - '0') << 3 | (text[n + 3] - '0'));
+			n += 3;
+		} else {
+			out[used++] = text[n];
+		}
+	}
+	out[used] = 0;
+	return out;
+}
+
+static struct mount_facts *add_mount(struct path_mounts *mounts, uint64_t id)
+{
+	struct mount_facts *mount;
+
+	if (mounts->count == mounts->room) {
+		mounts->room = mounts->room ? mounts->room * 2 : 32;
+		mounts->list = regrab(mounts->list, mounts->room * sizeof(*mounts->list));
+	}
+	mount = &mounts->list[mounts->count++];
+	memset(mount, 0, sizeof(*mount));
+	mount->id = id;
+	return mount;
+}
+
+void path_mounts_changed(struct path_mounts *mounts)
+{
+	/* Ids are used again by the kernel. The strings stay: values that wait still point to them. */
+	for (uint32_t n = 0; n < mounts->count; n++)
+		mounts->list[n].id = 0;
+}
+
+void path_forget(struct path_mounts *mounts)
+{
+	for (uint32_t n = 0; n < mounts->count; n++) {
+		free(mounts->list[n].root);
+		free(mounts->list[n].point);
+		free(mounts->list[n].filesystem);
+		free(mounts->list[n].source);
+		free(mounts->list[n].options);
+	}
+	free(mounts->list);
+	memset(mounts, 0, sizeof(*mounts));
+}
+
+static struct mount_facts *known_mount(struct path_mounts *mounts, uint64_t id)
+{
+	for (uint32_t n = mounts->count; n > 0; n--)
+		if (mounts->list[n - 1].id == id)
+			return &mounts->list[n - 1];
+	return NULL;
+}
+
+/* 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue */
+static void parse_mount(struct mount_facts *mount, const char *line)
+{
+	const char *fields[7];
+	size_t lengths[7];
+	const char *dash = strstr(line, " - ");
+	unsigned long long parent = 0;
+	unsigned major_number = 0, minor_number = 0;
+	const char *at = line;
+
+	for (int n = 0; n < 6; n++) {
+		fields[n] = at;
+		lengths[n] = strcspn(at, " \n");
+		at += lengths[n];
+		if (*at == ' ')
+			at++;
+	}
+	if (!dash)
+		return;
+	sscanf(line, "%*u %llu %u:%u", &parent, &major_number, &minor_number);
+	mount->parent = parent;
+	mount->device = (uint64_t)major_number << 32 | minor_number;
+	mount->root = unescape(fields[3], lengths[3]);
+	mount->point = unescape(fields[4], lengths[4]);
+	mount->options = unescape(fields[5], lengths[5]);
+	at = dash + 3;
+	mount->filesystem = unescape(at, strcspn(at, " \n"));
+	at += strcspn(at, " \n");
+	if (*at == ' ')
+		at++;
+	mount->source = unescape(at, strcspn(at, " \n"));
+	mount->visible = true;
+}
+
+/* Looks a mount up in the mount table of the task; the whole table is read, but only what is asked for is kept. */
+static struct mount_facts *find_mount(const struct path_task *task, uint64_t id)
+{
+	struct mount_facts *mount = known_mount(task->mounts, id);
+	char name[64];
+	FILE *table;
+	char *line = NULL;
+	size_t size = 0;
+
+	if (mount)
+		return mount;
+	proc_name(name, task->tid, "/mountinfo");
+	table = fopen(name, "re");
+	mount = add_mount(task->mounts, id);
+	while (table && getline(&line, &size, table) > 0)
+		if (strtoull(line, NULL, 10) == id) {
+			parse_mount(mount, line);
+			break;
+		}
+	free(line);
+	if (table)
+		fclose(table);
+	return mount;
+}
+
+static int64_t ns_of(struct statx_timestamp time)
+{
+	return time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void take_statx(const struct path_task *task, const struct statx *from, struct file_facts *facts)
+{
+	facts->flags |= FACT_EXISTS;
+	facts->mode = from->stx_mode;
+	facts->uid = from->stx_uid;
+	facts->gid = from->stx_gid;
+	facts->links = from->stx_nlink;
+	facts->inode = from->stx_ino;
+	facts->device = (uint64_t)from->stx_dev_major << 32 | from->stx_dev_minor;
+	facts->size = from->stx_size;
+	facts->modified = ns_of(from->stx_mtime);
+	facts->changed = ns_of(from->stx_ctime);
+	facts->born = from->stx_mask & STATX_BTIME ? ns_of(from->stx_btime) : 0;
+	if (facts->flags & FACT_NAMELESS)
+		return;
+	if (from->stx_mask & STATX_MNT_ID) {
+		struct mount_facts *mount = find_mount(task, from->stx_mnt_id);
+		facts->mount_id = from->stx_mnt_id;
+		facts->filesystem = mount->filesystem;
+		facts->flags |= mount->visible ? FACT_MOUNT_VISIBLE : 0;
+	}
+}
+
+/* A root other than ours is read once per change of any root; most tasks share ours. */
+void path_root_read(const struct path_task *task)
+{
+	char name[64];
+	struct statx ours, theirs;
+	ssize_t length;
+
+	if (task->root->age == age)
+		return;
+	proc_name(name, task->tid, "/root");
+	length = readlink(name, task->root->path, sizeof(task->root->path) - 1);
+	if (length <= 0)
+		strcpy(task->root->path, "/");
+	else
+		task->root->path[length] = 0;
+	task->root->differs = strcmp(task->root->path, "/") != 0;
+	if (!task->root->differs && !statx(AT_FDCWD, "/", 0, WANTED, &ours) && !statx(AT_FDCWD, name, 0, WANTED, &theirs))
+		task->root->differs = ours.stx_ino != theirs.stx_ino || ours.stx_dev_minor != theirs.stx_dev_minor ||
+				      ours.stx_dev_major != theirs.stx_dev_major || ours.stx_mnt_id != theirs.stx_mnt_id;
+	task->root->age = age;
+}
+
+static void set_path(const struct path_task *task, struct arena *arena, struct file_facts *facts, const char *path, uint32_t length)
+{
+	uint32_t prefix;
+
+	facts->path = text_add_bytes(arena, path, length, length);
+	path_root_read(task);
+	prefix = (uint32_t)strlen(task->root->path);
+	if (prefix > 1 && length >= prefix && !memcmp(path, task->root->path, prefix) && (length == prefix || path[prefix] == '/')) {
+		if (length == prefix)
+			facts->own_path = text_add(arena, "/");
+		else
+			facts->own_path = text_add_bytes(arena, path + prefix, length - prefix, length - prefix);
+	}
+}
+
+/* What readlink gave for a magic link: strips the marks that the kernel adds. */
+static void set_link_text(const struct path_task *task, struct arena *arena, struct file_facts *facts, char *text, uint32_t length, bool unlinked)
+{
+	static const char mark[] = " (deleted)";
+	const uint32_t mark_length = sizeof(mark) - 1;
+
+	text[length] = 0;
+	if (text[0] != '/') {
+		facts->flags |= FACT_NAMELESS;
+		facts->filesystem = !strncmp(text, "pipe:", 5) ? "pipefs" : !strncmp(text, "socket:", 7) ? "sockfs" : "anon_inodefs";
+		facts->path = text_add_bytes(arena, text, length, length);
+		return;
+	}
+	if (length > mark_length && !memcmp(text + length - mark_length, mark, mark_length) && unlinked) {
+		length -= mark_length;
+		text[length] = 0;
+		facts->flags |= FACT_DELETED;
+		if (!strncmp(text, "/memfd:", 7)) {
+			facts->flags |= FACT_MEMFD;
+			facts->path = text_add_bytes(arena, text + 1, length - 1, length - 1);
+			return;
+		}
+	}
+	set_path(task, arena, facts, text, length);
+}
+
+/* With a name of its own that ends with the mark, a file is not deleted: its last link tells. */
+static bool is_unlinked(const char *link_text, const struct statx *facts)
+{
+	struct statx named;
+
+	if (!facts->stx_nlink)
+		return true;
+	return statx(AT_FDCWD, link_text, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_INO, &named) || named.stx_ino != facts->stx_ino;
+}
+
+static bool ends_with_mark(const char *text, ssize_t length)
+{
+	return length > 10 && !memcmp(text + length - 10, " (deleted)", 10);
+}
+
+bool path_of_link(const struct path_task *task, const char *link, struct arena *arena, struct file_facts *facts)
+{
+	char text[PATH_BYTES + 16];
+	ssize_t length = readlink(link, text, sizeof(text) - 1);
+	struct statx found;
+	bool known;
+
+	memset(facts, 0, sizeof(*facts));
+	if (length <= 0)
+		return false;
+	text[length] = 0;
+	known = !statx(AT_FDCWD, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, WANTED, &found);
+	facts->flags |= FACT_FROM_DESCRIPTOR;
+	set_link_text(task, arena, facts, text, (uint32_t)length, known && ends_with_mark(text, length) && is_unlinked(text, &found));
+	if (known)
+		take_statx(task, &found, facts);
+	return true;
+}
+
+bool path_of_descriptor(const struct path_task *task, int fd, struct arena *arena, struct file_facts *facts)
+{
+	char link[64];
+	char *end;
+
+	if (fd < 0)
+		return false;
+	end = proc_name(link, task->tid, "/fd/");
+	snprintf(end, sizeof(link) - (size_t)(end - link), "%d", fd);
+	return path_of_link(task, link, arena, facts);
+}
+
+struct text path_directory(const struct path_task *task, bool root, struct arena *arena)
+{
+	char link[64], text[PATH_BYTES];
+	ssize_t length;
+
+	proc_name(link, task->tid, root ? "/root" : "/cwd");
+	length = readlink(link, text, sizeof(text));
+	if (length <= 0)
+		return (struct text){0, 0, 0};
+	return text_add_bytes(arena, text, (uint32_t)length, (uint32_t)length);
+}
+
+/* Joins `name` to `base` and folds `.`, `..` and doubled slashes, as text. Returns the length. */
+static uint32_t fold(const char *base, const char *name, char *out, uint32_t room)
+{
+	uint32_t used = 0;
+	const char *parts[2] = {name[0] == '/' ? "" : base, name};
+
+	for (int part = 0; part < 2; part++) {
+		const char *at = parts[part];
+		while (*at) {
+			size_t length = strcspn(at, "/");
+			if (length == 2 && at[0] == '.' && at[1] == '.') {
+				while (used && out[--used] != '/')
+					;
+			} else if (length && !(length == 1 && at[0] == '.')) {
+				if (used + length + 1 >= room)
+					break;
+				out[used++] = '/';
+				memcpy(out + used, at, length);
+				used += (uint32_t)length;
+			}
+			at += length;
+			while (*at == '/')
+				at++;
+		}
+	}
+	if (!used)
+		out[used++] = '/';
+	out[used] = 0;
+	return used;
+}
+
+/* The link that a relative name starts from. */
+static void base_link(const struct path_task *task, int dirfd, char *link, size_t room)
+{
+	if (dirfd == AT_FDCWD) {
+		proc_name(link, task->tid, "/cwd");
+	} else {
+		char *end = proc_name(link, task->tid, "/fd/");
+		snprintf(end, room - (size_t)(end - link), "%d", dirfd);
+	}
+}
+
+static bool has_prefix(const char *text, const char *prefix)
+{
+	size_t length = strlen(prefix);
+
+	return !strncmp(text, prefix, length) && (!text[length] || text[length] == '/');
+}
+
+/* /proc/self means the tracee, not us; the same for the links in /dev that lead there. */
+static bool substitute(const struct path_task *task, const char *name, char *out, size_t room)
+{
+	static const struct {
+		const char *prefix, *place;
+	} links[] = {{"/proc/self", ""}, {"/proc/thread-self", "/task/"}, {"/dev/fd", "/fd"}, {"/dev/stdin", "/fd/0"}, {"/dev/stdout", "/fd/1"}, {"/dev/stderr", "/fd/2"}};
+
+	for (size_t n = 0; n < sizeof(links) / sizeof(*links); n++) {
+		if (!has_prefix(name, links[n].prefix))
+			continue;
+		if (n == 1)
+			snprintf(out, room, "/proc/%d/task/%d%s", task->tgid, task->tid, name + strlen(links[n].prefix));
+		else
+			snprintf(out, room, "/proc/%d%s%s", task->tgid, links[n].place, name + strlen(links[n].prefix));
+		return true;
+	}
+	return false;
+}
+
+/* O_PATH descriptor of what the name means to the task, or -errno. Never blocks on more than the walk. */
+static int walk(const struct path_task *task, int dirfd, const char *name, int flags)
+{
+	char link[64], substituted[PATH_BYTES + 64];
+	int base, fd;
+
+	flags |= O_PATH | O_CLOEXEC;
+	path_root_read(task);
+	if (!task->root->differs) {
+		if (name[0] == '/') {
+			if (substitute(task, name, substituted, sizeof(substituted)))
+				name = substituted;
+			fd = open(name, flags);
+			return fd < 0 ? -errno : fd;
+		}
+		/* One walk through the magic link: absolute symbolic links resolve in the root that we share. */
+		base_link(task, dirfd, link, sizeof(link));
+		snprintf(substituted, sizeof(substituted), "%s/%s", link, name);
+		fd = open(substituted, flags);
+		return fd < 0 ? -errno : fd;
+	} else {
+		struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
+		char joined[PATH_BYTES * 2 + 64];
+
+		if (name[0] != '/') {
+			char text[PATH_BYTES];
+			size_t prefix = strlen(task->root->path);
+			ssize_t length;
+
+			base_link(task, dirfd, link, sizeof(link));
+			length = readlink(link, text, sizeof(text) - 1);
+			if (length <= 0)
+				return -ENOENT;
+			text[length] = 0;
+			if (prefix == 1)
+				prefix = 0;
+			if (strncmp(text, task->root->path, prefix) || (text[prefix] && text[prefix] != '/')) {
+				/* Outside its own root: what it can reach does not depend on the root. */
+				snprintf(joined, sizeof(joined), "%s/%s", link, name);
+				fd = open(joined, flags);
+				return fd < 0 ? -errno : fd;
+			}
+			snprintf(joined, sizeof(joined), "%s/%s", text + prefix, name);
+			name = joined;
+		} else if (substitute(task, name, substituted, sizeof(substituted))) {
+			/* The names of /proc in its own pid namespace are not ours: taken from ours, where the file is the same. */
+			fd = open(substituted, flags);
+			return fd < 0 ? -errno : fd;
+		}
+		proc_name(link, task->tid, "/root");
+		base = open(link, O_PATH | O_CLOEXEC | O_DIRECTORY);
+		if (base < 0)
+			return -errno;
+		while (*name == '/')
+			name++;
+		fd = (int)syscall(SYS_openat2, base, *name ? name : ".", &how, sizeof(how));
+		if (fd < 0)
+			fd = -errno;
+		close(base);
+		return fd;
+	}
+}
+
+static void take_descriptor(const struct path_task *task, int fd, struct arena *arena, struct file_facts *facts)
+{
+	char link[64], text[PATH_BYTES + 16];
+	char own[32], replaced[PATH_BYTES + 32];
+	struct statx found;
+	bool known;
+	ssize_t length;
+
+	memset(facts, 0, sizeof(*facts));
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, text, sizeof(text) - 1);
+	known = !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &found);
+	if (length > 0) {
+		text[length] = 0;
+		/* A symbolic link to /proc/self on the way: it meant the tracee. */
+		snprintf(own, sizeof(own), "/proc/%d", getpid());
+		if (has_prefix(text, own)) {
+			length = snprintf(replaced, sizeof(replaced), "/proc/%d%s", task->tgid, text + strlen(own));
+			if ((size_t)length < sizeof(text))
+				memcpy(text, replaced, (size_t)length + 1);
+			else
+				length = (ssize_t)strlen(text);
+		}
+		set_link_text(task, arena, facts, text, (uint32_t)length, known && ends_with_mark(text, length) && is_unlinked(text, &found));
+	}
+	if (known)
+		take_statx(task, &found, facts);
+}
+
+bool path_resolve(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts)
+{
+	char link[64], base[PATH_BYTES + 16], folded[PATH_BYTES * 2 + 32], parent[PATH_BYTES + 16];
+	ssize_t base_length = 0;
+	uint32_t folded_length;
+	const char *last;
+	int fd;
+
+	memset(facts, 0, sizeof(*facts));
+	if (!length)
+		return false;
+	if (!cheap) {
+		fd = walk(task, dirfd, name, follow ? 0 : O_NOFOLLOW);
+		if (fd >= 0) {
+			take_descriptor(task, fd, arena, facts);
+			close(fd);
+			return true;
+		}
+		/* Its folder is mostly there: resolve that and add the last component. */
+		last = name + length;
+		while (last > name && last[-1] == '/')
+			last--;
+		while (last > name && last[-1] != '/')
+			last--;
+		if ((uint32_t)(last - name) < length && strcmp(last, ".") && strcmp(last, "..") && length < sizeof(parent)) {
+			snprintf(parent, sizeof(parent), "%.*s", (int)(last - name), name);
+			fd = walk(task, dirfd, last == name ? "." : parent, O_DIRECTORY);
+			if (fd >= 0) {
+				struct file_facts folder;
+				char joined[PATH_BYTES * 2];
+				int joined_length;
+
+				take_descriptor(task, fd, arena, &folder);
+				close(fd);
+				if (!(folder.flags & FACT_NAMELESS) && folder.path.stored) {
+					const char *at = arena_at(arena, folder.path.at);
+					uint32_t at_length = folder.path.stored;
+					if (at_length == 1)
+						at_length = 0;
+					joined_length = snprintf(joined, sizeof(joined), "%.*s/%.*s", (int)at_length, at, (int)strcspn(last, "/"), last);
+					set_path(task, arena, facts, joined, (uint32_t)joined_length);
+					return true;
+				}
+			}
+		}
+	}
+	base[0] = 0;
+	if (name[0] != '/') {
+		base_link(task, dirfd, link, sizeof(link));
+		base_length = readlink(link, base, sizeof(base) - 1);
+		if (base_length <= 0)
+			return false;
+		base[base_length] = 0;
+		folded_length = fold(base, name, folded, sizeof(folded));
+	} else {
+		path_root_read(task);
+		if (strcmp(task->root->path, "/")) {
+			size_t prefix = strlen(task->root->path);
+			memcpy(folded, task->root->path, prefix);
+			folded_length = (uint32_t)prefix + fold("", name, folded + prefix, (uint32_t)(sizeof(folded) - prefix));
+		} else {
+			folded_length = fold("", name, folded, sizeof(folded));
+		}
+	}
+	set_path(task, arena, facts, folded, folded_length);
+	return true;
+}

@@ -1,0 +1,77 @@
+/*
+ * Which file a name or a descriptor of a tracee means, and the facts of that file.
+ *
+ * Two traps shape this room. /proc/PID/root/link with an absolute symbolic link resolves in *our* root,
+ * so a task with a root of its own is resolved by openat2(RESOLVE_IN_ROOT) below that root. And readlink
+ * of a descriptor of a task below chroot gives the path in the mount namespace's root: that is what
+ * `path` means; `own_path` is the same without the prefix of its root.
+ */
+#ifndef SECCAM_PATH_H
+#define SECCAM_PATH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "value.h"
+
+/* Bits of the parameter of a `path` capture: PathMode of src/catalogue/row.ts. */
+enum {
+	PATH_FOLLOW = 1,
+	PATH_NOFOLLOW_FLAG = 2,
+	PATH_FOLLOW_FLAG = 4,
+	PATH_EMPTY_FLAG = 8,
+	PATH_PARENT = 16,
+	PATH_NULL_IS_DESCRIPTOR = 32,
+};
+
+/* What is known of a mount; kept for the life of the tracer. */
+struct mount_facts {
+	uint64_t id, parent, device;
+	uint32_t namespace;
+	bool visible;
+	char *root, *point, *filesystem, *source, *options;
+	uint32_t epoch; /* in which it was last told */
+};
+
+struct path_mounts {
+	struct mount_facts *list;
+	uint32_t count, room;
+};
+
+/* The root of a task, as last read. */
+struct path_root {
+	uint32_t age;      /* equal to path_age: still true */
+	bool differs;      /* from the tracer's own */
+	char path[512];    /* in the root of the mount namespace; "/" mostly */
+};
+
+struct path_task {
+	pid_t tid, tgid;
+	struct path_root *root;
+	struct path_mounts *mounts;
+};
+
+/* Something changed a root or a mount namespace: roots are read again. */
+void path_roots_changed(void);
+
+/* The file behind a link such as /proc/T/fd/3 or /proc/T/exe. False: it is not there. */
+bool path_of_link(const struct path_task *task, const char *link, struct arena *arena, struct file_facts *facts);
+bool path_of_descriptor(const struct path_task *task, int fd, struct arena *arena, struct file_facts *facts);
+
+/*
+ * Resolves `name` from `dirfd` (AT_FDCWD: the working directory). When nothing is there the path is told
+ * all the same, as far as it can be resolved, without FACT_EXISTS. False only when `name` cannot mean
+ * anything (a relative name and a descriptor that is closed).
+ */
+bool path_resolve(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts);
+
+/* /proc/T/cwd or /proc/T/root as text; empty when unreadable. */
+struct text path_directory(const struct path_task *task, bool root, struct arena *arena);
+
+/* Something was mounted or unmounted: what is known of mounts is asked again. */
+void path_mounts_changed(struct path_mounts *mounts);
+void path_forget(struct path_mounts *mounts);
+void path_root_read(const struct path_task *task);
+
+#endif
