@@ -37,6 +37,8 @@ export class Stream {
   readonly #sink: StreamSink;
   #header: Header | undefined;
   #ended: StreamSummary | undefined;
+  /** The object that all events share. */
+  #last: Event | undefined;
 
   constructor(
     name: string,
@@ -86,6 +88,7 @@ export class Stream {
     if (this.#ended !== undefined) return this.#ended;
     this.#reader.end(this.#sink);
     this.probe.end();
+    if (this.#last !== undefined) this.#ledger.finish(this.#last.timestamp());
     this.#ended = this.#ledger.summary(this.#header, this.probe.figures.seen);
     return this.#ended;
   }
@@ -115,6 +118,7 @@ export class Stream {
   /** What is about one thread only is never shown to rules. */
   #decide(event: Event, row: EventRow, ofThread: boolean): void {
     if (event.seq < this.#range.from || event.seq > this.#range.to) return;
+    this.#last = event;
     const shown = !ofThread && (this.#options.allResults === true || isShown(row, event.retval, event.flags));
     this.#ledger.event(event, shown);
     this.#options.onEvent?.(event, shown);
