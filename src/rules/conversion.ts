@@ -54,7 +54,10 @@ export const conversions: Readonly<Record<Conversion, Convert>> = {
   public: (source, _mask, strings) => perString(source.endsWith('.ip') ? source : `${source}.ip`, strings, isPublic),
   hostnames: () => ids('event.hostnames'),
   joined: (source, _mask, strings) => perValue(source, (list) => ((list as StringList | undefined)?.items ?? []).map((id) => strings.text(id)).join(' ')),
-  truncated: (source) => value(`${source}?.truncated === true`),
+  truncated: (source) => {
+    const column = Number(/columns\[(\d+)\]/.exec(source)?.[1] ?? 31);
+    return value(`(event.cut & ${2 ** column}) !== 0 || ${source}?.truncated === true`);
+  },
   octets: (source, _mask, strings) => perValue(source, (given) => (typeof given === 'number' ? Buffer.byteLength(strings.text(given)) : ((given as StringList | undefined)?.total ?? 0))),
 };
 

@@ -2,14 +2,16 @@
 import type { Diagnostic, Span } from '../support/diagnostic.js';
 
 export interface MatchedPart {
-  /** Stretch of the policy file, 0-based offsets: the same as in `span`. */
+  /** Stretch of the rule's expression (of the macro's, when `macro` is there), 0-based offsets into its text. */
   readonly start: number;
   readonly end: number;
   readonly field: string | undefined;
   /** As JSON shows it; int64 beyond 2^53 as a decimal string. */
   readonly value: unknown;
-  /** Where that is in the policy file (or, for a part of a macro, in the macro). */
+  /** Where that is in the policy file. */
   readonly span?: Span;
+  /** The macro that it stands in. */
+  readonly macro?: string;
 }
 
 export interface ActionReport {

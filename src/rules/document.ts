@@ -331,13 +331,13 @@ class Reader {
 
   #map(node: Node, shape: Shape, key: string): Record<string, string> | undefined {
     if (!isMap(node)) return this.#mismatch(node, shape, key);
-    const map: Record<string, string> = Object.create(null) as Record<string, string>;
+    const map: [string, string][] = [];
     for (const pair of node.items as Pair<Node, Node | null>[]) {
       const value = this.resolve(pair.value);
-      if (isScalar(pair.key) && (value === null || isScalar(value))) map[scalarText(pair.key)] = value === null ? '' : scalarText(value);
+      if (isScalar(pair.key) && (value === null || isScalar(value))) map.push([scalarText(pair.key), value === null ? '' : scalarText(value)]);
       else this.#wrong(this.span(pair.key), `"${key}" holds texts only`);
     }
-    return map;
+    return Object.fromEntries(map);
   }
 
   #mismatch(node: Node, shape: Shape, key: string): undefined {

@@ -199,10 +199,14 @@ export class Engine {
 
   #matchedParts(rule: LoadedRule, event: Event): readonly MatchedPart[] {
     const trace = this.trace(rule.index, event);
-    return trace.matched.map((part) => {
-      const start = part.span.start.offset;
-      return { start, end: part.span.end.offset, field: part.field, value: part.value, span: part.span };
-    });
+    return trace.matched.map(({ span, field, value }) => ({
+      start: span.from,
+      end: span.to,
+      field,
+      value,
+      span: { file: span.file, start: span.start, end: span.end },
+      ...(span.macro === undefined ? {} : { macro: span.macro }),
+    }));
   }
 
   #variablesOf(rule: LoadedRule, event: Event): Readonly<Record<string, unknown>> {

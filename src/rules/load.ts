@@ -7,6 +7,7 @@ import type { StringTable } from '../support/strings.js';
 import { checkActions } from './actions.js';
 import { ruleCodes } from './codes.js';
 import { combineMacros, combineRules } from './combination.js';
+import type { Text } from './document.js';
 import { Declarations } from './declaration.js';
 import { expandFim } from './fim.js';
 import { acceptsVersion, agentVersion, defaultHost, HostConditions, type HostFacts } from './host.js';
@@ -170,7 +171,7 @@ class Loader {
       this.#diagnostics.push(...checked.diagnostics);
       macro = checked.macro;
     } else if (values.length > 0) {
-      macro = valuesMacro(id, values.map((value) => value.text));
+      macro = this.#valuesMacro(id, values);
     } else {
       this.#diagnostics.push(diagnostic(ruleCodes, 'missing-expression', `macro "${id}" has neither "expression" nor "values"`, { span: definition.id.span }));
     }
@@ -179,6 +180,15 @@ class Loader {
     for (const used of macro.macros) this.#use(used, id);
     const usedBy: string[] = [];
     this.#loadedMacros.set(id, { id, policy: definition.policy.name, description: definition.description, macro, span: definition.id.span, placement: expression?.placement, usedBy });
+  }
+
+  /** The list is checked as text, so that each member keeps its place in the file; `~"…"` and `r"…"` are meant as such. */
+  #valuesMacro(id: string, values: readonly Text[]): Macro | undefined {
+    const members = values.map((value) => (/^(~|r)".*"$/s.test(value.text) ? value.text : `"${value.text}"`));
+    if (values.some((value, index) => value.text !== members[index] && /["\\]/.test(value.text))) return valuesMacro(id, values.map((value) => value.text));
+    const { macro, diagnostics } = checkMacro(id, `[${members.join(', ')}]`, this.#scope, place(placeMembers(values, members)));
+    this.#diagnostics.push(...diagnostics);
+    return macro;
   }
 
   #use(macro: string, user: string): void {
@@ -328,6 +338,26 @@ const syntaxCodes = new Set(['syntax-error', 'unknown-character', 'unterminated-
 
 function place(placement: Placement): { file: string; mapSpan: Placement['span'] } {
   return { file: placement.file, mapSpan: (start, end) => placement.span(start, end) };
+}
+
+/** Places the text `[a, b]` at the values that it was made of. */
+function placeMembers(values: readonly Text[], members: readonly string[]): Placement {
+  return {
+    file: values[0]!.placement.file,
+    span(start, end) {
+      let from = 1;
+      for (const [index, member] of members.entries()) {
+        const value = values[index]!;
+        if (start < from + member.length || index === members.length - 1) {
+          const quote = member === value.text ? 0 : 1;
+          const at = (offset: number): number => Math.max(0, Math.min(value.text.length, offset - from - quote));
+          return value.placement.span(at(start), Math.max(at(start), at(end)));
+        }
+        from += member.length + 2;
+      }
+      return values[0]!.span;
+    },
+  };
 }
 
 function identity(item: Diagnostic): string {

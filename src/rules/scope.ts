@@ -226,12 +226,19 @@ function fileRead(at: string, part: FilePart, row: CatalogueField, strings: Stri
 function columnRead(source: ColumnSource, row: CatalogueField, strings: StringTable): Read<Event> {
   const at = `event.columns[${source.index}]`;
   const column = Object.values(eventByName(row.events?.[0] ?? '')?.columns ?? {})[source.index];
-  if (column?.type === 'file' || column?.type === 'content') return fileRead(at, source, row, strings);
+  if (column?.type === 'file') return fileRead(at, source, row, strings);
+  if (column?.type === 'content') return contentRead(at, source, row);
   const member = source.member === undefined ? at : `${at}.${camel(source.member)}`;
   if (source.as !== undefined) return conversions[source.as](member, source.mask, strings);
   if (column?.type === 'list') return { kind: 'string-id', source: `${member}.items` };
   if (row.type === 'bool') return { kind: 'value', source: `!!${member}` };
   return { kind: row.type.startsWith('string') || row.type === 'cidr' ? 'string-id' : 'value', source: member };
+}
+
+/** A member of the facts of a file's content, which stand in a column of their own. */
+function contentRead(at: string, part: FilePart, row: CatalogueField): Read<Event> {
+  const member = part.member === 'flags' ? contentFlags[part.mask ?? 0] : fileMembers[`content.${part.member ?? ''}`];
+  return { kind: row.type.startsWith('string') ? 'string-id' : 'value', source: `${at}?.${(member ?? 'extra?.hashes').slice('extra?.'.length)}` };
 }
 
 function camel(name: string): string {
