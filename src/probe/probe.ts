@@ -320,6 +320,7 @@ export class Probe {
           program,
         },
         noInheritance,
+        (flags & ProcessFlag.traced) !== 0,
       );
     } else if (this.#gapped && ranAnother(task.image, program)) {
       this.#tree.exec(task, program, comm, this.#clock.wallOf(executed));

@@ -56,7 +56,7 @@ export class ProcessTree {
     this.#release = release;
   }
 
-  /** Processes that ever were, live ones, images that are held, and ancestries that were cut. */
+  /** Traced processes that ever were, live ones of all, images that are held, and ancestries that were cut. */
   get figures(): { readonly seen: number; readonly live: number; readonly images: number; readonly cut: number } {
     return { seen: this.#seen, live: this.#tasks.size, images: this.#held, cut: this.#cut };
   }
@@ -87,6 +87,7 @@ export class ProcessTree {
     startTime: number,
     made: Omit<Made, 'node' | 'pid' | 'parent'>,
     inherited: Inherited,
+    isTraced = true,
   ): Task {
     this.end(pid);
     const image = this.#make({ ...made, pid, parent: parent?.image ?? null }, inherited);
@@ -102,7 +103,7 @@ export class ProcessTree {
     };
     this.#tasks.set(pid, task);
     parent?.children.add(task);
-    this.#seen += 1;
+    if (isTraced) this.#seen += 1;
     return task;
   }
 
