@@ -2,8 +2,9 @@
  * Replay: bytes of a stream in, events and detections out, the same ones every time, from any checkpoint
  * on, however the bytes were cut.
  */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -433,4 +434,92 @@ t.test('replay of several inputs, a range, and what cannot be read', async (t) =
   }
   const text = await replay([{ name: 'text', bytes: [Buffer.from('this is some other file, and not a short one')] }]);
   t.match(text, { damaged: true, events: 0, diagnostics: [{ code: 'not-a-recording' }] });
+});
+
+/** What a program of fixtures/programs says of itself after an act: see say.h there. */
+interface Said {
+  readonly pid: number;
+  readonly type: string;
+  readonly retval: number;
+  readonly ppid: number;
+  readonly sid: number;
+  readonly cwd: string;
+  readonly comm: string;
+  readonly uid: number;
+  readonly euid: number;
+  readonly suid: number;
+  readonly gid: number;
+  readonly egid: number;
+  readonly sgid: number;
+  readonly capEffective: string;
+  readonly mnt: number;
+  readonly net: number;
+  readonly user: number;
+}
+
+const programs = new URL('../fixtures/programs/', import.meta.url).pathname;
+const tracer = new URL('../native/build/seccam-trace', import.meta.url).pathname;
+
+/** Builds a fixture program and records it. */
+function recordProgram(name: string, args: readonly string[] = []): { readonly status: number | null; readonly out: string; readonly path: string } {
+  const program = join(folder, name);
+  execFileSync('cc', ['-O1', '-pthread', '-o', program, `${programs}${name}.c`]);
+  const path = join(folder, `${name}.seccam`);
+  const { status, stdout, stderr, error } = spawnSync(tracer, ['-o', path, '--force', '--', program, ...args], { encoding: 'utf8', cwd: folder });
+  if (error !== undefined) throw new Error(`${tracer} cannot be run (${error.message}): npm run build:native makes it`);
+  if (stderr !== '') t.comment(stderr);
+  return { status, out: stdout, path };
+}
+
+t.test('what the probe makes of a recording is what the program saw of itself', async (t) => {
+  const jail = join(folder, 'jail');
+  mkdirSync(jail);
+  for (const [name, args, least] of [
+    ['process-tree', [], 11],
+    ['identity', [], 15],
+    ['place', [jail], 11],
+  ] as const) {
+    await t.test(name, async (t) => {
+      const { status, out, path } = recordProgram(name, args);
+      if (status === 77) {
+        t.comment('not root: skipped');
+        return;
+      }
+      t.equal(status, 0);
+      const said = out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Said);
+      t.ok(said.length >= least, `${said.length} acts`);
+      const strings = new StringTable();
+      const waiting = new Map<string, Said[]>();
+      for (const line of said) waiting.set(`${line.type} ${line.pid}`, [...(waiting.get(`${line.type} ${line.pid}`) ?? []), line]);
+      const wrong: string[] = [];
+      const { streams } = await replay([path], {
+        strings,
+        onEvent: (event) => {
+          const line = waiting.get(`${event.type} ${event.process.pid}`)?.shift();
+          if (line === undefined) return;
+          const { process } = event;
+          const { credentials, namespaces } = process;
+          const compare = (what: string, have: unknown, want: unknown): void => {
+            if (have !== want) wrong.push(`event ${event.seq} ${event.type} of ${line.pid}: ${what}: have ${String(have)}, want ${String(want)}`);
+          };
+          if (line.type !== 'fork' && line.type !== 'exec') compare('result', event.retval, line.retval);
+          compare('ppid', process.ppid, line.ppid);
+          compare('sid', process.sid, line.sid);
+          for (const id of ['uid', 'euid', 'suid', 'gid', 'egid', 'sgid'] as const) compare(id, credentials[id], line[id]);
+          // In a root without /proc the program cannot see the rest, and its paths begin elsewhere.
+          if (line.comm === '') return;
+          compare('cwd', strings.text(process.cwd), line.cwd);
+          compare('comm', strings.text(process.comm), line.comm);
+          compare('capEffective', credentials.capEffective.toString(16).padStart(16, '0'), line.capEffective.padStart(16, '0'));
+          for (const which of ['mnt', 'net', 'user'] as const) compare(which, namespaces[which], line[which]);
+        },
+      });
+      t.strictSame(wrong, []);
+      t.strictSame([...waiting].filter(([, rest]) => rest.length > 0).map(([what]) => what), [], 'every act is an event');
+      t.match(streams, [{ complete: true, damaged: false, lost: 0, diagnostics: [] }]);
+    });
+  }
 });
