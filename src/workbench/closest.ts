@@ -8,7 +8,12 @@ import type { RulesInUse } from './ruleset.js';
 /** Traces cost about a hundred times an ordinary decision, so that only so many are made. */
 const mostTraces = 200_000;
 
-export async function closestRule(inUse: RulesInUse, recordings: readonly string[], cwd: string, options: CommonOptions): Promise<ReplaySummary['closest']> {
+export async function closestRule(
+  inUse: RulesInUse,
+  recordings: readonly string[],
+  cwd: string,
+  options: CommonOptions,
+): Promise<ReplaySummary['closest']> {
   let best: NonNullable<ReplaySummary['closest']> | undefined;
   let traces = 0;
   const stop = new AbortController();
@@ -22,7 +27,11 @@ export async function closestRule(inUse: RulesInUse, recordings: readonly string
           const { distance } = trace();
           // At the same distance the rule with more conditions met is the nearer one.
           const met = rule.rule.leaves.length - distance;
-          if (best === undefined || distance < best.distance || (distance === best.distance && met > bestMet)) {
+          if (
+            best === undefined ||
+            distance < best.distance ||
+            (distance === best.distance && met > bestMet)
+          ) {
             best = { rule: rule.id, distance, seq: event.seq, recording };
             bestMet = met;
           }
@@ -30,7 +39,12 @@ export async function closestRule(inUse: RulesInUse, recordings: readonly string
       },
     });
     let bestMet = 0;
-    await replay([inputOf(recording, cwd)], { strings: inUse.strings, engine, allResults: options.allResults === true, signal: stop.signal });
+    await replay([inputOf(recording, cwd)], {
+      strings: inUse.strings,
+      engine,
+      allResults: options.allResults === true,
+      signal: stop.signal,
+    });
     if (traces >= mostTraces) break;
   }
   return best;

@@ -25,7 +25,8 @@ interface RuleCount {
 
 /** Leaves whose flip alone would flip the rule: those with no sibling that settles a node above them. */
 export function decisive(node: BoolNode, trace: Trace, found: number[] = []): number[] {
-  const value = (one: BoolNode): boolean => decide(one, (leaf) => trace.leaves[leaf]?.value ?? false) === true;
+  const value = (one: BoolNode): boolean =>
+    decide(one, (leaf) => trace.leaves[leaf]?.value ?? false) === true;
   switch (node.kind) {
     case 'test':
     case 'truth':
@@ -42,7 +43,8 @@ export function decisive(node: BoolNode, trace: Trace, found: number[] = []): nu
       const settles = node.kind === 'or';
       const settling = node.operands.filter((operand) => value(operand) === settles);
       for (const operand of node.operands) {
-        if (settling.length === 0 || (settling.length === 1 && settling[0] === operand)) decisive(operand, trace, found);
+        if (settling.length === 0 || (settling.length === 1 && settling[0] === operand))
+          decisive(operand, trace, found);
       }
       break;
     }
@@ -65,7 +67,8 @@ export class CoverageBook {
   /** Says that a test names rules on a session. */
   assert(session: string, inUse: RulesInUse, patterns: readonly string[]): void {
     for (const rule of inUse.rules.rules) {
-      if (patterns.some((pattern) => fits(pattern, rule.id) || fits(pattern, rule.sourceId))) this.#asserted.add(`${session}\n${keyOf(rule)}`);
+      if (patterns.some((pattern) => fits(pattern, rule.id) || fits(pattern, rule.sourceId)))
+        this.#asserted.add(`${session}\n${keyOf(rule)}`);
     }
   }
 
@@ -93,14 +96,27 @@ export class CoverageBook {
   }
 
   report(wanted: Readonly<Record<string, number | undefined>>): CoverageReport {
-    const perRule = [...this.#rules].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([key, { rule, inUse }]) => this.#rule(key, rule, inUse));
+    const perRule = [...this.#rules]
+      .sort((a, b) => (a[0] < b[0] ? -1 : 1))
+      .map(([key, { rule, inUse }]) => this.#rule(key, rule, inUse));
     const leaves = perRule.flatMap((rule) => rule.leaves);
     const members = leaves.flatMap((leaf) => leaf.members);
     const rules = { fired: perRule.filter((rule) => rule.fired.asserted > 0).length, total: perRule.length };
-    const decided = { decided: leaves.filter((leaf) => leaf.asserted.decided > 0).length, total: leaves.length };
+    const decided = {
+      decided: leaves.filter((leaf) => leaf.asserted.decided > 0).length,
+      total: leaves.length,
+    };
     const matched = { matched: members.filter((member) => member.matched > 0).length, total: members.length };
-    const have: Readonly<Record<string, number>> = { rules: percent(rules.fired, rules.total), decided: percent(decided.decided, decided.total), members: percent(matched.matched, matched.total) };
-    const thresholds = Object.entries(wanted).flatMap(([name, want]) => (want === undefined || have[name] === undefined ? [] : [{ name, want, have: have[name]!, met: have[name]! >= want }]));
+    const have: Readonly<Record<string, number>> = {
+      rules: percent(rules.fired, rules.total),
+      decided: percent(decided.decided, decided.total),
+      members: percent(matched.matched, matched.total),
+    };
+    const thresholds = Object.entries(wanted).flatMap(([name, want]) =>
+      want === undefined || have[name] === undefined
+        ? []
+        : [{ name, want, have: have[name]!, met: have[name]! >= want }],
+    );
     return { schema: 'seccam/coverage@1', rules, leaves: decided, members: matched, perRule, thresholds };
   }
 
@@ -125,7 +141,13 @@ export class CoverageBook {
   }
 }
 
-function leafCoverage(leaf: Leaf, all: RuleCount, asserted: RuleCount, macro: string | undefined, inUse: RulesInUse): LeafCoverage {
+function leafCoverage(
+  leaf: Leaf,
+  all: RuleCount,
+  asserted: RuleCount,
+  macro: string | undefined,
+  inUse: RulesInUse,
+): LeafCoverage {
   const count = all.leaves[leaf.leaf]!;
   const own = asserted.leaves[leaf.leaf]!;
   const members = leaf.kind === 'test' && leaf.right.kind === 'set' ? literalsOf(leaf.right) : [];
@@ -138,7 +160,10 @@ function leafCoverage(leaf: Leaf, all: RuleCount, asserted: RuleCount, macro: st
     seenFalse: count.seenFalse,
     decided: count.decided,
     asserted: { seenTrue: own.seenTrue, seenFalse: own.seenFalse, decided: own.decided },
-    members: members.map((member, index) => ({ text: member.matcher?.text ?? String(member.value), matched: own.members[index] ?? 0 })),
+    members: members.map((member, index) => ({
+      text: member.matcher?.text ?? String(member.value),
+      matched: own.members[index] ?? 0,
+    })),
   };
 }
 
@@ -147,12 +172,16 @@ function macroOf(node: BoolNode, macro?: string, found = new Map<number, string>
     if (macro !== undefined) found.set(node.leaf, macro);
   } else if (node.kind === 'macro') macroOf(node.body, node.id, found);
   else if (node.kind === 'not') macroOf(node.operand, macro, found);
-  else if (node.kind === 'and' || node.kind === 'or') for (const operand of node.operands) macroOf(operand, macro, found);
+  else if (node.kind === 'and' || node.kind === 'or')
+    for (const operand of node.operands) macroOf(operand, macro, found);
   return found;
 }
 
 const keyOf = (rule: LoadedRule): string => `${rule.span.file}\n${rule.id}`;
-const emptyCount = (rule: LoadedRule): RuleCount => ({ fired: 0, leaves: rule.rule.leaves.map(() => ({ seenTrue: 0, seenFalse: 0, decided: 0, members: [] })) });
+const emptyCount = (rule: LoadedRule): RuleCount => ({
+  fired: 0,
+  leaves: rule.rule.leaves.map(() => ({ seenTrue: 0, seenFalse: 0, decided: 0, members: [] })),
+});
 
 function add(sum: RuleCount, count: RuleCount): void {
   sum.fired += count.fired;
@@ -168,4 +197,5 @@ function add(sum: RuleCount, count: RuleCount): void {
 }
 
 /** Rounded down, so that 100 means all. */
-const percent = (part: number, whole: number): number => (whole === 0 ? 100 : Math.floor((part * 100) / whole));
+const percent = (part: number, whole: number): number =>
+  whole === 0 ? 100 : Math.floor((part * 100) / whole);

@@ -1,8 +1,8 @@
 /** Facts that a test declares instead of having them recorded: put onto the images of processes before rules look. */
 import type { Context, Credentials, Event, Process } from '../catalogue/event.js';
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
-import { nearest } from '../support/suggestion.js';
 import type { StringTable } from '../support/strings.js';
+import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
 import type { ContextEntry } from './testfile.js';
 
@@ -25,17 +25,35 @@ export function checkContext(context: ContextEntry): Diagnostic[] {
   const known = [...Object.keys(settable), ...Object.keys(texts)];
   return Object.entries(context.set ?? {}).flatMap(([field, value]) => {
     if (!known.includes(field)) {
-      return [diagnostic(workbenchCodes, 'bad-value', `"${field}" cannot be declared`, { suggestions: nearest(field, known).length > 0 ? nearest(field, known).slice(0, 1) : [`one of ${known.join(', ')}`] })];
+      return [
+        diagnostic(workbenchCodes, 'bad-value', `"${field}" cannot be declared`, {
+          suggestions:
+            nearest(field, known).length > 0
+              ? nearest(field, known).slice(0, 1)
+              : [`one of ${known.join(', ')}`],
+        }),
+      ];
     }
     const want = field in texts ? 'string' : 'number';
-    return typeof value === want ? [] : [diagnostic(workbenchCodes, 'bad-value', `"${field}" is declared as ${JSON.stringify(value)}, want a ${want}`)];
+    return typeof value === want
+      ? []
+      : [
+          diagnostic(
+            workbenchCodes,
+            'bad-value',
+            `"${field}" is declared as ${JSON.stringify(value)}, want a ${want}`,
+          ),
+        ];
   });
 }
 
-export const isEmptyContext = (context: ContextEntry): boolean => context.container === undefined && Object.keys(context.set ?? {}).length === 0;
+export const isEmptyContext = (context: ContextEntry): boolean =>
+  context.container === undefined && Object.keys(context.set ?? {}).length === 0;
 
 export class Declared {
-  readonly #container: Pick<Context, 'containerId' | 'runtime' | 'containerCreatedAt' | 'containerTags'> | undefined;
+  readonly #container:
+    | Pick<Context, 'containerId' | 'runtime' | 'containerCreatedAt' | 'containerTags'>
+    | undefined;
   readonly #credentials: { -readonly [K in (typeof settable)[keyof typeof settable]]?: number } = {};
   readonly #texts: { tty?: number; comm?: number } = {};
   readonly #doneContexts = new WeakMap<Context, Context>();
@@ -47,7 +65,14 @@ export class Declared {
     if (container !== undefined) {
       const colon = container.image?.lastIndexOf(':') ?? -1;
       const tags = [
-        ...(container.image === undefined ? [] : colon < 0 ? [`image_name:${container.image}`] : [`image_name:${container.image.slice(0, colon)}`, `image_tag:${container.image.slice(colon + 1)}`]),
+        ...(container.image === undefined
+          ? []
+          : colon < 0
+            ? [`image_name:${container.image}`]
+            : [
+                `image_name:${container.image.slice(0, colon)}`,
+                `image_tag:${container.image.slice(colon + 1)}`,
+              ]),
         ...(container.privileged === undefined ? [] : [`privileged:${container.privileged}`]),
         ...(container.tags ?? []),
       ];
@@ -60,7 +85,8 @@ export class Declared {
     }
     for (const [field, value] of Object.entries(context.set ?? {})) {
       if (field in settable) this.#credentials[settable[field as keyof typeof settable]] = Number(value);
-      else if (field in texts) this.#texts[texts[field as keyof typeof texts]] = strings.intern(String(value));
+      else if (field in texts)
+        this.#texts[texts[field as keyof typeof texts]] = strings.intern(String(value));
     }
   }
 

@@ -3,7 +3,17 @@
  * unknown keys with what was probably meant. The shape is a zod schema; keys for suggestions come from the
  * JSON schema made of it, which is the one that editors use.
  */
-import { isAlias, isMap, isPair, isScalar, isSeq, type Node, type Pair, parseDocument, type YAMLMap } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isPair,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseDocument,
+  type YAMLMap,
+} from 'yaml';
 import * as z from 'zod';
 import { LineIndex, placeScalar, type ScalarStyle } from '../rules/placement.js';
 import { type Diagnostic, diagnostic, type Span, sortDiagnostics } from '../support/diagnostic.js';
@@ -31,7 +41,13 @@ export interface Document<T> {
 
 const greatestSize = 4 << 20;
 
-const styles: Readonly<Record<string, ScalarStyle>> = { PLAIN: 'plain', QUOTE_SINGLE: 'single', QUOTE_DOUBLE: 'double', BLOCK_LITERAL: 'literal', BLOCK_FOLDED: 'folded' };
+const styles: Readonly<Record<string, ScalarStyle>> = {
+  PLAIN: 'plain',
+  QUOTE_SINGLE: 'single',
+  QUOTE_DOUBLE: 'double',
+  BLOCK_LITERAL: 'literal',
+  BLOCK_FOLDED: 'folded',
+};
 
 export function readDocument<T>(text: string, file: string, shape: z.ZodType<T>, kind: string): Document<T> {
   const lines = new LineIndex(file, text);
@@ -43,7 +59,9 @@ export function readDocument<T>(text: string, file: string, shape: z.ZodType<T>,
   const nodeAt = (path: Path): { node: Node | null; pair?: Pair } => walk(yaml.contents as Node | null, path);
   const spanOf = (node: Node | null | undefined): Span => {
     const range = node?.range;
-    return range === null || range === undefined ? whole() : at(range[0], trimmedEnd(text, range[0], range[1]));
+    return range === null || range === undefined
+      ? whole()
+      : at(range[0], trimmedEnd(text, range[0], range[1]));
   };
   const document = {
     span: (path: Path) => spanOf(nodeAt(path).node),
@@ -55,31 +73,59 @@ export function readDocument<T>(text: string, file: string, shape: z.ZodType<T>,
       const { node } = nodeAt(path);
       const range = node?.range;
       if (isScalar(node) && typeof node.value === 'string' && range !== undefined && range !== null) {
-        return placeScalar(lines, node.value, styles[node.type ?? 'PLAIN'] ?? 'plain', range[0], range[1]).span(start, end);
+        return placeScalar(
+          lines,
+          node.value,
+          styles[node.type ?? 'PLAIN'] ?? 'plain',
+          range[0],
+          range[1],
+        ).span(start, end);
       }
       return spanOf(node);
     },
   };
   if (tooLarge) {
-    found.push(diagnostic(workbenchCodes, 'not-yaml', `The file has ${text.length} characters; at most ${greatestSize} are read`, { span: whole() }));
+    found.push(
+      diagnostic(
+        workbenchCodes,
+        'not-yaml',
+        `The file has ${text.length} characters; at most ${greatestSize} are read`,
+        { span: whole() },
+      ),
+    );
     return { file, text, raw: undefined, value: undefined, diagnostics: found, ...document };
   }
   for (const error of yaml.errors) {
-    found.push(diagnostic(workbenchCodes, 'not-yaml', firstLine(error.message), { span: at(error.pos[0], error.pos[1]) }));
+    found.push(
+      diagnostic(workbenchCodes, 'not-yaml', firstLine(error.message), {
+        span: at(error.pos[0], error.pos[1]),
+      }),
+    );
   }
-  if (found.length > 0) return { file, text, raw: undefined, value: undefined, diagnostics: sortDiagnostics(found), ...document };
+  if (found.length > 0)
+    return { file, text, raw: undefined, value: undefined, diagnostics: sortDiagnostics(found), ...document };
   let raw: unknown;
   try {
     raw = yaml.toJS({ maxAliasCount: 100 });
   } catch (error) {
-    found.push(diagnostic(workbenchCodes, 'not-yaml', firstLine((error as Error).message), { span: whole() }));
+    found.push(
+      diagnostic(workbenchCodes, 'not-yaml', firstLine((error as Error).message), { span: whole() }),
+    );
     return { file, text, raw: undefined, value: undefined, diagnostics: found, ...document };
   }
   const answer = shape.safeParse(raw);
   if (answer.success) return { file, text, raw, value: answer.data, diagnostics: [], ...document };
   const schema = jsonSchema(shape);
-  for (const issue of answer.error.issues) explainIssue(issue as unknown as Issue, [], raw, schema, kind, document, found);
-  return { file, text, raw, value: undefined, diagnostics: sortDiagnostics(withoutEchoes(found)), ...document };
+  for (const issue of answer.error.issues)
+    explainIssue(issue as unknown as Issue, [], raw, schema, kind, document, found);
+  return {
+    file,
+    text,
+    raw,
+    value: undefined,
+    diagnostics: sortDiagnostics(withoutEchoes(found)),
+    ...document,
+  };
 }
 
 const made = new WeakMap<z.ZodType, Schema>();
@@ -121,27 +167,50 @@ interface Issue {
 
 type Places = Pick<Document<unknown>, 'span' | 'keySpan'>;
 
-function explainIssue(issue: Issue, base: Path, raw: unknown, schema: Schema, kind: string, places: Places, found: Diagnostic[]): void {
+function explainIssue(
+  issue: Issue,
+  base: Path,
+  raw: unknown,
+  schema: Schema,
+  kind: string,
+  places: Places,
+  found: Diagnostic[],
+): void {
   const path = [...base, ...issue.path];
   const have = valueAt(raw, path);
   const here = schemasAt(schema, path);
-  const name = path.length === 0 ? `the ${kind}` : `"${[...path].reverse().find((part) => typeof part === 'string') ?? kind}"`;
+  const name =
+    path.length === 0
+      ? `the ${kind}`
+      : `"${[...path].reverse().find((part) => typeof part === 'string') ?? kind}"`;
   if (issue.code === 'unrecognized_keys') {
     const known = [...new Set(here.flatMap((item) => Object.keys(item.properties ?? {})))];
     for (const key of issue.keys ?? []) {
       const near = nearest(key, known);
-      const owner = path.length === 0 ? `A ${kind}` : `${typeof path.at(-1) === 'number' ? 'An item of ' : ''}${name}`;
+      const owner =
+        path.length === 0 ? `A ${kind}` : `${typeof path.at(-1) === 'number' ? 'An item of ' : ''}${name}`;
       found.push(
         diagnostic(workbenchCodes, 'unknown-key', `${owner} has no key "${key}"`, {
           span: places.keySpan([...path, key]),
-          suggestions: near.length > 0 ? near.slice(0, 1).map((text) => ({ text: `${text}:`, span: places.keySpan([...path, key]), replacement: text })) : [`one of ${known.join(', ')}`],
+          suggestions:
+            near.length > 0
+              ? near
+                  .slice(0, 1)
+                  .map((text) => ({
+                    text: `${text}:`,
+                    span: places.keySpan([...path, key]),
+                    replacement: text,
+                  }))
+              : [`one of ${known.join(', ')}`],
         }),
       );
     }
     return;
   }
   if (issue.code === 'invalid_union' && issue.errors !== undefined) {
-    const deeper = issue.errors.find((list) => list.every((item) => item.path.length > 0 || item.code === 'unrecognized_keys'));
+    const deeper = issue.errors.find((list) =>
+      list.every((item) => item.path.length > 0 || item.code === 'unrecognized_keys'),
+    );
     if (deeper !== undefined && deeper.length > 0) {
       for (const item of deeper) explainIssue(item, path, raw, schema, kind, places, found);
       return;
@@ -150,30 +219,64 @@ function explainIssue(issue: Issue, base: Path, raw: unknown, schema: Schema, ki
   if (have === undefined) {
     const parent = path.slice(0, -1);
     const key = String(path.at(-1));
-    const owner = parent.length === 0 ? `The ${kind}` : `The item of "${[...parent].reverse().find((part) => typeof part === 'string')}"`;
+    const owner =
+      parent.length === 0
+        ? `The ${kind}`
+        : `The item of "${[...parent].reverse().find((part) => typeof part === 'string')}"`;
     const doc = here[0]?.description;
-    found.push(diagnostic(workbenchCodes, 'missing-key', `${owner} needs "${key}"${doc === undefined ? '' : ` (${lower(doc)})`}`, { span: places.span(parent) }));
+    found.push(
+      diagnostic(
+        workbenchCodes,
+        'missing-key',
+        `${owner} needs "${key}"${doc === undefined ? '' : ` (${lower(doc)})`}`,
+        { span: places.span(parent) },
+      ),
+    );
     return;
   }
   const want = here.length === 0 ? (issue.expected ?? 'another value') : describe(here);
   if (path.length === 1 && path[0] === 'version' && typeof have === 'number' && have > 1) {
-    found.push(diagnostic(workbenchCodes, 'newer-version', `The ${kind} has version ${have}; this seccam reads version 1`, { span: places.span(path), suggestions: ['a newer seccam'] }));
+    found.push(
+      diagnostic(
+        workbenchCodes,
+        'newer-version',
+        `The ${kind} has version ${have}; this seccam reads version 1`,
+        { span: places.span(path), suggestions: ['a newer seccam'] },
+      ),
+    );
     return;
   }
-  const wrongKind = issue.code === 'invalid_type' || (issue.code === 'invalid_union' && !here.some((item) => accepts(item, have)));
-  const words = here.flatMap((item) => item.enum ?? (item.const === undefined ? [] : [item.const])).map(String);
+  const wrongKind =
+    issue.code === 'invalid_type' ||
+    (issue.code === 'invalid_union' && !here.some((item) => accepts(item, have)));
+  const words = here
+    .flatMap((item) => item.enum ?? (item.const === undefined ? [] : [item.const]))
+    .map(String);
   found.push(
-    diagnostic(workbenchCodes, wrongKind ? 'wrong-type' : 'bad-value', `${capital(name)}: have ${show(have)}, want ${want}`, {
-      span: places.span(path),
-      suggestions: typeof have === 'string' ? nearest(have, words).slice(0, 1) : [],
-    }),
+    diagnostic(
+      workbenchCodes,
+      wrongKind ? 'wrong-type' : 'bad-value',
+      `${capital(name)}: have ${show(have)}, want ${want}`,
+      {
+        span: places.span(path),
+        suggestions: typeof have === 'string' ? nearest(have, words).slice(0, 1) : [],
+      },
+    ),
   );
 }
 
 /** A missing key is not told when a misspelt one at the same place is. */
 function withoutEchoes(found: readonly Diagnostic[]): Diagnostic[] {
-  const meant = new Set(found.filter((item) => item.code === 'unknown-key').flatMap((item) => item.suggestions.map((s) => s.replacement)));
-  return found.filter((item) => item.code !== 'missing-key' || ![...meant].some((key) => key !== undefined && item.message.includes(` needs "${key}"`)));
+  const meant = new Set(
+    found
+      .filter((item) => item.code === 'unknown-key')
+      .flatMap((item) => item.suggestions.map((s) => s.replacement)),
+  );
+  return found.filter(
+    (item) =>
+      item.code !== 'missing-key' ||
+      ![...meant].some((key) => key !== undefined && item.message.includes(` needs "${key}"`)),
+  );
 }
 
 function walk(root: Node | null, path: Path): { node: Node | null; pair?: Pair } {
@@ -183,7 +286,9 @@ function walk(root: Node | null, path: Path): { node: Node | null; pair?: Pair }
     const current: unknown = isAlias(node) ? null : node;
     let next: Node | null = null;
     if (isMap(current)) {
-      const found = (current as YAMLMap).items.find((item) => isPair(item) && String(isScalar(item.key) ? item.key.value : item.key) === String(part));
+      const found = (current as YAMLMap).items.find(
+        (item) => isPair(item) && String(isScalar(item.key) ? item.key.value : item.key) === String(part),
+      );
       if (found === undefined) break;
       pair = found as Pair;
       next = (found.value as Node | null) ?? (found.key as Node);
@@ -228,7 +333,9 @@ function schemasAt(schema: Schema, path: Path): Schema[] {
 
 function flat(schema: Schema, description?: string): Schema[] {
   const branches = schema.anyOf?.flatMap((item) => flat(item)) ?? [schema];
-  return description === undefined ? branches : branches.map((item) => (item.description === undefined ? { ...item, description } : item));
+  return description === undefined
+    ? branches
+    : branches.map((item) => (item.description === undefined ? { ...item, description } : item));
 }
 
 function describe(list: readonly Schema[]): string {
@@ -257,7 +364,9 @@ function describe(list: readonly Schema[]): string {
 
 function accepts(schema: Schema, value: unknown): boolean {
   const kind = Array.isArray(value) ? 'array' : value === null ? 'null' : typeof value;
-  return schema.type === undefined || schema.type === kind || (schema.type === 'integer' && kind === 'number');
+  return (
+    schema.type === undefined || schema.type === kind || (schema.type === 'integer' && kind === 'number')
+  );
 }
 
 function show(value: unknown): string {
@@ -269,5 +378,6 @@ function show(value: unknown): string {
 }
 
 const lower = (text: string) => text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '');
-const capital = (text: string) => (text.startsWith('"') ? `Key ${text}` : text.charAt(0).toUpperCase() + text.slice(1));
+const capital = (text: string) =>
+  text.startsWith('"') ? `Key ${text}` : text.charAt(0).toUpperCase() + text.slice(1);
 const firstLine = (text: string) => text.split('\n')[0]!.replace(/\.$/, '');

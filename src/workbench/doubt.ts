@@ -116,7 +116,9 @@ export class Doubts {
     for (const [type, columns] of events) {
       const row = eventByName(type);
       if (row === undefined) continue;
-      const absent = Object.keys(row.columns).flatMap((name, index) => (columns.includes(name) ? [] : [index]));
+      const absent = Object.keys(row.columns).flatMap((name, index) =>
+        columns.includes(name) ? [] : [index],
+      );
       if (absent.length > 0) this.#absent.set(type, new Set(absent));
     }
   }
@@ -139,7 +141,9 @@ export class Doubts {
       }
       if (unknown.size === 0) continue;
       const { leaves } = trace(rule);
-      const value = decide(rule.rule.root, (id) => (unknown.has(id) ? undefined : (leaves[id]?.value ?? false)));
+      const value = decide(rule.rule.root, (id) =>
+        unknown.has(id) ? undefined : (leaves[id]?.value ?? false),
+      );
       if (value !== undefined) continue;
       for (const { code, field } of unknown.values()) this.#add(rule.id, code, field);
     }
@@ -149,7 +153,14 @@ export class Doubts {
     return [...(this.#found.get(ruleId)?.values() ?? [])];
   }
 
-  #doubtOf(field: string, event: Event, row: EventRow, absent: ReadonlySet<number> | undefined, cut: boolean, marked: boolean): InconclusiveCode | undefined {
+  #doubtOf(
+    field: string,
+    event: Event,
+    row: EventRow,
+    absent: ReadonlySet<number> | undefined,
+    cut: boolean,
+    marked: boolean,
+  ): InconclusiveCode | undefined {
     if (argumentField.test(field)) return marked ? 'field-redacted' : cut ? 'field-truncated' : undefined;
     const column = columnOf(field, row);
     if (column === undefined) return undefined;

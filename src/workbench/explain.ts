@@ -3,11 +3,11 @@
  * they are shown, then a second one that tries changed rules on the same events.
  */
 import { constants } from '../catalogue/constants.js';
-import { eventByName } from '../catalogue/events.js';
 import type { Event } from '../catalogue/event.js';
+import { eventByName } from '../catalogue/events.js';
 import type { BoolNode, Trace } from '../language/index.js';
-import { processLine } from '../pipeline/line.js';
 import { type Input, replay } from '../pipeline/index.js';
+import { processLine } from '../pipeline/line.js';
 import { Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic, type Span } from '../support/diagnostic.js';
 import { closestRule } from './closest.js';
@@ -18,17 +18,33 @@ import { leafNotes, leafValues, VariableLog } from './leaf.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
 import { inputOf } from './replay.js';
-import type { ExplainedEvent, ExplainNode, ExplainOptions, ExplainResult, Explanation, TryLine } from './results.js';
-import { named, nearRules, type RulesInUse, RuleSets } from './ruleset.js';
+import type {
+  ExplainedEvent,
+  ExplainNode,
+  ExplainOptions,
+  ExplainResult,
+  Explanation,
+  TryLine,
+} from './results.js';
+import { named, nearRules, RuleSets, type RulesInUse } from './ruleset.js';
 import type { ContextEntry } from './testfile.js';
-import { candidates, type Candidate } from './trial.js';
+import { type Candidate, candidates } from './trial.js';
 
 export async function explain(options: ExplainOptions): Promise<ExplainResult> {
   const cwd = options.cwd ?? process.cwd();
   const project = projectOf({ cwd });
   const inUse = new RuleSets(cwd).load(rulesOrigin(options, project).paths);
-  if (inUse.rules.entries.length === 0) throw new DiagnosticError(inUse.diagnostics.length > 0 ? inUse.diagnostics : [diagnostic(workbenchCodes, 'no-rules', 'No rule was loaded')]);
-  const { recordings } = findRecordings(options.recording === '' ? undefined : [options.recording], cwd, project);
+  if (inUse.rules.entries.length === 0)
+    throw new DiagnosticError(
+      inUse.diagnostics.length > 0
+        ? inUse.diagnostics
+        : [diagnostic(workbenchCodes, 'no-rules', 'No rule was loaded')],
+    );
+  const { recordings } = findRecordings(
+    options.recording === '' ? undefined : [options.recording],
+    cwd,
+    project,
+  );
   const recording = recordings[0]!;
   const diagnostics: Diagnostic[] = [...inUse.diagnostics];
   const asked = await askedRules(options, inUse, recording, cwd);
@@ -42,34 +58,73 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
     allResults: options.allResults === true,
   });
   if (options.at !== undefined && !found.sawAt) {
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-event', `"${recording}" has no event ${options.at}`, { suggestions: [`seccam inspect ${recording} --events`] })]);
+    throw new DiagnosticError([
+      diagnostic(workbenchCodes, 'no-such-event', `"${recording}" has no event ${options.at}`, {
+        suggestions: [`seccam inspect ${recording} --events`],
+      }),
+    ]);
   }
   diagnostics.push(...found.diagnostics);
   const explanations = [...asked.silent, ...found.explanations];
-  const answer = found.damaged && options.acceptDamage !== true ? 2 : explanations.some((one) => one.matched === 0) && options.ruleIds !== undefined ? 1 : 0;
+  const answer =
+    found.damaged && options.acceptDamage !== true
+      ? 2
+      : explanations.some((one) => one.matched === 0) && options.ruleIds !== undefined
+        ? 1
+        : 0;
   return { schema: 'seccam/explain@1', recording, events: found.events, explanations, diagnostics, answer };
 }
 
 /** The rules of `--rule`; else those that match, else the one that came closest. Rules that did not load explain themselves. */
-async function askedRules(options: ExplainOptions, inUse: RulesInUse, recording: string, cwd: string): Promise<{ rules: LoadedRule[]; silent: Explanation[] }> {
+async function askedRules(
+  options: ExplainOptions,
+  inUse: RulesInUse,
+  recording: string,
+  cwd: string,
+): Promise<{ rules: LoadedRule[]; silent: Explanation[] }> {
   const ids = options.ruleIds ?? [];
   if (ids.length === 0) {
-    if (options.at !== undefined || options.where !== undefined) return { rules: [...inUse.rules.rules], silent: [] };
+    if (options.at !== undefined || options.where !== undefined)
+      return { rules: [...inUse.rules.rules], silent: [] };
     const matching = new Set<string>();
-    await replay([inputOf(recording, cwd)], { strings: inUse.strings, engine: new Engine(inUse.rules, { limits: false }), allResults: options.allResults === true, onDetection: (detection) => void matching.add(detection.ruleId) });
-    if (matching.size > 0) return { rules: inUse.rules.rules.filter((rule) => matching.has(rule.id)), silent: [] };
+    await replay([inputOf(recording, cwd)], {
+      strings: inUse.strings,
+      engine: new Engine(inUse.rules, { limits: false }),
+      allResults: options.allResults === true,
+      onDetection: (detection) => void matching.add(detection.ruleId),
+    });
+    if (matching.size > 0)
+      return { rules: inUse.rules.rules.filter((rule) => matching.has(rule.id)), silent: [] };
     const closest = await closestRule(inUse, [recording], cwd, options);
-    return { rules: closest === undefined ? [] : inUse.rules.rules.filter((rule) => rule.id === closest.rule), silent: [] };
+    return {
+      rules: closest === undefined ? [] : inUse.rules.rules.filter((rule) => rule.id === closest.rule),
+      silent: [],
+    };
   }
   const rules: LoadedRule[] = [];
   const silent: Explanation[] = [];
   for (const id of ids) {
     const found = named(id, inUse.rules);
     if (found.loaded.length === 0 && found.silent.length === 0) {
-      throw new DiagnosticError([...inUse.diagnostics, diagnostic(workbenchCodes, 'unknown-rule', `No rule is called "${id}"`, { suggestions: nearRules(id, inUse.rules).slice(0, 1).map((name) => `--rule ${name}`) })]);
+      throw new DiagnosticError([
+        ...inUse.diagnostics,
+        diagnostic(workbenchCodes, 'unknown-rule', `No rule is called "${id}"`, {
+          suggestions: nearRules(id, inUse.rules)
+            .slice(0, 1)
+            .map((name) => `--rule ${name}`),
+        }),
+      ]);
     }
     for (const rule of found.loaded) if (!rules.includes(rule)) rules.push(rule);
-    for (const entry of found.silent) silent.push(notLoaded(entry.id, entry.span, entry.status === 'disabled' || entry.status === 'filtered' ? 'rule-disabled' : 'rule-not-loaded', entry.reason ?? 'see the errors of its policy'));
+    for (const entry of found.silent)
+      silent.push(
+        notLoaded(
+          entry.id,
+          entry.span,
+          entry.status === 'disabled' || entry.status === 'filtered' ? 'rule-disabled' : 'rule-not-loaded',
+          entry.reason ?? 'see the errors of its policy',
+        ),
+      );
   }
   return { rules, silent };
 }
@@ -77,8 +132,23 @@ async function askedRules(options: ExplainOptions, inUse: RulesInUse, recording:
 function notLoaded(rule: string, span: Span, code: string, reason: string): Explanation {
   const tree: ExplainNode = { kind: 'constant', text: '', span, trueOf: 0, neverTrue: true, children: [] };
   return {
-    rule, span, expression: '', eventType: '', matched: 0, funnel: { events: 0, ofType: 0, shown: 0, matched: 0 }, hidden: {}, shownResults: [], tree, at: [], moreAtDistance: 0, tries: [],
-    blocked: { code, message: code === 'rule-disabled' ? `${rule} does not decide: ${reason}` : `${rule} was not loaded: ${reason}` },
+    rule,
+    span,
+    expression: '',
+    eventType: '',
+    matched: 0,
+    funnel: { events: 0, ofType: 0, shown: 0, matched: 0 },
+    hidden: {},
+    shownResults: [],
+    tree,
+    at: [],
+    moreAtDistance: 0,
+    tries: [],
+    blocked: {
+      code,
+      message:
+        code === 'rule-disabled' ? `${rule} does not decide: ${reason}` : `${rule} was not loaded: ${reason}`,
+    },
   };
 }
 
@@ -101,7 +171,11 @@ export interface ExplainedRules {
   readonly sawAt: boolean;
 }
 
-export async function explainRules(inUse: RulesInUse, rules: readonly LoadedRule[], options: ExplainRulesOptions): Promise<ExplainedRules> {
+export async function explainRules(
+  inUse: RulesInUse,
+  rules: readonly LoadedRule[],
+  options: ExplainRulesOptions,
+): Promise<ExplainedRules> {
   const accounts = new Map(rules.map((rule) => [rule.index, new Account(rule, inUse, options.closest)]));
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
   const log = new VariableLog(inUse);
@@ -110,7 +184,9 @@ export async function explainRules(inUse: RulesInUse, rules: readonly LoadedRule
   const hidden = new Map<string, Map<number, number>>();
   const engine: Engine = new Engine(inUse.rules, {
     limits: false,
-    observer: { rule: (rule, event, value, trace) => accounts.get(rule.index)?.see(event, value, trace(), log, focus) },
+    observer: {
+      rule: (rule, event, value, trace) => accounts.get(rule.index)?.see(event, value, trace(), log, focus),
+    },
   });
   const where = options.where === undefined ? undefined : engine.condition(options.where);
   if (where !== undefined && where.condition === undefined) throw new DiagnosticError(where.diagnostics);
@@ -121,7 +197,9 @@ export async function explainRules(inUse: RulesInUse, rules: readonly LoadedRule
     onEvent: (event, shown) => {
       declared?.apply(event);
       if (event.seq === options.at) sawAt = true;
-      focus = (options.at === undefined || event.seq === options.at) && (where?.condition === undefined || where.condition.decide(event));
+      focus =
+        (options.at === undefined || event.seq === options.at) &&
+        (where?.condition === undefined || where.condition.decide(event));
       if (shown) return;
       let results = hidden.get(event.type);
       if (results === undefined) hidden.set(event.type, (results = new Map()));
@@ -129,11 +207,25 @@ export async function explainRules(inUse: RulesInUse, rules: readonly LoadedRule
     },
     onDetection: (detection, event) => log.see(detection, event),
   });
-  const attempts = options.tries > 0 ? await tryCandidates(inUse, accounts, options) : new Map<number, TryLine[]>();
+  const attempts =
+    options.tries > 0 ? await tryCandidates(inUse, accounts, options) : new Map<number, TryLine[]>();
   const explanations = [...accounts.values()]
     .filter((account) => (options.at === undefined && options.where === undefined) || account.shownAt)
-    .map((account) => account.explanation(summary.events, summary.byType.get(account.rule.eventType), hidden.get(account.rule.eventType), attempts.get(account.rule.index) ?? []));
-  return { explanations, events: summary.events, diagnostics: summary.diagnostics, damaged: summary.damaged, sawAt };
+    .map((account) =>
+      account.explanation(
+        summary.events,
+        summary.byType.get(account.rule.eventType),
+        hidden.get(account.rule.eventType),
+        attempts.get(account.rule.index) ?? [],
+      ),
+    );
+  return {
+    explanations,
+    events: summary.events,
+    diagnostics: summary.diagnostics,
+    damaged: summary.damaged,
+    sawAt,
+  };
 }
 
 const inputFrom = (input: Input | (() => Input)): Input => (typeof input === 'function' ? input() : input);
@@ -172,7 +264,8 @@ class Account {
   see(event: Event, value: boolean, trace: Trace, log: VariableLog, focus: boolean): void {
     this.#seen.events += 1;
     if (value) this.matched += 1;
-    for (const leaf of trace.leaves) if (leaf.value) this.#leafTrue[leaf.leaf] = (this.#leafTrue[leaf.leaf] ?? 0) + 1;
+    for (const leaf of trace.leaves)
+      if (leaf.value) this.#leafTrue[leaf.leaf] = (this.#leafTrue[leaf.leaf] ?? 0) + 1;
     this.#countNode(this.rule.rule.root, trace);
     if (!focus) return;
     this.shownAt = true;
@@ -180,7 +273,8 @@ class Account {
   }
 
   #countNode(node: BoolNode, trace: Trace): void {
-    if (decide(node, (leaf) => trace.leaves[leaf]?.value ?? false) === true) this.#nodeTrue.set(node, (this.#nodeTrue.get(node) ?? 0) + 1);
+    if (decide(node, (leaf) => trace.leaves[leaf]?.value ?? false) === true)
+      this.#nodeTrue.set(node, (this.#nodeTrue.get(node) ?? 0) + 1);
     if (node.kind === 'not') this.#countNode(node.operand, trace);
     if (node.kind === 'macro') this.#countNode(node.body, trace);
     if (node.kind !== 'and' && node.kind !== 'or') return;
@@ -201,7 +295,13 @@ class Account {
     const worst = this.#kept.at(-1);
     if (this.#kept.length >= this.closest && worst !== undefined && trace.distance > worst.distance) return;
     const prefix = value ? 0 : sharedPrefix(this.rule, trace);
-    if (this.#kept.length >= this.closest && worst !== undefined && trace.distance === worst.distance && prefix <= worst.prefix) return;
+    if (
+      this.#kept.length >= this.closest &&
+      worst !== undefined &&
+      trace.distance === worst.distance &&
+      prefix <= worst.prefix
+    )
+      return;
     const { model } = this.inUse.rules;
     const explained: ExplainedEvent = {
       seq: event.seq,
@@ -213,19 +313,36 @@ class Account {
       leaves: this.rule.rule.leaves.map((leaf) => {
         const result = trace.leaves[leaf.leaf]!;
         const values = leafValues(leaf, result, event, model);
-        return { leaf: leaf.leaf, value: result.value, ...values, notes: leafNotes(leaf, result, event, this.inUse, log) };
+        return {
+          leaf: leaf.leaf,
+          value: result.value,
+          ...values,
+          notes: leafNotes(leaf, result, event, this.inUse, log),
+        };
       }),
     };
     this.#kept.push({ distance: trace.distance, prefix, explained });
-    this.#kept.sort((a, b) => a.distance - b.distance || b.prefix - a.prefix || a.explained.seq - b.explained.seq);
+    this.#kept.sort(
+      (a, b) => a.distance - b.distance || b.prefix - a.prefix || a.explained.seq - b.explained.seq,
+    );
     this.#kept.length = Math.min(this.#kept.length, this.closest);
   }
 
-  explanation(events: number, ofType: { readonly events: number; readonly shown: number } | undefined, hidden: ReadonlyMap<number, number> | undefined, tries: readonly TryLine[]): Explanation {
+  explanation(
+    events: number,
+    ofType: { readonly events: number; readonly shown: number } | undefined,
+    hidden: ReadonlyMap<number, number> | undefined,
+    tries: readonly TryLine[],
+  ): Explanation {
     const { rule } = this;
-    const names = new Map([...constants].filter(([name, value]) => /^E[A-Z0-9]+$/.test(name) && typeof value === 'number').map(([name, value]) => [-Math.abs(Number(value)), name]));
+    const names = new Map(
+      [...constants]
+        .filter(([name, value]) => /^E[A-Z0-9]+$/.test(name) && typeof value === 'number')
+        .map(([name, value]) => [-Math.abs(Number(value)), name]),
+    );
     const hiddenNames: Record<string, number> = {};
-    for (const [result, count] of [...(hidden ?? [])].sort((a, b) => b[1] - a[1])) hiddenNames[names.get(result) ?? String(result)] = count;
+    for (const [result, count] of [...(hidden ?? [])].sort((a, b) => b[1] - a[1]))
+      hiddenNames[names.get(result) ?? String(result)] = count;
     const shownResults = eventByName(rule.eventType)?.shown ?? [];
     return {
       rule: rule.id,
@@ -238,15 +355,28 @@ class Account {
       shownResults: shownResults === 'all' ? [] : shownResults,
       tree: this.#node(rule.rule.root),
       at: this.best,
-      moreAtDistance: Math.max(0, this.#atLeast - this.#kept.filter((kept) => kept.distance === this.#least).length),
+      moreAtDistance: Math.max(
+        0,
+        this.#atLeast - this.#kept.filter((kept) => kept.distance === this.#least).length,
+      ),
       tries,
     };
   }
 
   #node(node: BoolNode): ExplainNode {
-    const trueOf = node.kind === 'test' || node.kind === 'truth' ? (this.#leafTrue[node.leaf] ?? 0) : (this.#nodeTrue.get(node) ?? 0);
+    const trueOf =
+      node.kind === 'test' || node.kind === 'truth'
+        ? (this.#leafTrue[node.leaf] ?? 0)
+        : (this.#nodeTrue.get(node) ?? 0);
     const soFar = this.#soFar.get(node);
-    const children = node.kind === 'and' || node.kind === 'or' ? node.operands : node.kind === 'not' ? [node.operand] : node.kind === 'macro' ? [node.body] : [];
+    const children =
+      node.kind === 'and' || node.kind === 'or'
+        ? node.operands
+        : node.kind === 'not'
+          ? [node.operand]
+          : node.kind === 'macro'
+            ? [node.body]
+            : [];
     return {
       kind: node.kind === 'test' || node.kind === 'truth' ? 'leaf' : node.kind,
       text: nodeText(node, this.inUse),
@@ -264,7 +394,8 @@ class Account {
 /** The text of a node as it stands in its policy, on one line. */
 export function nodeText(node: BoolNode, inUse: RulesInUse): string {
   const { file, start, end } = node.span;
-  const text = inUse.sources.get(file) ?? inUse.rules.policies.find((policy) => policy.file === file)?.text ?? '';
+  const text =
+    inUse.sources.get(file) ?? inUse.rules.policies.find((policy) => policy.file === file)?.text ?? '';
   return text.slice(start.offset, end.offset).trim().replace(/\s+/g, ' ');
 }
 
@@ -280,7 +411,13 @@ function sharedPrefix(rule: LoadedRule, trace: Trace): number {
         if (typeof want !== 'string') continue;
         const text = want.replace(/^[~r]?"|"$/g, '');
         let length = 0;
-        while (length < text.length && length < have.length && text[length] === have[length] && text[length] !== '*') length++;
+        while (
+          length < text.length &&
+          length < have.length &&
+          text[length] === have[length] &&
+          text[length] !== '*'
+        )
+          length++;
         longest = Math.max(longest, length);
       }
     }
@@ -289,8 +426,15 @@ function sharedPrefix(rule: LoadedRule, trace: Trace): number {
 }
 
 /** Evaluates candidates over the same events, each where its rule is decided, with the variables of that moment. */
-async function tryCandidates(inUse: RulesInUse, accounts: ReadonlyMap<number, Account>, options: ExplainRulesOptions): Promise<Map<number, TryLine[]>> {
-  const trials = new Map<number, { candidate: Candidate; decide: (event: Event) => boolean; matches: number }[]>();
+async function tryCandidates(
+  inUse: RulesInUse,
+  accounts: ReadonlyMap<number, Account>,
+  options: ExplainRulesOptions,
+): Promise<Map<number, TryLine[]>> {
+  const trials = new Map<
+    number,
+    { candidate: Candidate; decide: (event: Event) => boolean; matches: number }[]
+  >();
   const engine: Engine = new Engine(inUse.rules, {
     limits: false,
     observer: {
@@ -312,7 +456,12 @@ async function tryCandidates(inUse: RulesInUse, accounts: ReadonlyMap<number, Ac
   const found = new Map<number, TryLine[]>();
   if (trials.size === 0) return found;
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
-  await replay([inputFrom(options.input)], { strings: inUse.strings, engine, allResults: options.allResults, onEvent: (event) => declared?.apply(event) });
+  await replay([inputFrom(options.input)], {
+    strings: inUse.strings,
+    engine,
+    allResults: options.allResults,
+    onEvent: (event) => declared?.apply(event),
+  });
   for (const [index, list] of trials) {
     const worked = list
       .filter((trial) => trial.matches > 0)

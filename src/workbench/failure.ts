@@ -9,20 +9,48 @@ const explained = new Set(['count-differs', 'order-differs', 'never-fired']);
 /** A failing run of a whole suite stays readable: rules beyond these are left to `seccam explain`. */
 const mostRules = 3;
 
-export async function explainFailures(checks: CheckResult[], test: TestCase, inputs: readonly Input[], inUse: RulesInUse, allResults: boolean): Promise<CheckResult[]> {
-  const failing = checks.filter((check) => check.outcome === 'fail' && check.code !== undefined && explained.has(check.code) && check.rule !== undefined);
-  const rules = [...new Set(failing.flatMap((check) => named(check.rule!, inUse.rules).loaded.slice(0, 1)))].slice(0, mostRules);
+export async function explainFailures(
+  checks: CheckResult[],
+  test: TestCase,
+  inputs: readonly Input[],
+  inUse: RulesInUse,
+  allResults: boolean,
+): Promise<CheckResult[]> {
+  const failing = checks.filter(
+    (check) =>
+      check.outcome === 'fail' &&
+      check.code !== undefined &&
+      explained.has(check.code) &&
+      check.rule !== undefined,
+  );
+  const rules = [
+    ...new Set(failing.flatMap((check) => named(check.rule!, inUse.rules).loaded.slice(0, 1))),
+  ].slice(0, mostRules);
   if (rules.length === 0 || inputs.length === 0) return checks;
   const found = new Map<string, Explanation>();
   for (const input of inputs.slice(0, 4)) {
-    const { explanations } = await explainRules(inUse, rules, { input, context: test.context, closest: 1, tries: 1, allResults });
+    const { explanations } = await explainRules(inUse, rules, {
+      input,
+      context: test.context,
+      closest: 1,
+      tries: 1,
+      allResults,
+    });
     for (const explanation of explanations) {
       const known = found.get(explanation.rule);
-      if (known === undefined || (explanation.at[0]?.distance ?? Number.POSITIVE_INFINITY) < (known.at[0]?.distance ?? Number.POSITIVE_INFINITY)) found.set(explanation.rule, explanation);
+      if (
+        known === undefined ||
+        (explanation.at[0]?.distance ?? Number.POSITIVE_INFINITY) <
+          (known.at[0]?.distance ?? Number.POSITIVE_INFINITY)
+      )
+        found.set(explanation.rule, explanation);
     }
   }
   return checks.map((check) => {
-    const rule = check.rule === undefined || !failing.includes(check) ? undefined : named(check.rule, inUse.rules).loaded[0];
+    const rule =
+      check.rule === undefined || !failing.includes(check)
+        ? undefined
+        : named(check.rule, inUse.rules).loaded[0];
     const explanation = rule === undefined ? undefined : found.get(rule.id);
     return explanation === undefined ? check : { ...check, explanation };
   });

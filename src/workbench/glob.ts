@@ -35,7 +35,10 @@ export function fits(pattern: string, id: string): boolean {
   if (!/[*?]/.test(pattern)) return pattern === id;
   let expression = compiled.get(pattern);
   if (expression === undefined) {
-    const source = pattern.replace(/[\\^$.|+()[\]{}]/g, '\\$&').replaceAll('*', '.*').replaceAll('?', '.');
+    const source = pattern
+      .replace(/[\\^$.|+()[\]{}]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.');
     expression = new RegExp(`^${source}$`, 's');
     compiled.set(pattern, expression);
   }

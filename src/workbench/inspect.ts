@@ -1,14 +1,15 @@
 /** What a recording holds: its summary, its events, its processes, files, network and time line. */
-import { resolve } from 'node:path';
+
 import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
 import type { Address, Event, FileFacts } from '../catalogue/event.js';
-import { eventLine } from '../pipeline/line.js';
+import { eventRows } from '../catalogue/events.js';
 import { replay, type StreamSummary } from '../pipeline/index.js';
+import { eventLine } from '../pipeline/line.js';
 import { Engine, noRules, type ProductModel } from '../rules/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
-import { nearest } from '../support/suggestion.js';
 import { StringTable } from '../support/strings.js';
-import { eventRows } from '../catalogue/events.js';
+import { nearest } from '../support/suggestion.js';
 import { Channel } from './channel.js';
 import { workbenchCodes } from './codes.js';
 import { Normaliser } from './normalise.js';
@@ -21,17 +22,27 @@ import { ProcessTree } from './tree.js';
 
 export async function* inspect(options: InspectOptions): AsyncGenerator<InspectItem> {
   const cwd = options.cwd ?? process.cwd();
-  const { recordings } = findRecordings(options.recording === '' ? undefined : [options.recording], cwd, projectOf({ cwd }));
+  const { recordings } = findRecordings(
+    options.recording === '' ? undefined : [options.recording],
+    cwd,
+    projectOf({ cwd }),
+  );
   const recording = recordings[0]!;
   checkKind(recording, cwd);
-  const view = options.view ?? (options.types !== undefined || options.pids !== undefined || options.where !== undefined ? 'events' : 'summary');
+  const view =
+    options.view ??
+    (options.types !== undefined || options.pids !== undefined || options.where !== undefined
+      ? 'events'
+      : 'summary');
   const strings = new StringTable();
   const rules = noRules(strings);
   const wanted = filterOf(options, rules);
   const channel = new Channel<InspectItem>();
   const tree = view === 'tree' ? new ProcessTree(rules.model) : undefined;
-  const rows = view === 'files' || view === 'network' || view === 'private' ? new Rows(view, rules.model) : undefined;
-  const normaliser = options.normalise === true ? new Normaliser({ folders: { [cwd]: '<work>' } }) : undefined;
+  const rows =
+    view === 'files' || view === 'network' || view === 'private' ? new Rows(view, rules.model) : undefined;
+  const normaliser =
+    options.normalise === true ? new Normaliser({ folders: { [cwd]: '<work>' } }) : undefined;
   const processes = new Set<number>();
   let matched = 0;
   let exit: number | undefined;
@@ -46,7 +57,14 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
       rows?.see(event);
       if (view === 'events' || view === 'timeline') {
         const line = eventLine(event, shown, rules.model);
-        const fields = normaliser === undefined ? line.fields : Object.fromEntries(Object.entries(line.fields).flatMap(([name, value]) => [[name, normaliser.value(name, value)]]));
+        const fields =
+          normaliser === undefined
+            ? line.fields
+            : Object.fromEntries(
+                Object.entries(line.fields).flatMap(([name, value]) => [
+                  [name, normaliser.value(name, value)],
+                ]),
+              );
         channel.put({ kind: 'event', event: { ...line, fields } });
       }
     },
@@ -59,10 +77,18 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
   yield* channel;
   const { streams, damaged } = await work;
   const stream = streams[0]!;
-  if (view === 'summary') yield { kind: 'summary', summary: summaryOf(recording, resolve(cwd, recording), stream, processes.size, exit) };
+  if (view === 'summary')
+    yield {
+      kind: 'summary',
+      summary: summaryOf(recording, resolve(cwd, recording), stream, processes.size, exit),
+    };
   if (tree !== undefined) for (const process of tree.lines()) yield { kind: 'process', process };
   if (rows !== undefined) for (const row of rows.all()) yield { kind: 'row', row };
-  yield { kind: 'end', events: view === 'summary' ? stream.events : matched, answer: damaged && options.acceptDamage !== true ? 2 : 0 };
+  yield {
+    kind: 'end',
+    events: view === 'summary' ? stream.events : matched,
+    answer: damaged && options.acceptDamage !== true ? 2 : 0,
+  };
 }
 
 /** `--type`, `--pid` and `--where` together; throws at an unknown type or a wrong condition. */
@@ -71,7 +97,11 @@ function filterOf(options: InspectOptions, rules: ReturnType<typeof noRules>): (
   const names = eventRows.map((row) => row.name);
   for (const type of types ?? []) {
     if (names.includes(type)) continue;
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'bad-value', `There is no event type "${type}"`, { suggestions: nearest(type, names, 1) })]);
+    throw new DiagnosticError([
+      diagnostic(workbenchCodes, 'bad-value', `There is no event type "${type}"`, {
+        suggestions: nearest(type, names, 1),
+      }),
+    ]);
   }
   let decide: ((event: Event) => boolean) | undefined;
   if (where !== undefined) {
@@ -91,7 +121,13 @@ export function exitOf(waitStatus: number): number | undefined {
   return signal === 0 ? (waitStatus >> 8) & 0xff : 128 + signal;
 }
 
-function summaryOf(shownName: string, path: string, stream: StreamSummary, processes: number, exit: number | undefined): RecordingSummary {
+function summaryOf(
+  shownName: string,
+  path: string,
+  stream: StreamSummary,
+  processes: number,
+  exit: number | undefined,
+): RecordingSummary {
   const header = (stream.header ?? {}) as Readonly<Record<string, unknown>>;
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return {
@@ -109,7 +145,9 @@ function summaryOf(shownName: string, path: string, stream: StreamSummary, proce
     processes,
     byType: Object.fromEntries([...stream.byType].map(([type, count]) => [type, count.events])),
     gaps: gapsOf(stream),
-    blindSpots: stream.blindSpots.map((spot) => `${spot.reason} (process ${spot.pid})${spot.detail === '' ? '' : `: ${spot.detail}`}`),
+    blindSpots: stream.blindSpots.map(
+      (spot) => `${spot.reason} (process ${spot.pid})${spot.detail === '' ? '' : `: ${spot.detail}`}`,
+    ),
     complete: stream.complete,
     ...(exit === undefined ? {} : { exit }),
     ...(header['trimmed'] === undefined ? {} : { trimmed: header['trimmed'] }),
@@ -130,7 +168,8 @@ class Rows {
     if (this.view === 'private') {
       this.#add('user', this.#user(event));
       for (const id of event.process.envp.items) this.#add('environment', strings.text(id));
-      for (const id of event.process.argv.items) if (strings.text(id).length > 0) this.#add('argument', strings.text(id));
+      for (const id of event.process.argv.items)
+        if (strings.text(id).length > 0) this.#add('argument', strings.text(id));
     }
     for (const value of event.columns) {
       if (typeof value !== 'object') continue;
@@ -152,14 +191,22 @@ class Rows {
     const path = this.model.strings.text(file.path);
     if (path === '') return;
     if (this.view === 'private') return this.#add('path', path);
-    this.#count(`${path}\n${event.type}`, { path, type: event.type, result: event.retval < 0 ? 'failed' : 'ok' });
+    this.#count(`${path}\n${event.type}`, {
+      path,
+      type: event.type,
+      result: event.retval < 0 ? 'failed' : 'ok',
+    });
   }
 
   #address(address: Address, event: Event): void {
     const text = this.model.strings.text(address.ip) || this.model.strings.text(address.path);
     if (text === '') return;
     if (this.view === 'private') return this.#add('address', text);
-    this.#count(`${text}\n${address.port}\n${event.type}`, { address: text, port: address.port, type: event.type });
+    this.#count(`${text}\n${address.port}\n${event.type}`, {
+      address: text,
+      port: address.port,
+      type: event.type,
+    });
   }
 
   #add(kind: string, value: string): void {

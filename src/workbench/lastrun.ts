@@ -31,7 +31,8 @@ export class LastRun {
     const path = join(folder, 'seccam', 'runs', `${digest(root).slice(0, 24)}.json`);
     try {
       const raw: unknown = JSON.parse(readFileSync(path, 'utf8'));
-      if (raw !== null && typeof raw === 'object' && !Array.isArray(raw)) return new LastRun(path, raw as Record<string, Answered>);
+      if (raw !== null && typeof raw === 'object' && !Array.isArray(raw))
+        return new LastRun(path, raw as Record<string, Answered>);
     } catch {
       // No run before, or a cache that cannot be read: both mean that nothing is known.
     }

@@ -19,7 +19,10 @@ export class VariableLog {
     for (const action of rule?.actions ?? []) {
       if (action.kind !== 'set') continue;
       const { name, scope } = action.variable;
-      this.#last.set(scope === 'process' ? `${name} ${event.process.node}` : name, { rule: detection.ruleId, seq: detection.seq });
+      this.#last.set(scope === 'process' ? `${name} ${event.process.node}` : name, {
+        rule: detection.ruleId,
+        seq: detection.seq,
+      });
     }
   }
 
@@ -35,7 +38,10 @@ export class VariableLog {
     for (let image: Process | null = event.process; image !== null; image = image.parent) {
       const found = this.#last.get(`${name} ${image.node}`);
       if (found !== undefined) {
-        const from = image.node === event.process.node ? '' : `, inherited from ${this.inUse.strings.text(image.file.name)}(${image.pid})`;
+        const from =
+          image.node === event.process.node
+            ? ''
+            : `, inherited from ${this.inUse.strings.text(image.file.name)}(${image.pid})`;
         return `set by ${found.rule} at event ${found.seq}${from}`;
       }
       if (!declaration.inherited) break;
@@ -44,15 +50,29 @@ export class VariableLog {
   }
 }
 
-export function leafValues(leaf: Leaf, result: LeafResult, event: Event, model: ProductModel): Pick<ExplainedLeaf, 'have' | 'want' | 'matchedBy'> {
+export function leafValues(
+  leaf: Leaf,
+  result: LeafResult,
+  event: Event,
+  model: ProductModel,
+): Pick<ExplainedLeaf, 'have' | 'want' | 'matchedBy'> {
   const group = groupOf(leaf, model);
   const have = result.left.map((value) => readable(value, group));
   const want = result.right.map((value) => readable(value, group));
   const single = rawField(leaf);
-  const shown = single === undefined ? have : [readable(model.read(single, event) as Seen, model.constantsOf(single) ?? group)];
+  const shown =
+    single === undefined
+      ? have
+      : [readable(model.read(single, event) as Seen, model.constantsOf(single) ?? group)];
   const left = result.left[result.leftMatched[0] ?? -1];
   const right = result.right[result.rightMatched[0] ?? -1];
-  return { have: shown, want, ...(left === undefined || right === undefined ? {} : { matchedBy: { have: readable(left, group), want: readable(right, group) } }) };
+  return {
+    have: shown,
+    want,
+    ...(left === undefined || right === undefined
+      ? {}
+      : { matchedBy: { have: readable(left, group), want: readable(right, group) } }),
+  };
 }
 
 /** The one field of a leaf whose left side is calculated from it: its own value says more than the result. */
@@ -76,7 +96,13 @@ function readable(value: Seen | undefined, group: string | undefined): unknown {
   return nameConstant(group, value) ?? value;
 }
 
-export function leafNotes(leaf: Leaf, result: LeafResult, event: Event, inUse: RulesInUse, log: VariableLog): string[] {
+export function leafNotes(
+  leaf: Leaf,
+  result: LeafResult,
+  event: Event,
+  inUse: RulesInUse,
+  log: VariableLog,
+): string[] {
   const notes: string[] = [];
   for (const name of variablesOf(leaf)) {
     const from = log.provenance(name, event);
@@ -85,7 +111,8 @@ export function leafNotes(leaf: Leaf, result: LeafResult, event: Event, inUse: R
   const path = fieldsOf(leaf).find((field) => field === `${event.type}.file.path`);
   if (path !== undefined) {
     const named = inUse.rules.model.read(`${event.type}.syscall.path`, event);
-    if (typeof named === 'string' && named !== '' && !result.left.includes(named)) notes.push(`opened as "${named}"`);
+    if (typeof named === 'string' && named !== '' && !result.left.includes(named))
+      notes.push(`opened as "${named}"`);
   }
   if (!result.value && leaf.kind === 'test' && !leaf.negated && leaf.op === 'equal') {
     const near = nearestMember(result, literalsOf(leaf.right));
@@ -142,23 +169,37 @@ export function nearestMember(result: LeafResult, members: readonly LiteralNode[
 }
 
 function compare(have: string, member: LiteralNode, want: string): { near: Near; score: number } | undefined {
-  const say = (kind: NearKind, score: number, how: string) => ({ score, near: { kind, have, member, note: `nearest: "${have}" ${how}` } });
+  const say = (kind: NearKind, score: number, how: string) => ({
+    score,
+    near: { kind, have, member, note: `nearest: "${have}" ${how}` },
+  });
   const matcher = member.matcher?.kind ?? 'exact';
   if (matcher === 'exact') {
     if (want === '') return undefined;
-    if (have.toLowerCase() === want.toLowerCase()) return say('case', 0, `differs from the member "${want}" in upper and lower case only`);
+    if (have.toLowerCase() === want.toLowerCase())
+      return say('case', 0, `differs from the member "${want}" in upper and lower case only`);
     if (have.startsWith(want)) return say('prefix', 2, `begins with the member "${want}"`);
     if (have.endsWith(want) && want.startsWith('/')) return say('suffix', 2, `ends in the member "${want}"`);
-    if (want.includes('/') !== have.includes('/') && have.split('/').at(-1) === want.split('/').at(-1)) return say('basename', 1, `has the same last part as the member "${want}"`);
-    if (want.includes('/') && have.split('/').at(-1) === want.split('/').at(-1)) return say('basename', 3, `is the member "${want}" in another folder`);
+    if (want.includes('/') !== have.includes('/') && have.split('/').at(-1) === want.split('/').at(-1))
+      return say('basename', 1, `has the same last part as the member "${want}"`);
+    if (want.includes('/') && have.split('/').at(-1) === want.split('/').at(-1))
+      return say('basename', 3, `is the member "${want}" in another folder`);
     const limit = Math.max(1, Math.floor(want.length / 4));
     if (editDistance(have, want, limit) <= limit) return say('typo', 4, `is almost the member "${want}"`);
     return undefined;
   }
   if (matcher === 'glob' || matcher === 'pattern') {
-    const deep = new RegExp(`^${want.replace(/[\\^$.|+()[\]{}?]/g, '\\$&').replace(/\*\*/g, '*').replaceAll('*', '.*')}$`, 's');
-    if (deep.test(have)) return say('deeper', 1, `lies deeper than ~"${want}" reaches: "*" stays within one folder`);
-    if (new RegExp(deep.source, 'is').test(have)) return say('case', 2, `differs from ~"${want}" in upper and lower case only`);
+    const deep = new RegExp(
+      `^${want
+        .replace(/[\\^$.|+()[\]{}?]/g, '\\$&')
+        .replace(/\*\*/g, '*')
+        .replaceAll('*', '.*')}$`,
+      's',
+    );
+    if (deep.test(have))
+      return say('deeper', 1, `lies deeper than ~"${want}" reaches: "*" stays within one folder`);
+    if (new RegExp(deep.source, 'is').test(have))
+      return say('case', 2, `differs from ~"${want}" in upper and lower case only`);
   }
   return undefined;
 }

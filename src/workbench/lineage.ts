@@ -38,6 +38,7 @@ export class Lineage {
 /** The image above: a fork that soon calls exec is one process with what it becomes. */
 function nameParent(image: Process): Process | null {
   let parent = image.parent;
-  while (parent !== null && image.isExec && !parent.isExec && parent.pid === image.pid) parent = parent.parent;
+  while (parent !== null && image.isExec && !parent.isExec && parent.pid === image.pid)
+    parent = parent.parent;
   return parent;
 }

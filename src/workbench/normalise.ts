@@ -45,7 +45,11 @@ export class Normaliser {
     this.#folders = Object.entries(options.folders ?? {})
       .filter(([folder]) => folder.length > 1)
       .sort((a, b) => b[0].length - a[0].length);
-    this.#masks = (options.masks ?? []).map((mask) => ({ in: mask.in ?? '*', match: new RegExp(mask.match, 'g'), as: mask.as }));
+    this.#masks = (options.masks ?? []).map((mask) => ({
+      in: mask.in ?? '*',
+      match: new RegExp(mask.match, 'g'),
+      as: mask.as,
+    }));
   }
 
   /** The value of a field as it may stand in a snapshot; undefined when nothing of it may. */
@@ -56,7 +60,8 @@ export class Normaliser {
     }
     if (Array.isArray(value)) return value.map((item) => this.value(field, item));
     if (typeof value === 'number' || typeof value === 'bigint') {
-      for (const { kind, field: pattern } of numbered) if (pattern.test(field)) return this.#number(kind, String(value));
+      for (const { kind, field: pattern } of numbered)
+        if (pattern.test(field)) return this.#number(kind, String(value));
       if (port.test(field) && Number(value) >= firstEphemeralPort) return this.#number('port', String(value));
       return value;
     }
@@ -68,12 +73,19 @@ export class Normaliser {
     for (const [folder, name] of this.#folders) {
       const parts = out.split(folder);
       if (parts.length === 1) continue;
-      out = parts.reduce((sofar, part) => sofar + (part === '' || /^[/\s"':;,]/.test(part) ? name : folder) + part);
+      out = parts.reduce(
+        (sofar, part) => sofar + (part === '' || /^[/\s"':;,]/.test(part) ? name : folder) + part,
+      );
       this.#count(name);
     }
     out = out.replace(/\/proc\/(\d+)(?=\/|$)/g, (_, pid: string) => `/proc/${this.#number('pid', pid)}`);
-    out = out.replace(temporary, (whole, folder: string, name: string) => (isRandom(name) ? `${folder}/${this.#number('temporary', name)}` : whole));
-    out = out.replace(/\b(pipe|socket|anon_inode):\[(\d+)\]/g, (_, kind: string, inode: string) => `${kind}:[${this.#number('inode', inode)}]`);
+    out = out.replace(temporary, (whole, folder: string, name: string) =>
+      isRandom(name) ? `${folder}/${this.#number('temporary', name)}` : whole,
+    );
+    out = out.replace(
+      /\b(pipe|socket|anon_inode):\[(\d+)\]/g,
+      (_, kind: string, inode: string) => `${kind}:[${this.#number('inode', inode)}]`,
+    );
     for (const mask of this.#masks) {
       if (!fits(mask.in, field)) continue;
       const masked = out.replace(mask.match, mask.as);
@@ -99,7 +111,9 @@ export class Normaliser {
 
 /** Whether a name looks made up by mkstemp and the like: a tail of six or more letters and digits that is no word. */
 export function isRandom(name: string): boolean {
-  const tail = /[A-Za-z0-9_]{6,}$/.exec(name.split('.').find((part) => /[A-Za-z0-9]{6,}/.test(part)) ?? name)?.[0].slice(-6);
+  const tail = /[A-Za-z0-9_]{6,}$/
+    .exec(name.split('.').find((part) => /[A-Za-z0-9]{6,}/.test(part)) ?? name)?.[0]
+    .slice(-6);
   if (tail === undefined) return false;
   const kinds = [/[a-z]/, /[A-Z]/, /[0-9]/].filter((kind) => kind.test(tail)).length;
   return kinds >= 2 && !/^[A-Z]?[a-z]+$/.test(tail) && !/^[a-z]+[0-9]{1,2}$/.test(tail);

@@ -34,23 +34,44 @@ export function findProject(cwd: string): Project {
 }
 
 export function readProject(file: string, cwd: string): Project {
-  const document = readDocument(readFileSync(file, 'utf8'), shown(file, cwd), projectFileShape, 'project file');
+  const document = readDocument(
+    readFileSync(file, 'utf8'),
+    shown(file, cwd),
+    projectFileShape,
+    'project file',
+  );
   const diagnostics = [...document.diagnostics];
   const wanted = document.value?.requires;
-  if (wanted !== undefined && (semver.validRange(wanted) === null || !semver.satisfies(packageVersion(), wanted, { includePrerelease: true }))) {
+  if (
+    wanted !== undefined &&
+    (semver.validRange(wanted) === null ||
+      !semver.satisfies(packageVersion(), wanted, { includePrerelease: true }))
+  ) {
     diagnostics.push(
-      diagnostic(workbenchCodes, semver.validRange(wanted) === null ? 'bad-value' : 'needs-other-version', `The project asks for seccam ${JSON.stringify(wanted)}; this is ${packageVersion()}`, {
-        span: document.span(['requires']),
-      }),
+      diagnostic(
+        workbenchCodes,
+        semver.validRange(wanted) === null ? 'bad-value' : 'needs-other-version',
+        `The project asks for seccam ${JSON.stringify(wanted)}; this is ${packageVersion()}`,
+        {
+          span: document.span(['requires']),
+        },
+      ),
     );
   }
-  return { root: dirname(resolve(file)), file: resolve(file), config: document.value ?? empty, document, diagnostics };
+  return {
+    root: dirname(resolve(file)),
+    file: resolve(file),
+    config: document.value ?? empty,
+    document,
+    diagnostics,
+  };
 }
 
 /** The project of `options.cwd`; throws when its file has errors. */
 export function projectOf(options: { readonly cwd?: string }): Project {
   const project = findProject(options.cwd ?? process.cwd());
-  if (project.diagnostics.some((item) => item.severity === 'error')) throw new DiagnosticError(project.diagnostics);
+  if (project.diagnostics.some((item) => item.severity === 'error'))
+    throw new DiagnosticError(project.diagnostics);
   return project;
 }
 
@@ -58,14 +79,19 @@ export function projectOf(options: { readonly cwd?: string }): Project {
 export function rulesOrigin(options: CommonOptions, project: Project): RulesOrigin {
   const cwd = options.cwd ?? process.cwd();
   if (options.rules !== undefined && options.rules.length > 0) return { from: 'flags', paths: options.rules };
-  const own = project.config.rules ?? (isFolder(join(project.root, 'rules')) && project.file !== undefined ? ['rules'] : undefined);
+  const own =
+    project.config.rules ??
+    (isFolder(join(project.root, 'rules')) && project.file !== undefined ? ['rules'] : undefined);
   const packs = project.config.packs ?? [];
   if (own !== undefined || packs.length > 0) {
     const files = (own ?? []).flatMap((item) => {
       const found = findFiles(item, project.root);
       return found.length > 0 ? found : [join(project.root, item)];
     });
-    return { from: 'project', paths: [...packs.map((name) => packFolder(name, project)), ...files].map((path) => shown(path, cwd)) };
+    return {
+      from: 'project',
+      paths: [...packs.map((name) => packFolder(name, project)), ...files].map((path) => shown(path, cwd)),
+    };
   }
   return { from: 'starter', paths: [shown(starterRules(), cwd)] };
 }

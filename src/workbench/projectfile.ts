@@ -11,22 +11,56 @@ const level = z.enum(['error', 'warn', 'off']);
 export const projectFileShape = z
   .strictObject({
     version: z.literal(1).meta({ description: 'Version of the format' }),
-    requires: text.optional().meta({ description: 'Versions of seccam that the project works with', examples: ['>=1.2 <2'] }),
-    rules: names.optional().meta({ description: 'Policies, or folders that are searched for `*.policy`, `*.policy.yaml`, `*.policy.yml`; default `[rules]`' }),
+    requires: text
+      .optional()
+      .meta({ description: 'Versions of seccam that the project works with', examples: ['>=1.2 <2'] }),
+    rules: names
+      .optional()
+      .meta({
+        description:
+          'Policies, or folders that are searched for `*.policy`, `*.policy.yaml`, `*.policy.yml`; default `[rules]`',
+      }),
     packs: names.optional().meta({ description: 'Packages with rules', examples: [['@seccam/linux']] }),
     tests: names.optional().meta({ description: 'Patterns of test files; default `tests/**/*.test.yaml`' }),
-    contexts: z.record(z.string(), contextShape).optional().meta({ description: 'Name → facts that tests declare' }),
+    contexts: z
+      .record(z.string(), contextShape)
+      .optional()
+      .meta({ description: 'Name → facts that tests declare' }),
     recordings: z
       .strictObject({
-        folder: text.optional().meta({ description: 'Where `record` writes and pinned recordings lie; default `recordings`' }),
-        trace: z.union([text, names]).optional().meta({ description: 'What `record` traces: `lean`, `default`, `all`, or events' }),
-        pin: z.enum(['missing', 'always', 'never']).optional().meta({ description: 'When the scripts of `run:` are recorded; default `missing`, with CI set `never`' }),
-        max_size: z.union([z.string().regex(sizePattern).meta({ examples: ['1MiB'] }), z.number().int().min(0)]).optional().meta({ description: 'Size above which `check` warns' }),
+        folder: text
+          .optional()
+          .meta({ description: 'Where `record` writes and pinned recordings lie; default `recordings`' }),
+        trace: z
+          .union([text, names])
+          .optional()
+          .meta({ description: 'What `record` traces: `lean`, `default`, `all`, or events' }),
+        pin: z
+          .enum(['missing', 'always', 'never'])
+          .optional()
+          .meta({
+            description: 'When the scripts of `run:` are recorded; default `missing`, with CI set `never`',
+          }),
+        max_size: z
+          .union([
+            z
+              .string()
+              .regex(sizePattern)
+              .meta({ examples: ['1MiB'] }),
+            z.number().int().min(0),
+          ])
+          .optional()
+          .meta({ description: 'Size above which `check` warns' }),
         keep_env: names.optional().meta({ description: 'Environment variables whose values are recorded' }),
         redact: z
           .strictObject({
-            args: names.optional().meta({ description: 'Regular expressions; what the group `secret` matches is replaced' }),
-            paths: z.record(z.string(), z.string()).optional().meta({ description: 'Pattern of paths → what stands in its place' }),
+            args: names
+              .optional()
+              .meta({ description: 'Regular expressions; what the group `secret` matches is replaced' }),
+            paths: z
+              .record(z.string(), z.string())
+              .optional()
+              .meta({ description: 'Pattern of paths → what stands in its place' }),
           })
           .optional()
           .meta({ description: 'What is redacted before anything is written' }),
@@ -34,20 +68,52 @@ export const projectFileShape = z
       .optional(),
     snapshot: z
       .strictObject({
-        fields: names.optional().meta({ description: 'What a line of a snapshot shows; default `[rule, event, process.lineage, process.args, matched]`' }),
+        fields: names
+          .optional()
+          .meta({
+            description:
+              'What a line of a snapshot shows; default `[rule, event, process.lineage, process.args, matched]`',
+          }),
         mask: z
-          .array(z.strictObject({ in: text.optional().meta({ description: 'Pattern of fields that it applies to; default all' }), match: text.meta({ description: 'Regular expression' }), as: z.string().meta({ description: 'What it is replaced by' }) }))
+          .array(
+            z.strictObject({
+              in: text.optional().meta({ description: 'Pattern of fields that it applies to; default all' }),
+              match: text.meta({ description: 'Regular expression' }),
+              as: z.string().meta({ description: 'What it is replaced by' }),
+            }),
+          )
           .optional()
           .meta({ description: 'Replacements after all others' }),
       })
       .optional(),
-    check: z.strictObject({ codes: z.record(z.string(), level).optional().meta({ description: 'Code → how serious it is' }) }).optional(),
+    check: z
+      .strictObject({
+        codes: z.record(z.string(), level).optional().meta({ description: 'Code → how serious it is' }),
+      })
+      .optional(),
     test: z
       .strictObject({
-        timeout: z.string().regex(durationPattern).optional().meta({ description: 'Longest time of a test', examples: ['10s'] }),
-        allow: z.array(z.enum(outcomes)).optional().meta({ description: '`[inconclusive]`: such answers do not fail the run' }),
-        coverage: z.strictObject({ rules: percent.optional(), decided: percent.optional(), members: percent.optional() }).optional().meta({ description: 'Least percentages' }),
-        mutation: z.strictObject({ score: percent.optional() }).optional().meta({ description: 'Least percentage of mutants that tests notice' }),
+        timeout: z
+          .string()
+          .regex(durationPattern)
+          .optional()
+          .meta({ description: 'Longest time of a test', examples: ['10s'] }),
+        allow: z
+          .array(z.enum(outcomes))
+          .optional()
+          .meta({ description: '`[inconclusive]`: such answers do not fail the run' }),
+        coverage: z
+          .strictObject({
+            rules: percent.optional(),
+            decided: percent.optional(),
+            members: percent.optional(),
+          })
+          .optional()
+          .meta({ description: 'Least percentages' }),
+        mutation: z
+          .strictObject({ score: percent.optional() })
+          .optional()
+          .meta({ description: 'Least percentage of mutants that tests notice' }),
       })
       .optional(),
   })

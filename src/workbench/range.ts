@@ -13,18 +13,23 @@ export const atLeastOnce: Range = { from: 1, to: Number.POSITIVE_INFINITY };
 
 /** Undefined for a text that is no range, `..` alone, or one that ends before it begins. */
 export function parseRange(value: number | string): Range | undefined {
-  if (typeof value === 'number') return Number.isInteger(value) && value >= 0 ? { from: value, to: value } : undefined;
+  if (typeof value === 'number')
+    return Number.isInteger(value) && value >= 0 ? { from: value, to: value } : undefined;
   const found = rangePattern.exec(value.trim());
   if (found === null) return undefined;
   if (found[1] !== undefined) return { from: Number(found[1]), to: Number(found[1]) };
   if (found[2] === undefined && found[3] === undefined) return undefined;
-  const range = { from: Number(found[2] ?? 0), to: found[3] === undefined ? Number.POSITIVE_INFINITY : Number(found[3]) };
+  const range = {
+    from: Number(found[2] ?? 0),
+    to: found[3] === undefined ? Number.POSITIVE_INFINITY : Number(found[3]),
+  };
   return range.from > range.to ? undefined : range;
 }
 
 export function rangeText(range: Range): string {
   if (range.from === range.to) return times(range.from);
-  if (range.to === Number.POSITIVE_INFINITY) return range.from === 1 ? 'at least once' : `at least ${range.from} times`;
+  if (range.to === Number.POSITIVE_INFINITY)
+    return range.from === 1 ? 'at least once' : `at least ${range.from} times`;
   return range.from === 0 ? `at most ${times(range.to)}` : `${range.from} to ${range.to} times`;
 }
 

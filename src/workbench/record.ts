@@ -1,48 +1,66 @@
 /** Runs a program and records it. The native code is loaded only here, when recording begins. */
 import { existsSync, mkdirSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
 import { constants } from 'node:os';
-import type { TraceCounters } from '../tracer/index.js';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { TraceCounters, TraceOutcome } from '../tracer/index.js';
 import { isFolder } from './glob.js';
 import { type Project, projectOf, recordingsFolder, rulesOrigin, shown } from './project.js';
-import type { RecordOptions, RecordResult } from './results.js';
+import type { RecordOptions, RecordResult, ScratchOptions } from './results.js';
 import { RuleSets } from './ruleset.js';
 
 export async function record(options: RecordOptions): Promise<RecordResult> {
   const cwd = options.cwd ?? process.cwd();
   const project = projectOf({ cwd });
-  const output = options.output === undefined ? freeName(options.command, project, cwd) : resolve(cwd, options.output);
+  const output =
+    options.output === undefined ? freeName(options.command, project, cwd) : resolve(cwd, options.output);
   if (options.output === undefined) mkdirSync(dirname(output), { recursive: true });
-  const { recordProgram } = await import('../tracer/index.js');
   const config = project.config.recordings ?? {};
   const began = performance.now();
-  const command = options.scratch === undefined ? options.command : await scratchCommand(options);
-  const outcome = await recordProgram({
-    command,
-    output,
-    events: eventsOf(options, project, cwd),
-    cwd,
-    ...(options.force === true ? { force: true } : {}),
-    ...(options.uid === undefined ? {} : { uid: options.uid }),
-    ...(options.gid === undefined ? {} : { gid: options.gid }),
-    ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
-    ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
-    ...(config.redact?.args === undefined ? {} : { redactArguments: config.redact.args }),
-    ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
-    ...(options.onProgress === undefined ? {} : { onProgress: (counters: TraceCounters) => options.onProgress?.(countersOf(counters)) }),
-  });
+  const events = eventsOf(options, project, cwd);
+  const outcome = options.scratch === undefined ? await plain() : await scratch(options.scratch);
   const recording = shown(outcome.output ?? output, cwd);
-  const rulesOf = rulesOrigin({ cwd }, project);
   return {
-    recording,
+    recording: outcome.output === undefined ? '' : recording,
     status: outcome.status,
     signal: outcome.status > 128 ? signalName(outcome.status - 128) : undefined,
     counters: countersOf(outcome.counters),
     durationMs: performance.now() - began,
-    rulesOf,
+    rulesOf: rulesOrigin({ cwd }, project),
     diagnostics: outcome.diagnostics,
     next: `seccam replay ${quoted(recording)}`,
   };
+
+  async function scratch(world: ScratchOptions): Promise<TraceOutcome> {
+    const { recordInScratch } = await import('./scratch.js');
+    return recordInScratch({
+      ...world,
+      command: options.command,
+      output,
+      events,
+      force: options.force === true,
+      ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
+    });
+  }
+
+  async function plain(): Promise<TraceOutcome> {
+    const { recordProgram } = await import('../tracer/index.js');
+    return recordProgram({
+      command: options.command,
+      output,
+      events,
+      cwd,
+      ...(options.force === true ? { force: true } : {}),
+      ...(options.uid === undefined ? {} : { uid: options.uid }),
+      ...(options.gid === undefined ? {} : { gid: options.gid }),
+      ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
+      ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
+      ...(config.redact?.args === undefined ? {} : { redactArguments: config.redact.args }),
+      ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
+      ...(options.onProgress === undefined
+        ? {}
+        : { onProgress: (counters: TraceCounters) => options.onProgress?.(countersOf(counters)) }),
+    });
+  }
 }
 
 /** Names of events, categories and presets: of `--trace`, of the rules of `--trace-for`, else of the project. */
@@ -55,14 +73,10 @@ function eventsOf(options: RecordOptions, project: Project, cwd: string): readon
   return typeof wanted === 'string' ? wanted.split(',').map((word) => word.trim()) : wanted;
 }
 
-async function scratchCommand(options: RecordOptions): Promise<readonly string[]> {
-  const { inScratchWorld } = await import('./scratch.js');
-  return inScratchWorld(options.command, options.scratch ?? {});
-}
-
 /** `NAME-N.seccam` after the program, in the project's folder of recordings when there is a project. */
 export function freeName(command: readonly string[], project: Project, cwd: string): string {
-  const folder = project.file !== undefined || isFolder(recordingsFolder(project)) ? recordingsFolder(project) : cwd;
+  const folder =
+    project.file !== undefined || isFolder(recordingsFolder(project)) ? recordingsFolder(project) : cwd;
   const stem = basename(command[0] ?? 'recording').replace(/[^\w.-]/g, '_') || 'recording';
   for (let number = 1; ; number++) {
     const path = join(folder, number === 1 ? `${stem}.seccam` : `${stem}-${number}.seccam`);
@@ -70,10 +84,15 @@ export function freeName(command: readonly string[], project: Project, cwd: stri
   }
 }
 
-const countersOf = (counters: TraceCounters) => ({ events: counters.events, bytes: counters.bytes, processes: counters.processes });
+const countersOf = (counters: TraceCounters) => ({
+  events: counters.events,
+  bytes: counters.bytes,
+  processes: counters.processes,
+});
 
 export function signalName(number: number): string | undefined {
   return Object.entries(constants.signals).find(([, value]) => value === number)?.[0];
 }
 
-const quoted = (text: string): string => (/^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`);
+const quoted = (text: string): string =>
+  /^[\w./@%+=:,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;

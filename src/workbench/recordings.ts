@@ -14,14 +14,21 @@ export interface FoundRecordings {
   readonly newest: boolean;
 }
 
-export function findRecordings(named: readonly string[] | undefined, cwd: string, project: Project): FoundRecordings {
+export function findRecordings(
+  named: readonly string[] | undefined,
+  cwd: string,
+  project: Project,
+): FoundRecordings {
   if (named === undefined || named.length === 0) return { recordings: [newest(cwd, project)], newest: true };
   const found: string[] = [];
   for (const name of named) {
     if (name === '-') found.push(name);
     else if (isPattern(name) && !exists(resolve(cwd, name))) {
       const files = findFiles(name, cwd);
-      if (files.length === 0) throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-file', `No recording fits "${name}"`)]);
+      if (files.length === 0)
+        throw new DiagnosticError([
+          diagnostic(workbenchCodes, 'no-such-file', `No recording fits "${name}"`),
+        ]);
       found.push(...files.map((file) => shown(file, cwd)));
     } else found.push(existing(name, cwd));
   }
@@ -33,17 +40,33 @@ export function findRecordings(named: readonly string[] | undefined, cwd: string
 export function existing(name: string, cwd: string): string {
   if (exists(resolve(cwd, name))) return name;
   if (exists(resolve(cwd, `${name}.seccam`))) return `${name}.seccam`;
-  const around = [...findFiles('*.seccam', cwd), ...findFiles('recordings/**/*.seccam', cwd)].map((file) => shown(file, cwd));
-  throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-file', `There is no recording "${name}"`, { suggestions: nearest(name, around, 1) })]);
+  const around = [...findFiles('*.seccam', cwd), ...findFiles('recordings/**/*.seccam', cwd)].map((file) =>
+    shown(file, cwd),
+  );
+  throw new DiagnosticError([
+    diagnostic(workbenchCodes, 'no-such-file', `There is no recording "${name}"`, {
+      suggestions: nearest(name, around, 1),
+    }),
+  ]);
 }
 
 function newest(cwd: string, project: Project): string {
   const folder = recordingsFolder(project);
-  const files = [...(isFolder(folder) ? findFiles('**/*.seccam', folder) : []), ...findFiles('*.seccam', cwd)];
-  const latest = files.map((file) => ({ file, time: statSync(file).mtimeMs })).sort((a, b) => b.time - a.time || (a.file < b.file ? -1 : 1))[0];
+  const files = [
+    ...(isFolder(folder) ? findFiles('**/*.seccam', folder) : []),
+    ...findFiles('*.seccam', cwd),
+  ];
+  const latest = files
+    .map((file) => ({ file, time: statSync(file).mtimeMs }))
+    .sort((a, b) => b.time - a.time || (a.file < b.file ? -1 : 1))[0];
   if (latest === undefined) {
     throw new DiagnosticError([
-      diagnostic(workbenchCodes, 'no-recording', `No recording was named, and there is none in "${shown(folder, cwd)}" or here`, { suggestions: ['seccam record -- COMMAND'] }),
+      diagnostic(
+        workbenchCodes,
+        'no-recording',
+        `No recording was named, and there is none in "${shown(folder, cwd)}" or here`,
+        { suggestions: ['seccam record -- COMMAND'] },
+      ),
     ]);
   }
   return shown(latest.file, cwd);
@@ -66,11 +89,21 @@ export function checkKind(name: string, cwd: string): void {
   }
   const text = head.subarray(0, length).toString('latin1');
   if (text.startsWith('version https://git-lfs.github.com/spec/')) {
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'lfs-pointer', `"${name}" is a Git LFS pointer; the recording itself was not fetched`, { suggestions: [`git lfs pull --include ${JSON.stringify(name)}`] })]);
+    throw new DiagnosticError([
+      diagnostic(
+        workbenchCodes,
+        'lfs-pointer',
+        `"${name}" is a Git LFS pointer; the recording itself was not fetched`,
+        { suggestions: [`git lfs pull --include ${JSON.stringify(name)}`] },
+      ),
+    ]);
   }
-  if (length > 0 && head.subarray(0, Math.min(length, 8)).equals(magic.subarray(0, Math.min(length, 8)))) return;
+  if (length > 0 && head.subarray(0, Math.min(length, 8)).equals(magic.subarray(0, Math.min(length, 8))))
+    return;
   if (/\.ya?ml$|\.policy$/.test(name)) {
     const verb = /\.test\.ya?ml$/.test(name) ? `seccam test ${name}` : `seccam replay RECORDING -r ${name}`;
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'not-a-recording', `"${name}" is not a recording`, { suggestions: [verb] })]);
+    throw new DiagnosticError([
+      diagnostic(workbenchCodes, 'not-a-recording', `"${name}" is not a recording`, { suggestions: [verb] }),
+    ]);
   }
 }

@@ -1,18 +1,25 @@
 /** Recordings through rules: detections as they come, then what was and was not seen. */
-import { eventByName } from '../catalogue/events.js';
+
 import { resolve } from 'node:path';
+import { eventByName } from '../catalogue/events.js';
+import {
+  type Input,
+  isStreamFolder,
+  replayFolder,
+  replay as replayInputs,
+  type Summary,
+} from '../pipeline/index.js';
 import { detectionLine } from '../pipeline/line.js';
-import { type Input, isStreamFolder, replay as replayInputs, replayFolder, type Summary } from '../pipeline/index.js';
 import { Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { Channel } from './channel.js';
-import { workbenchCodes } from './codes.js';
 import { closestRule } from './closest.js';
+import { workbenchCodes } from './codes.js';
 import { fits } from './glob.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
 import type { DetectionLine, ReplayItem, ReplayOptions, ReplaySummary, RuleCost } from './results.js';
-import { type RulesInUse, RuleSets } from './ruleset.js';
+import { RuleSets, type RulesInUse } from './ruleset.js';
 
 export async function* replay(options: ReplayOptions = {}): AsyncGenerator<ReplayItem> {
   const cwd = options.cwd ?? process.cwd();
@@ -22,7 +29,13 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   for (const item of inUse.diagnostics) yield { kind: 'diagnostic', diagnostic: item };
   if (inUse.rules.rules.length === 0) {
     if (inUse.diagnostics.some((item) => item.severity === 'error')) throw new DiagnosticError([]);
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'no-rules', `No rule was loaded from ${origin.paths.map((path) => `"${path}"`).join(', ')}`)]);
+    throw new DiagnosticError([
+      diagnostic(
+        workbenchCodes,
+        'no-rules',
+        `No rule was loaded from ${origin.paths.map((path) => `"${path}"`).join(', ')}`,
+      ),
+    ]);
   }
   const { recordings, newest } = findRecordings(options.recordings, cwd, project);
   yield { kind: 'start', recordings, newest, rules: origin };
@@ -34,30 +47,57 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   let current = recordings[0]!;
   const engineFor = (name: string) => {
     current = name;
-    return costs === undefined ? new Engine(inUse.rules, { limits: options.noLimits !== true }) : costs.engine(options.noLimits !== true);
+    return costs === undefined
+      ? new Engine(inUse.rules, { limits: options.noLimits !== true })
+      : costs.engine(options.noLimits !== true);
   };
   const replayOptions = {
     strings: inUse.strings,
     allResults: options.allResults === true,
     engineFor,
-    onDetection: (detection: Parameters<typeof detectionLine>[0], event: Parameters<typeof detectionLine>[1]) => {
+    onDetection: (
+      detection: Parameters<typeof detectionLine>[0],
+      event: Parameters<typeof detectionLine>[1],
+    ) => {
       matchedRules.add(detection.ruleId);
       if (options.failOn?.some((wanted) => failsOn(wanted, detection)) === true) failing = true;
       if (!detection.delivered) return;
-      const line = detectionLine(detection, event, inUse.rules.model, { recording: recordings.length > 1 ? current : undefined });
+      const line = detectionLine(detection, event, inUse.rules.model, {
+        recording: recordings.length > 1 ? current : undefined,
+      });
       channel.put({ kind: 'detection', detection: line });
     },
     onDiagnostic: (item: Diagnostic) => channel.put({ kind: 'diagnostic', diagnostic: item }),
   };
-  const folder = recordings.length === 1 && isStreamFolder(resolve(cwd, recordings[0]!)) ? resolve(cwd, recordings[0]!) : undefined;
-  const inputs: Input[] = recordings.map((name) => (name === '-' ? (options.stdin === undefined ? '-' : { name: '-', bytes: options.stdin }) : inputOf(name, cwd)));
-  const work = folder === undefined ? replayInputs(inputs, replayOptions) : replayFolder(folder, { ...replayOptions, engine: engineFor(recordings[0]!) });
+  const folder =
+    recordings.length === 1 && isStreamFolder(resolve(cwd, recordings[0]!))
+      ? resolve(cwd, recordings[0]!)
+      : undefined;
+  const inputs: Input[] = recordings.map((name) =>
+    name === '-'
+      ? options.stdin === undefined
+        ? '-'
+        : { name: '-', bytes: options.stdin }
+      : inputOf(name, cwd),
+  );
+  const work =
+    folder === undefined
+      ? replayInputs(inputs, replayOptions)
+      : replayFolder(folder, { ...replayOptions, engine: engineFor(recordings[0]!) });
   channel.follow(Promise.resolve(work));
   yield* channel;
   const summary = await work;
   const readable = !summary.damaged || options.acceptDamage === true;
   const suppressed = summary.detections - summary.delivered;
-  const closest = summary.detections === 0 && summary.shown > 0 ? await closestRule(inUse, recordings.filter((name) => name !== '-'), cwd, options) : undefined;
+  const closest =
+    summary.detections === 0 && summary.shown > 0
+      ? await closestRule(
+          inUse,
+          recordings.filter((name) => name !== '-'),
+          cwd,
+          options,
+        )
+      : undefined;
   const answer: ReplaySummary = {
     events: summary.events,
     rulesLoaded: inUse.rules.rules.length,
@@ -72,9 +112,13 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
 }
 
 /** A path that is read from `cwd`, under the name that the user typed. */
-export const inputOf = (name: string, cwd: string): Input => (cwd === process.cwd() ? name : resolve(cwd, name));
+export const inputOf = (name: string, cwd: string): Input =>
+  cwd === process.cwd() ? name : resolve(cwd, name);
 
-function failsOn(wanted: string, detection: { readonly ruleId: string; readonly tags: DetectionLine['tags'] }): boolean {
+function failsOn(
+  wanted: string,
+  detection: { readonly ruleId: string; readonly tags: DetectionLine['tags'] },
+): boolean {
   const tag = /^tag:([^=]+)=(.*)$/.exec(wanted);
   if (tag === null) return fits(wanted, detection.ruleId);
   return fits(tag[2]!, detection.tags[tag[1]!] ?? '');
@@ -83,7 +127,9 @@ function failsOn(wanted: string, detection: { readonly ruleId: string; readonly 
 /** Rules whose events none of the recordings holds. */
 export function cannotFire(inUse: RulesInUse, summary: Summary): { rule: string; reason: string }[] {
   const found: { rule: string; reason: string }[] = [];
-  const traced = summary.streams.every((stream) => stream.traced === undefined) ? undefined : new Set(summary.streams.flatMap((stream) => stream.traced ?? []));
+  const traced = summary.streams.every((stream) => stream.traced === undefined)
+    ? undefined
+    : new Set(summary.streams.flatMap((stream) => stream.traced ?? []));
   for (const rule of inUse.rules.rules) {
     const reason = whySilent(rule, inUse, summary, traced);
     if (reason !== undefined) found.push({ rule: rule.id, reason });
@@ -91,12 +137,22 @@ export function cannotFire(inUse: RulesInUse, summary: Summary): { rule: string;
   return found;
 }
 
-function whySilent(rule: LoadedRule, inUse: RulesInUse, summary: Summary, traced: ReadonlySet<string> | undefined): string | undefined {
+function whySilent(
+  rule: LoadedRule,
+  inUse: RulesInUse,
+  summary: Summary,
+  traced: ReadonlySet<string> | undefined,
+): string | undefined {
   const { model } = inUse.rules;
   const unavailable = model.unavailableEvent(rule.eventType);
   if (unavailable !== undefined) return `"${rule.eventType}": ${unavailable}`;
   if (summary.byType.has(rule.eventType)) return undefined;
-  if (traced !== undefined && !traced.has(rule.eventType) && eventByName(rule.eventType)?.result !== 'derived') return `"${rule.eventType}" was not recorded`;
+  if (
+    traced !== undefined &&
+    !traced.has(rule.eventType) &&
+    eventByName(rule.eventType)?.result !== 'derived'
+  )
+    return `"${rule.eventType}" was not recorded`;
   return `no "${rule.eventType}" happened`;
 }
 
@@ -105,7 +161,8 @@ class Costs {
   readonly #costs = new Map<string, { evaluations: number; nanoseconds: number; matches: number }>();
 
   constructor(readonly inUse: RulesInUse) {
-    for (const rule of inUse.rules.rules) this.#costs.set(rule.id, { evaluations: 0, nanoseconds: 0, matches: 0 });
+    for (const rule of inUse.rules.rules)
+      this.#costs.set(rule.id, { evaluations: 0, nanoseconds: 0, matches: 0 });
   }
 
   engine(limits: boolean): Engine {
@@ -126,6 +183,8 @@ class Costs {
   }
 
   report(): RuleCost[] {
-    return [...this.#costs].map(([rule, cost]) => ({ rule, ...cost })).sort((a, b) => b.nanoseconds - a.nanoseconds || (a.rule < b.rule ? -1 : 1));
+    return [...this.#costs]
+      .map(([rule, cost]) => ({ rule, ...cost }))
+      .sort((a, b) => b.nanoseconds - a.nanoseconds || (a.rule < b.rule ? -1 : 1));
   }
 }

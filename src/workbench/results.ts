@@ -4,7 +4,7 @@
  * relative to `cwd`). Use cases print nothing and end no process; wrong input comes back as diagnostics, or,
  * where nothing can be answered at all, as a thrown `DiagnosticError` (status 2 unless it says otherwise).
  */
-import type { RulesOrigin, InspectView, TestOutcome } from '../outputs/answers.js';
+import type { InspectView, RulesOrigin, TestOutcome } from '../outputs/answers.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 
 export type * from '../outputs/answers.js';

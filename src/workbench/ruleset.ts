@@ -1,9 +1,10 @@
 /** Rule sets of a run: each list of paths is loaded once, onto one table of strings that all its replays share. */
-import { loadRules, type LoadedRule, type RuleEntry, type Ruleset } from '../rules/index.js';
-import type { Diagnostic } from '../support/diagnostic.js';
-import { nearest } from '../support/suggestion.js';
+
 import { resolve } from 'node:path';
+import { type LoadedRule, loadRules, type RuleEntry, type Ruleset } from '../rules/index.js';
+import type { Diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
+import { nearest } from '../support/suggestion.js';
 import { fits } from './glob.js';
 
 export interface RulesInUse {
@@ -24,7 +25,10 @@ export class RuleSets {
     let found = this.#loaded.get(key);
     if (found === undefined) {
       const strings = new StringTable();
-      const { rules, diagnostics, sources } = loadRules(this.cwd === process.cwd() ? paths : paths.map((path) => resolve(this.cwd, path)), { strings });
+      const { rules, diagnostics, sources } = loadRules(
+        this.cwd === process.cwd() ? paths : paths.map((path) => resolve(this.cwd, path)),
+        { strings },
+      );
       found = { paths, rules, strings, diagnostics, sources };
       this.#loaded.set(key, found);
     }
@@ -42,7 +46,9 @@ export interface Named {
 export function named(pattern: string, rules: Ruleset): Named {
   const loaded = rules.rules.filter((rule) => fits(pattern, rule.id) || fits(pattern, rule.sourceId));
   const deciding = new Set(loaded.map((rule) => rule.sourceId));
-  const silent = rules.entries.filter((entry) => entry.status !== 'loaded' && fits(pattern, entry.id) && !deciding.has(entry.id));
+  const silent = rules.entries.filter(
+    (entry) => entry.status !== 'loaded' && fits(pattern, entry.id) && !deciding.has(entry.id),
+  );
   return { loaded, silent };
 }
 

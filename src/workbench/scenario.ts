@@ -9,9 +9,9 @@ import type { Diagnostic } from '../support/diagnostic.js';
 import { Declared, isEmptyContext } from './declared.js';
 import { type Doubt, Doubts } from './doubt.js';
 import { fits } from './glob.js';
+import { Lineage } from './lineage.js';
 import type { RulesInUse } from './ruleset.js';
 import type { SnapshotLine } from './snapshot.js';
-import { Lineage } from './lineage.js';
 import type { ContextEntry } from './testfile.js';
 
 /** A detection as verdicts count it. */
@@ -73,14 +73,32 @@ export interface ScenarioOptions {
 }
 
 /** Blind spots that hide acts of the program; the others only say how it was traced. */
-const hiding = new Set(['io-uring', 'foreign-filter', 'user-notification', 'foreign-abi', 'untraced-child', 'no-trace-permission', 'unknown']);
+const hiding = new Set([
+  'io-uring',
+  'foreign-filter',
+  'user-notification',
+  'foreign-abi',
+  'untraced-child',
+  'no-trace-permission',
+  'unknown',
+]);
 
 export async function runScenario(options: ScenarioOptions): Promise<Facts> {
   const { rules, strings } = options.rules;
-  const engine = new Engine(rules, { details: options.lines ? 'all' : 'delivered', ...(options.observer === undefined ? {} : { observer: options.observer }) });
+  const engine = new Engine(rules, {
+    details: options.lines ? 'all' : 'delivered',
+    ...(options.observer === undefined ? {} : { observer: options.observer }),
+  });
   const detections: SeenDetection[] = [];
-  const conditions = options.conditions.map((condition) => ({ rule: condition.rule, key: conditionKey(condition), decide: engine.condition(condition.text).condition?.decide }));
-  const finals = options.finallyConditions.map((text) => ({ text, decide: engine.condition(text).condition?.decide }));
+  const conditions = options.conditions.map((condition) => ({
+    rule: condition.rule,
+    key: conditionKey(condition),
+    decide: engine.condition(condition.text).condition?.decide,
+  }));
+  const finals = options.finallyConditions.map((text) => ({
+    text,
+    decide: engine.condition(text).condition?.decide,
+  }));
   const doubts = new Doubts(strings, groupByType(rules.rules));
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, strings);
   const lineage = options.lines ? new Lineage(strings) : undefined;
@@ -105,7 +123,11 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
       const rule = rules.byId(detection.ruleId);
       const held = new Set<string>();
       for (const condition of conditions) {
-        if (!fits(condition.rule, detection.ruleId) && !fits(condition.rule, rule?.sourceId ?? detection.ruleId)) continue;
+        if (
+          !fits(condition.rule, detection.ruleId) &&
+          !fits(condition.rule, rule?.sourceId ?? detection.ruleId)
+        )
+          continue;
         if (condition.decide?.(event) === true) held.add(condition.key);
       }
       detections.push({
@@ -166,10 +188,15 @@ export function gapsOf(stream: StreamSummary): string[] {
   const found: string[] = [];
   for (const gap of stream.gaps) {
     if (gap.reason === 'trimmed') continue;
-    found.push(`${gap.lost === undefined ? 'an unknown number of events was' : `${gap.lost} event${gap.lost === 1 ? ' was' : 's were'}`} lost (${gap.reason})`);
+    found.push(
+      `${gap.lost === undefined ? 'an unknown number of events was' : `${gap.lost} event${gap.lost === 1 ? ' was' : 's were'}`} lost (${gap.reason})`,
+    );
   }
   for (const spot of stream.blindSpots) {
-    if (hiding.has(spot.reason)) found.push(`process ${spot.pid} could not be seen wholly (${spot.reason}${spot.detail === '' ? '' : `: ${spot.detail}`})`);
+    if (hiding.has(spot.reason))
+      found.push(
+        `process ${spot.pid} could not be seen wholly (${spot.reason}${spot.detail === '' ? '' : `: ${spot.detail}`})`,
+      );
   }
   if (stream.gaps.length === 0 && stream.lost > 0) found.push(`${stream.lost} events were lost`);
   if (!stream.complete) found.push('the recording was not finished');

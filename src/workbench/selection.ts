@@ -4,9 +4,9 @@ import { dirname, resolve } from 'node:path';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
 import { exists, findFiles, fits, isFolder, isPattern, walk } from './glob.js';
+import type { LastRun } from './lastrun.js';
 import { type Project, shown, testFiles } from './project.js';
 import type { TestOptions } from './results.js';
-import type { LastRun } from './lastrun.js';
 import type { TestCase } from './suite.js';
 
 export interface Place {
@@ -22,7 +22,12 @@ export function places(options: TestOptions, project: Project): Place[] {
     const files = testFiles(project);
     if (files.length === 0) {
       throw new DiagnosticError([
-        diagnostic(workbenchCodes, 'no-tests', `No test file fits ${(project.config.tests ?? ['tests/**/*.test.yaml']).map((item) => `"${item}"`).join(', ')} in "${shown(project.root, cwd)}"`, { suggestions: ['seccam new test', 'seccam test PATH'] }),
+        diagnostic(
+          workbenchCodes,
+          'no-tests',
+          `No test file fits ${(project.config.tests ?? ['tests/**/*.test.yaml']).map((item) => `"${item}"`).join(', ')} in "${shown(project.root, cwd)}"`,
+          { suggestions: ['seccam new test', 'seccam test PATH'] },
+        ),
       ]);
     }
     return files.map((file) => ({ file, line: undefined }));
@@ -33,23 +38,53 @@ export function places(options: TestOptions, project: Project): Place[] {
     const path = split !== null && !exists(resolve(cwd, text)) ? split[1]! : text;
     const line = path === text ? undefined : Number(split![2]);
     const whole = resolve(cwd, path);
-    if (isFolder(whole)) found.push(...walk(whole).filter((file) => /\.test\.ya?ml$/.test(file)).map((file) => ({ file, line: undefined })));
+    if (isFolder(whole))
+      found.push(
+        ...walk(whole)
+          .filter((file) => /\.test\.ya?ml$/.test(file))
+          .map((file) => ({ file, line: undefined })),
+      );
     else if (exists(whole)) found.push({ file: whole, line });
     else if (isPattern(path)) found.push(...findFiles(path, cwd).map((file) => ({ file, line })));
     else throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-file', `There is no "${path}"`)]);
   }
-  if (found.length === 0) throw new DiagnosticError([diagnostic(workbenchCodes, 'no-tests', `No test file is in ${options.paths.map((item) => `"${item}"`).join(', ')}`)]);
-  return found.filter((place, index) => found.findIndex((other) => other.file === place.file && other.line === place.line) === index);
+  if (found.length === 0)
+    throw new DiagnosticError([
+      diagnostic(
+        workbenchCodes,
+        'no-tests',
+        `No test file is in ${options.paths.map((item) => `"${item}"`).join(', ')}`,
+      ),
+    ]);
+  return found.filter(
+    (place, index) =>
+      found.findIndex((other) => other.file === place.file && other.line === place.line) === index,
+  );
 }
 
-export function select(cases: readonly TestCase[], wanted: readonly Place[], options: TestOptions, last: LastRun | undefined): TestCase[] {
-  let chosen = cases.filter((test) => wanted.some((place) => place.file === test.absolute && (place.line === undefined || isAt(test, place.line, cases))));
+export function select(
+  cases: readonly TestCase[],
+  wanted: readonly Place[],
+  options: TestOptions,
+  last: LastRun | undefined,
+): TestCase[] {
+  let chosen = cases.filter((test) =>
+    wanted.some(
+      (place) => place.file === test.absolute && (place.line === undefined || isAt(test, place.line, cases)),
+    ),
+  );
   const { names, ruleIds } = options;
-  if (names !== undefined && names.length > 0) chosen = chosen.filter((test) => names.some((name) => nameFits(name, test.name)));
+  if (names !== undefined && names.length > 0)
+    chosen = chosen.filter((test) => names.some((name) => nameFits(name, test.name)));
   if (ruleIds !== undefined && ruleIds.length > 0) {
-    chosen = chosen.filter((test) => rulesNamed(test).some((rule) => ruleIds.some((wantedRule) => fits(wantedRule, rule) || fits(rule, wantedRule))));
+    chosen = chosen.filter((test) =>
+      rulesNamed(test).some((rule) =>
+        ruleIds.some((wantedRule) => fits(wantedRule, rule) || fits(rule, wantedRule)),
+      ),
+    );
   }
-  if (options.failed === true) chosen = last === undefined ? chosen : chosen.filter((test) => last.failed(test));
+  if (options.failed === true)
+    chosen = last === undefined ? chosen : chosen.filter((test) => last.failed(test));
   if (options.changed !== undefined) {
     const changed = changedFiles(options.changed, options.cwd ?? process.cwd());
     chosen = chosen.filter((test) => dependsOn(test, changed, options.cwd ?? process.cwd()));
@@ -78,13 +113,25 @@ function nameFits(name: string, test: string): boolean {
   try {
     return new RegExp(expression[1]!, expression[2]).test(test);
   } catch (error) {
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'bad-value', `${name} is no regular expression: ${(error as Error).message}`)]);
+    throw new DiagnosticError([
+      diagnostic(
+        workbenchCodes,
+        'bad-value',
+        `${name} is no regular expression: ${(error as Error).message}`,
+      ),
+    ]);
   }
 }
 
 /** A line belongs to the last test that begins at or above it. */
 function isAt(test: TestCase, line: number, cases: readonly TestCase[]): boolean {
-  const starts = [...new Set(cases.filter((other) => other.absolute === test.absolute).map((other) => other.document.span(other.path).start.line))];
+  const starts = [
+    ...new Set(
+      cases
+        .filter((other) => other.absolute === test.absolute)
+        .map((other) => other.document.span(other.path).start.line),
+    ),
+  ];
   const own = test.document.span(test.path).start.line;
   const at = Math.max(...starts.filter((start) => start <= line));
   return own === (Number.isFinite(at) ? at : Math.min(...starts));
@@ -92,14 +139,20 @@ function isAt(test: TestCase, line: number, cases: readonly TestCase[]): boolean
 
 /** Absolute paths that differ from a revision, files that git does not know included. */
 export function changedFiles(revision: string, cwd: string): ReadonlySet<string> {
-  const git = (...args: string[]) => execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+  const git = (...args: string[]) =>
+    execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
   try {
     const top = git('rev-parse', '--show-toplevel').trim();
     git('rev-parse', '--verify', '--quiet', `${revision}^{commit}`);
-    const names = [...git('diff', '--name-only', '-z', revision, '--').split('\0'), ...git('ls-files', '--others', '--exclude-standard', '-z', '--full-name', top).split('\0')];
+    const names = [
+      ...git('diff', '--name-only', '-z', revision, '--').split('\0'),
+      ...git('ls-files', '--others', '--exclude-standard', '-z', '--full-name', top).split('\0'),
+    ];
     return new Set(names.filter((name) => name !== '').map((name) => resolve(top, name)));
   } catch {
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'unknown-revision', `Git knows no revision "${revision}" here`)]);
+    throw new DiagnosticError([
+      diagnostic(workbenchCodes, 'unknown-revision', `Git knows no revision "${revision}" here`),
+    ]);
   }
 }
 

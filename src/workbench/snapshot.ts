@@ -1,7 +1,8 @@
 /** Snapshots of detections: what a test fires, normalised, as YAML that one can review. */
-import { structuredPatch } from 'diff';
+
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { structuredPatch } from 'diff';
 import { parse, stringify } from 'yaml';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
@@ -37,14 +38,18 @@ export interface SnapshotOptions {
 
 /** Entries by process in order of their lineage, and within a process in the order of events. */
 export function snapshotEntries(lines: readonly SnapshotLine[], options: SnapshotOptions): SnapshotEntry[] {
-  const normaliser = new Normaliser({ folders: { [options.work]: '<work>', [homedir()]: '<home>' }, masks: options.masks ?? [] });
+  const normaliser = new Normaliser({
+    folders: { [options.work]: '<work>', [homedir()]: '<home>' },
+    masks: options.masks ?? [],
+  });
   const fields = options.fields ?? defaultSnapshotFields;
   const groups = new Map<string, Map<string, { entry: Record<string, unknown>; times: number }>>();
   for (const line of lines) {
     const entry: Record<string, unknown> = {};
     for (const field of fields) {
       const value = part(line, field, normaliser);
-      if (value !== undefined && value !== '') entry[field === 'process.lineage' ? 'process' : field === 'process.args' ? 'args' : field] = value;
+      if (value !== undefined && value !== '')
+        entry[field === 'process.lineage' ? 'process' : field === 'process.args' ? 'args' : field] = value;
     }
     let group = groups.get(line.lineage);
     if (group === undefined) groups.set(line.lineage, (group = new Map()));
@@ -54,7 +59,9 @@ export function snapshotEntries(lines: readonly SnapshotLine[], options: Snapsho
     else known.times += 1;
   }
   const order = [...groups.keys()].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-  return order.flatMap((lineage) => [...groups.get(lineage)!.values()].map(({ entry, times }) => (times === 1 ? entry : { ...entry, times })));
+  return order.flatMap((lineage) =>
+    [...groups.get(lineage)!.values()].map(({ entry, times }) => (times === 1 ? entry : { ...entry, times })),
+  );
 }
 
 function part(line: SnapshotLine, field: string, normaliser: Normaliser): unknown {
@@ -83,7 +90,8 @@ function part(line: SnapshotLine, field: string, normaliser: Normaliser): unknow
   }
 }
 
-export const snapshotPath = (testFile: string): string => testFile.replace(/\.ya?ml$/, '.snap.yaml').replace(/\.test\.snap\.yaml$/, '.test.snap.yaml');
+export const snapshotPath = (testFile: string): string =>
+  testFile.replace(/\.ya?ml$/, '.snap.yaml').replace(/\.test\.snap\.yaml$/, '.test.snap.yaml');
 
 /** The snapshots beside one test file: name of the test → entries. */
 export class SnapshotFile {
@@ -100,19 +108,39 @@ export class SnapshotFile {
     try {
       raw = parse(readFileSync(path, 'utf8'));
     } catch (error) {
-      throw new DiagnosticError([diagnostic(workbenchCodes, 'not-yaml', `"${shown}" cannot be read: ${(error as Error).message.split('\n')[0]}`)]);
+      throw new DiagnosticError([
+        diagnostic(
+          workbenchCodes,
+          'not-yaml',
+          `"${shown}" cannot be read: ${(error as Error).message.split('\n')[0]}`,
+        ),
+      ]);
     }
     const tests = (raw as { snapshots?: Record<string, SnapshotEntry[]> } | null)?.snapshots ?? {};
-    for (const [name, entries] of Object.entries(tests)) if (Array.isArray(entries)) this.#tests.set(name, entries);
+    for (const [name, entries] of Object.entries(tests))
+      if (Array.isArray(entries)) this.#tests.set(name, entries);
   }
 
   compare(test: string, entries: readonly SnapshotEntry[]): SnapshotChange {
     const before = this.#tests.get(test);
     const file = this.shown;
-    if (before === undefined) return { file, state: 'absent', added: total(entries), removed: 0, diff: textDiff('', textOf(entries), file) };
+    if (before === undefined)
+      return {
+        file,
+        state: 'absent',
+        added: total(entries),
+        removed: 0,
+        diff: textDiff('', textOf(entries), file),
+      };
     const { added, removed } = difference(before, entries);
     const state = textOf(before) === textOf(entries) ? 'same' : 'differs';
-    return { file, state, added, removed, diff: state === 'same' ? '' : textDiff(textOf(before), textOf(entries), file) };
+    return {
+      file,
+      state,
+      added,
+      removed,
+      diff: state === 'same' ? '' : textDiff(textOf(before), textOf(entries), file),
+    };
   }
 
   set(test: string, entries: readonly SnapshotEntry[]): void {
@@ -130,12 +158,17 @@ export class SnapshotFile {
   }
 }
 
-export const textOf = (entries: readonly SnapshotEntry[]): string => (entries.length === 0 ? '' : stringify(entries, { lineWidth: 0 }));
+export const textOf = (entries: readonly SnapshotEntry[]): string =>
+  entries.length === 0 ? '' : stringify(entries, { lineWidth: 0 });
 
-const total = (entries: readonly SnapshotEntry[]): number => entries.reduce((sum, entry) => sum + (entry.times ?? 1), 0);
+const total = (entries: readonly SnapshotEntry[]): number =>
+  entries.reduce((sum, entry) => sum + (entry.times ?? 1), 0);
 
 /** How many detections were gained and lost: differences of multisets. */
-export function difference(before: readonly SnapshotEntry[], after: readonly SnapshotEntry[]): { added: number; removed: number } {
+export function difference(
+  before: readonly SnapshotEntry[],
+  after: readonly SnapshotEntry[],
+): { added: number; removed: number } {
   const counts = new Map<string, number>();
   const add = (entries: readonly SnapshotEntry[], sign: number) => {
     for (const { times, ...rest } of entries) {
@@ -157,5 +190,11 @@ export function difference(before: readonly SnapshotEntry[], after: readonly Sna
 /** A unified diff without its file names. */
 export function textDiff(before: string, after: string, name: string): string {
   const patch = structuredPatch(name, name, before, after, '', '', { context: 2 });
-  return patch.hunks.map((hunk) => [`@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`, ...hunk.lines].join('\n')).join('\n');
+  return patch.hunks
+    .map((hunk) =>
+      [`@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`, ...hunk.lines].join(
+        '\n',
+      ),
+    )
+    .join('\n');
 }

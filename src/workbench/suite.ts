@@ -58,7 +58,8 @@ export function readSuite(options: SuiteOptions): Suite {
     const file = shown(absolute, options.cwd);
     const document = readDocument(readFileSync(absolute, 'utf8'), file, testFileShape, 'test file');
     diagnostics.push(...document.diagnostics.map((item) => notATest(item, document, file)));
-    if (document.value !== undefined) cases.push(...casesOf(document, document.value, absolute, file, options));
+    if (document.value !== undefined)
+      cases.push(...casesOf(document, document.value, absolute, file, options));
   }
   return { files: options.files.map((file) => shown(file, options.cwd)), cases, diagnostics };
 }
@@ -70,10 +71,18 @@ function notATest(item: Diagnostic, document: Document<TestFile>, file: string):
   if (!item.message.includes('"tests"')) return item;
   const policy = Array.isArray(raw['rules']) && raw['rules'].some((rule) => typeof rule === 'object');
   if (!policy && !('macros' in raw)) return item;
-  return diagnostic(workbenchCodes, 'not-a-test', `"${file}" is a policy, not a test file`, { suggestions: [`seccam check ${file}`] });
+  return diagnostic(workbenchCodes, 'not-a-test', `"${file}" is a policy, not a test file`, {
+    suggestions: [`seccam check ${file}`],
+  });
 }
 
-function casesOf(document: Document<TestFile>, value: TestFile, absolute: string, file: string, options: SuiteOptions): TestCase[] {
+function casesOf(
+  document: Document<TestFile>,
+  value: TestFile,
+  absolute: string,
+  file: string,
+  options: SuiteOptions,
+): TestCase[] {
   const folder = dirname(absolute);
   const only = value.tests.some((test) => test.only === true);
   const names = new Map<string, number>();
@@ -83,11 +92,34 @@ function casesOf(document: Document<TestFile>, value: TestFile, absolute: string
     for (const { entry: filled, name, values, unknown } of expandMatrix(raw)) {
       if (only && raw.only !== true && options.ci !== true) continue;
       const found: Diagnostic[] = [];
-      const entry: TestEntry = { ...filled, rules: filled.rules ?? value.rules, context: filled.context ?? value.context };
-      const say = (code: keyof typeof workbenchCodes, message: string, at: Path, suggestions: readonly string[] = []) =>
-        found.push(diagnostic(workbenchCodes, code, message, { span: document.span([...path, ...at]), suggestions }));
-      if (raw.only === true && options.ci === true) say('only-in-ci', `Test "${name}" is marked "only", which leaves out the others of the file`, ['only'], ['take "only" away']);
-      for (const word of unknown) say('unknown-matrix-value', `"{{${word}}}" stands for no value of the matrix`, [], nearest(word, Object.keys(values)));
+      const entry: TestEntry = {
+        ...filled,
+        rules: filled.rules ?? value.rules,
+        context: filled.context ?? value.context,
+      };
+      const say = (
+        code: keyof typeof workbenchCodes,
+        message: string,
+        at: Path,
+        suggestions: readonly string[] = [],
+      ) =>
+        found.push(
+          diagnostic(workbenchCodes, code, message, { span: document.span([...path, ...at]), suggestions }),
+        );
+      if (raw.only === true && options.ci === true)
+        say(
+          'only-in-ci',
+          `Test "${name}" is marked "only", which leaves out the others of the file`,
+          ['only'],
+          ['take "only" away'],
+        );
+      for (const word of unknown)
+        say(
+          'unknown-matrix-value',
+          `"{{${word}}}" stands for no value of the matrix`,
+          [],
+          nearest(word, Object.keys(values)),
+        );
       if (names.has(name)) say('duplicate-test', `Another test of this file is called "${name}"`, ['name']);
       names.set(name, index);
       checkShape(entry, say);
@@ -115,7 +147,12 @@ function casesOf(document: Document<TestFile>, value: TestFile, absolute: string
   return cases;
 }
 
-type Say = (code: keyof typeof workbenchCodes, message: string, at: Path, suggestions?: readonly string[]) => void;
+type Say = (
+  code: keyof typeof workbenchCodes,
+  message: string,
+  at: Path,
+  suggestions?: readonly string[],
+) => void;
 
 const inputs = ['recording', 'recordings', 'run', 'events'] as const;
 const expectations = ['expect', 'never', 'at_most', 'order', 'finally', 'others', 'snapshot'] as const;
@@ -123,18 +160,34 @@ const expectations = ['expect', 'never', 'at_most', 'order', 'finally', 'others'
 function checkShape(entry: TestEntry, say: Say): void {
   const given = inputs.filter((key) => entry[key] !== undefined);
   if (entry.skip === undefined || given.length > 1) {
-    if (given.length === 0 && entry.todo === undefined) say('no-input', `Test "${entry.name}" has nothing to run on`, [], [`one of ${inputs.join(', ')}`]);
-    if (given.length > 1) say('several-inputs', `Test "${entry.name}" has ${given.map((key) => `"${key}"`).join(' and ')}; one is needed`, [given[1]!]);
+    if (given.length === 0 && entry.todo === undefined)
+      say('no-input', `Test "${entry.name}" has nothing to run on`, [], [`one of ${inputs.join(', ')}`]);
+    if (given.length > 1)
+      say(
+        'several-inputs',
+        `Test "${entry.name}" has ${given.map((key) => `"${key}"`).join(' and ')}; one is needed`,
+        [given[1]!],
+      );
   }
-  const hopes = expectations.filter((key) => entry[key] !== undefined && entry[key] !== false && !(key === 'others' && entry.others === 'allow'));
+  const hopes = expectations.filter(
+    (key) =>
+      entry[key] !== undefined && entry[key] !== false && !(key === 'others' && entry.others === 'allow'),
+  );
   const empty = hopes.every((key) => Array.isArray(entry[key]) && (entry[key] as unknown[]).length === 0);
-  if (empty && entry.todo === undefined && entry.skip === undefined) say('no-expectation', `Test "${entry.name}" expects nothing`, [], [`one of ${expectations.join(', ')}`]);
-  if (entry.files !== undefined && entry.run === undefined) say('bad-value', '"files" are laid out for a "run", and there is none', ['files']);
+  if (empty && entry.todo === undefined && entry.skip === undefined)
+    say('no-expectation', `Test "${entry.name}" expects nothing`, [], [`one of ${expectations.join(', ')}`]);
+  if (entry.files !== undefined && entry.run === undefined)
+    say('bad-value', '"files" are laid out for a "run", and there is none', ['files']);
   (entry.expect ?? []).forEach((item, index) => {
     if (typeof item === 'string') return;
     for (const key of ['times', 'delivered'] as const) {
       const value = item[key];
-      if (value !== undefined && parseRange(value) === undefined) say('bad-value', `"${key}" is ${JSON.stringify(value)}, want N, N..M, N.. or ..M with N not above M`, ['expect', index, key]);
+      if (value !== undefined && parseRange(value) === undefined)
+        say(
+          'bad-value',
+          `"${key}" is ${JSON.stringify(value)}, want N, N..M, N.. or ..M with N not above M`,
+          ['expect', index, key],
+        );
     }
   });
 }
@@ -149,16 +202,29 @@ function recordingsOf(entry: TestEntry, folder: string, cwd: string, say: Say): 
   const listed: { readonly pattern: string; readonly at: Path }[] = [];
   if (entry.recording !== undefined) listed.push({ pattern: entry.recording, at: ['recording'] });
   if (typeof entry.recordings === 'string') listed.push({ pattern: entry.recordings, at: ['recordings'] });
-  else (entry.recordings ?? []).forEach((pattern, index) => void listed.push({ pattern, at: ['recordings', index] }));
+  else
+    (entry.recordings ?? []).forEach(
+      (pattern, index) => void listed.push({ pattern, at: ['recordings', index] }),
+    );
   const found: string[] = [];
   for (const { pattern, at } of listed) {
     const files = findFiles(pattern, folder);
     if (files.length === 0) {
-      const near = isPattern(pattern) ? [] : similarFiles(resolve(folder, pattern)).map((file) => relative(folder, file));
-      say('no-such-file', isPattern(pattern) ? `No recording fits "${pattern}"` : `There is no recording "${shown(resolve(folder, pattern), cwd)}"`, at, near);
+      const near = isPattern(pattern)
+        ? []
+        : similarFiles(resolve(folder, pattern)).map((file) => relative(folder, file));
+      say(
+        'no-such-file',
+        isPattern(pattern)
+          ? `No recording fits "${pattern}"`
+          : `There is no recording "${shown(resolve(folder, pattern), cwd)}"`,
+        at,
+        near,
+      );
     }
     for (const file of files) {
-      if (isFolder(file)) say('no-such-file', `"${pattern}" is a folder, want a recording`, at, [`${pattern}/*.seccam`]);
+      if (isFolder(file))
+        say('no-such-file', `"${pattern}" is a folder, want a recording`, at, [`${pattern}/*.seccam`]);
       else if (!found.includes(file)) found.push(file);
     }
   }
@@ -169,7 +235,11 @@ function similarFiles(path: string): string[] {
   const folder = dirname(path);
   if (!exists(folder)) return [];
   const names = findFiles('*.seccam', folder);
-  return nearest(path.slice(folder.length + 1), names.map((name) => name.slice(folder.length + 1)), 1).map((name) => join(folder, name));
+  return nearest(
+    path.slice(folder.length + 1),
+    names.map((name) => name.slice(folder.length + 1)),
+    1,
+  ).map((name) => join(folder, name));
 }
 
 function contextOf(entry: TestEntry, file: TestFile, project: Project, say: Say): ContextEntry {
@@ -177,7 +247,13 @@ function contextOf(entry: TestEntry, file: TestFile, project: Project, say: Say)
   if (typeof entry.context === 'string') {
     const known = project.config.contexts ?? {};
     const found = known[entry.context];
-    if (found === undefined) say('unknown-context', `No context is called "${entry.context}"`, ['context'], nearest(entry.context, Object.keys(known)));
+    if (found === undefined)
+      say(
+        'unknown-context',
+        `No context is called "${entry.context}"`,
+        ['context'],
+        nearest(entry.context, Object.keys(known)),
+      );
     else base = found;
   } else if (entry.context !== undefined) base = entry.context;
   return { ...base, set: { ...base.set, ...file.set, ...entry.set } };
@@ -185,11 +261,19 @@ function contextOf(entry: TestEntry, file: TestFile, project: Project, say: Say)
 
 /** Where the recording of a `run:` is pinned: by test file and name. */
 export function pinnedPath(test: TestCase, project: Project): string {
-  const stem = relative(project.root, test.absolute).replace(/\.test\.ya?ml$/, '').replaceAll('..', '_');
+  const stem = relative(project.root, test.absolute)
+    .replace(/\.test\.ya?ml$/, '')
+    .replaceAll('..', '_');
   return join(recordingsFolder(project), 'pinned', stem, `${slug(test.name)}.seccam`);
 }
 
 /** A name of a file made of a sentence. */
 export function slug(text: string): string {
-  return text.toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 80) || 'test';
+  return (
+    text
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '-')
+      .replace(/^-+|-+$/g, '')
+      .slice(0, 80) || 'test'
+  );
 }

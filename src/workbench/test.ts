@@ -4,6 +4,8 @@
  */
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import type { Input } from '../pipeline/index.js';
+import type { Observer } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
@@ -12,11 +14,9 @@ import { CoverageBook } from './coverage.js';
 import { explainFailures } from './failure.js';
 import { digest, LastRun, stamp } from './lastrun.js';
 import { pinnedRecording } from './pin.js';
-import type { Input } from '../pipeline/index.js';
-import type { Observer } from '../rules/index.js';
 import { type Project, projectOf, shown } from './project.js';
 import type { CheckResult, TestItem, TestOptions, TestOutcome, TestResult, TestSummary } from './results.js';
-import { type RulesInUse, RuleSets } from './ruleset.js';
+import { RuleSets, type RulesInUse } from './ruleset.js';
 import { conditionKey, type Facts, runScenario, type WhereCondition } from './scenario.js';
 import { places, rulesNamed, select } from './selection.js';
 import { SnapshotFile, snapshotEntries, snapshotPath } from './snapshot.js';
@@ -38,8 +38,18 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
   for (const item of suite.diagnostics) yield { kind: 'diagnostic', diagnostic: item };
   const broken = suite.diagnostics.some((item) => item.severity === 'error');
   if (chosen.length === 0 && !broken && options.shard === undefined && options.changed === undefined) {
-    const near = (options.names ?? []).flatMap((name) => nearest(name, suite.cases.map((test) => test.name), 1));
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'no-tests', `None of ${suite.cases.length} tests was selected`, { suggestions: near.map((name) => `-t ${JSON.stringify(name)}`) })]);
+    const near = (options.names ?? []).flatMap((name) =>
+      nearest(
+        name,
+        suite.cases.map((test) => test.name),
+        1,
+      ),
+    );
+    throw new DiagnosticError([
+      diagnostic(workbenchCodes, 'no-tests', `None of ${suite.cases.length} tests was selected`, {
+        suggestions: near.map((name) => `-t ${JSON.stringify(name)}`),
+      }),
+    ]);
   }
   yield { kind: 'plan', files: files.length, tests: suite.cases.length, selected: chosen.length };
 
@@ -55,16 +65,30 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
     if (result.synthetic) synthetic += 1;
     events += result.events;
     const tolerated = [...test.allow, ...(options.allow ?? [])];
-    if ((result.outcome === 'fail' || result.outcome === 'inconclusive') && !tolerated.includes(result.outcome)) bad = true;
+    if (
+      (result.outcome === 'fail' || result.outcome === 'inconclusive') &&
+      !tolerated.includes(result.outcome)
+    )
+      bad = true;
     yield { kind: 'test', test: result };
     if (options.bail === true && bad) break;
   }
   run.save();
-  const coverage = options.coverage === true ? run.coverage.report(options.thresholds ?? project.config.test?.coverage ?? {}) : undefined;
+  const coverage =
+    options.coverage === true
+      ? run.coverage.report(options.thresholds ?? project.config.test?.coverage ?? {})
+      : undefined;
   for (const threshold of coverage?.thresholds ?? []) {
     if (threshold.met) continue;
     bad = true;
-    yield { kind: 'diagnostic', diagnostic: diagnostic(workbenchCodes, 'below-threshold', `Coverage of ${threshold.name} is ${threshold.have} %, want at least ${threshold.want} %`) };
+    yield {
+      kind: 'diagnostic',
+      diagnostic: diagnostic(
+        workbenchCodes,
+        'below-threshold',
+        `Coverage of ${threshold.name} is ${threshold.have} %, want at least ${threshold.want} %`,
+      ),
+    };
   }
   const summary: TestSummary = {
     schema: 'seccam/test@1',
@@ -150,7 +174,12 @@ class Run {
     };
     if (entry.skip !== undefined) return { ...base, outcome: 'skip', reason: entry.skip };
     const missing = test.needs.filter((name) => !isProgram(name));
-    if (missing.length > 0) return { ...base, outcome: 'skip', reason: `needs ${missing.join(', ')}, which ${missing.length === 1 ? 'is' : 'are'} not here` };
+    if (missing.length > 0)
+      return {
+        ...base,
+        outcome: 'skip',
+        reason: `needs ${missing.join(', ')}, which ${missing.length === 1 ? 'is' : 'are'} not here`,
+      };
     const inUse = this.sets.load(test.rules.paths);
     const found = checkCase(test, inUse);
     const errors = found.filter((item) => item.severity === 'error' && item.code !== 'unknown-rule');
@@ -160,14 +189,31 @@ class Run {
     }
     if (errors.length > 0) {
       const outcome = entry.todo === undefined ? 'fail' : 'todo';
-      return { ...base, outcome, reason: errors.length === 1 ? errors[0]!.message : `${errors.length} mistakes in the test`, diagnostics: found };
+      return {
+        ...base,
+        outcome,
+        reason: errors.length === 1 ? errors[0]!.message : `${errors.length} mistakes in the test`,
+        diagnostics: found,
+      };
     }
-    if (entry.todo !== undefined && entry.recording === undefined && entry.recordings === undefined && entry.run === undefined && entry.events === undefined) return { ...base, outcome: 'todo', reason: entry.todo };
+    if (
+      entry.todo !== undefined &&
+      entry.recording === undefined &&
+      entry.recordings === undefined &&
+      entry.run === undefined &&
+      entry.events === undefined
+    )
+      return { ...base, outcome: 'todo', reason: entry.todo };
     const signal = AbortSignal.timeout(Math.max(1, Math.ceil(test.timeoutMs)));
     let recordings = test.recordings;
     if (entry.run !== undefined) {
-      const pinned = await pinnedRecording(test, { project: this.project, cwd: this.cwd, pin: this.options.pin ?? (this.ci ? 'never' : (this.project.config.recordings?.pin ?? 'missing')) });
-      if (pinned.outcome !== 'ready') return { ...base, outcome: pinned.outcome, reason: pinned.reason, diagnostics: pinned.diagnostics };
+      const pinned = await pinnedRecording(test, {
+        project: this.project,
+        cwd: this.cwd,
+        pin: this.options.pin ?? (this.ci ? 'never' : (this.project.config.recordings?.pin ?? 'missing')),
+      });
+      if (pinned.outcome !== 'ready')
+        return { ...base, outcome: pinned.outcome, reason: pinned.reason, diagnostics: pinned.diagnostics };
       recordings = [pinned.recording];
     }
     let facts: Facts[];
@@ -183,43 +229,103 @@ class Run {
       if (!(error instanceof DiagnosticError)) throw error;
       const synthetic = entry.events !== undefined;
       if (!synthetic) this.unanswered = true;
-      return { ...base, outcome: 'fail', reason: error.diagnostics[0]?.message ?? error.message, diagnostics: error.diagnostics };
+      return {
+        ...base,
+        outcome: 'fail',
+        reason: error.diagnostics[0]?.message ?? error.message,
+        diagnostics: error.diagnostics,
+      };
     }
     const told = facts.flatMap((one) => one.diagnostics);
     if (facts.some((one) => one.damaged) && this.options.acceptDamage !== true) this.unanswered = true;
-    const counted = { ...base, recordings: recordings.map((file) => shown(file, this.cwd)), events: sum(facts, (one) => one.events), detections: sum(facts, (one) => one.detections.length), diagnostics: [...found, ...told] };
+    const counted = {
+      ...base,
+      recordings: recordings.map((file) => shown(file, this.cwd)),
+      events: sum(facts, (one) => one.events),
+      detections: sum(facts, (one) => one.detections.length),
+      diagnostics: [...found, ...told],
+    };
     if (signal.aborted) {
-      return { ...counted, outcome: 'fail', reason: `it took longer than ${test.timeoutMs / 1000} s`, diagnostics: [...counted.diagnostics, diagnostic(workbenchCodes, 'timed-out', `"${test.name}" took longer than ${test.timeoutMs / 1000} s`, { span: test.span })] };
+      return {
+        ...counted,
+        outcome: 'fail',
+        reason: `it took longer than ${test.timeoutMs / 1000} s`,
+        diagnostics: [
+          ...counted.diagnostics,
+          diagnostic(
+            workbenchCodes,
+            'timed-out',
+            `"${test.name}" took longer than ${test.timeoutMs / 1000} s`,
+            { span: test.span },
+          ),
+        ],
+      };
     }
     let checks = judge(test, facts, inUse);
     const snapshot = entry.snapshot === true ? this.#snapshot(test, facts, checks) : undefined;
-    checks = this.options.explain === false ? checks : await explainFailures(checks, test, inputs, inUse, this.options.allResults === true);
+    checks =
+      this.options.explain === false
+        ? checks
+        : await explainFailures(checks, test, inputs, inUse, this.options.allResults === true);
     const verdict = verdictOf(checks);
     const outcome = this.#marked(test, verdict, checks);
-    const answer = digest(JSON.stringify(checks.map(({ title, outcome: one, message, seen }) => [title, one, message, seen])));
-    const inputs = digest([JSON.stringify([entry, test.context]), ...inUse.rules.policies.map((policy) => policy.text), ...recordings.map(stamp)].join('\n'));
-    if (this.last.contradicts(test, inputs, answer)) {
-      checks.push({ key: 'load', title: 'the same answer as before', outcome: 'fail', code: 'not-deterministic', message: 'The same rules and recordings gave another answer in the run before', span: test.span });
-      this.last.remember(test, 'fail', inputs, answer);
-      return { ...counted, outcome: 'fail', reason: 'not deterministic: another answer on the same inputs', checks };
+    const answer = digest(
+      JSON.stringify(checks.map(({ title, outcome: one, message, seen }) => [title, one, message, seen])),
+    );
+    const given = digest(
+      [
+        JSON.stringify([entry, test.context]),
+        ...inUse.rules.policies.map((policy) => policy.text),
+        ...recordings.map(stamp),
+      ].join('\n'),
+    );
+    if (this.last.contradicts(test, given, answer)) {
+      checks.push({
+        key: 'load',
+        title: 'the same answer as before',
+        outcome: 'fail',
+        code: 'not-deterministic',
+        message: 'The same rules and recordings gave another answer in the run before',
+        span: test.span,
+      });
+      this.last.remember(test, 'fail', given, answer);
+      return {
+        ...counted,
+        outcome: 'fail',
+        reason: 'not deterministic: another answer on the same inputs',
+        checks,
+      };
     }
-    this.last.remember(test, outcome.outcome, inputs, answer);
+    this.last.remember(test, outcome.outcome, given, answer);
     return { ...counted, ...outcome, checks, ...(snapshot === undefined ? {} : { snapshot }) };
   }
 
   /** The marks `fails` and `todo` turn the verdict around or take it away. */
-  #marked(test: TestCase, verdict: 'pass' | 'fail' | 'inconclusive', checks: CheckResult[]): { outcome: TestOutcome; reason?: string } {
+  #marked(
+    test: TestCase,
+    verdict: 'pass' | 'fail' | 'inconclusive',
+    checks: CheckResult[],
+  ): { outcome: TestOutcome; reason?: string } {
     const { fails, todo } = test.entry;
     if (todo !== undefined) return { outcome: 'todo', reason: todo };
     if (fails !== undefined) {
       if (verdict === 'fail') return { outcome: 'pass', reason: `known miss: ${fails}` };
       if (verdict === 'pass') {
-        checks.push({ key: 'fails', title: `fails: ${fails}`, outcome: 'fail', code: 'passes-unexpectedly', message: `The test passes although it is marked as failing ("${fails}"); take the mark away`, span: test.document.keySpan([...test.path, 'fails']) });
+        checks.push({
+          key: 'fails',
+          title: `fails: ${fails}`,
+          outcome: 'fail',
+          code: 'passes-unexpectedly',
+          message: `The test passes although it is marked as failing ("${fails}"); take the mark away`,
+          span: test.document.keySpan([...test.path, 'fails']),
+        });
         return { outcome: 'fail', reason: 'passes although it is marked as failing' };
       }
     }
     const first = checks.find((check) => check.outcome === verdict);
-    return verdict === 'pass' || first?.message === undefined ? { outcome: verdict } : { outcome: verdict, reason: first.message };
+    return verdict === 'pass' || first?.message === undefined
+      ? { outcome: verdict }
+      : { outcome: verdict, reason: first.message };
   }
 
   #snapshot(test: TestCase, facts: readonly Facts[], checks: CheckResult[]): TestResult['snapshot'] {
@@ -227,7 +333,10 @@ class Run {
     let file = this.#snapshots.get(path);
     if (file === undefined) this.#snapshots.set(path, (file = new SnapshotFile(path, shown(path, this.cwd))));
     const { fields, mask } = this.project.config.snapshot ?? {};
-    const entries = snapshotEntries(facts.flatMap((one) => one.detections.flatMap((seen) => (seen.line === undefined ? [] : [seen.line]))), { fields, masks: mask, work: this.project.root });
+    const entries = snapshotEntries(
+      facts.flatMap((one) => one.detections.flatMap((seen) => (seen.line === undefined ? [] : [seen.line]))),
+      { fields, masks: mask, work: this.project.root },
+    );
     const change = file.compare(test.name, entries);
     const span = test.document.keySpan([...test.path, 'snapshot']);
     const title = 'snapshot';
@@ -237,9 +346,23 @@ class Run {
       checks.push({ key: 'snapshot', title, outcome: 'pass', span });
       return { ...change, state: change.state === 'absent' ? 'written' : 'updated' };
     } else if (change.state === 'absent') {
-      checks.push({ key: 'snapshot', title, outcome: 'fail', code: 'snapshot-absent', message: `${change.file} holds no snapshot of this test, and CI is set; run "seccam test --update" and commit it`, span });
+      checks.push({
+        key: 'snapshot',
+        title,
+        outcome: 'fail',
+        code: 'snapshot-absent',
+        message: `${change.file} holds no snapshot of this test, and CI is set; run "seccam test --update" and commit it`,
+        span,
+      });
     } else {
-      checks.push({ key: 'snapshot', title, outcome: 'fail', code: 'snapshot-differs', message: `+${change.added} −${change.removed} detections against ${change.file}`, span });
+      checks.push({
+        key: 'snapshot',
+        title,
+        outcome: 'fail',
+        code: 'snapshot-differs',
+        message: `+${change.added} −${change.removed} detections against ${change.file}`,
+        span,
+      });
     }
     return change;
   }
@@ -251,7 +374,8 @@ class Run {
   #ask(test: TestCase, recording: string): void {
     const key = this.#key(test, recording);
     let question = this.#questions.get(key);
-    if (question === undefined) this.#questions.set(key, (question = { conditions: new Map(), finals: new Set(), lines: false }));
+    if (question === undefined)
+      this.#questions.set(key, (question = { conditions: new Map(), finals: new Set(), lines: false }));
     for (const item of test.entry.expect ?? []) {
       if (typeof item === 'string' || item.where === undefined) continue;
       const condition = { rule: item.rule, text: item.where };
@@ -262,7 +386,12 @@ class Run {
     this.#users.set(key, (this.#users.get(key) ?? 0) + 1);
   }
 
-  async #replays(test: TestCase, recordings: readonly string[], inUse: RulesInUse, signal: AbortSignal): Promise<Facts[]> {
+  async #replays(
+    test: TestCase,
+    recordings: readonly string[],
+    inUse: RulesInUse,
+    signal: AbortSignal,
+  ): Promise<Facts[]> {
     const found: Facts[] = [];
     for (const recording of recordings) {
       const key = this.#key(test, recording);
@@ -271,8 +400,7 @@ class Run {
       if (answer === undefined) {
         answer = this.#replay(test, recording, inUse, signal, this.#questions.get(key)!);
         this.#answers.set(key, answer);
-      }
-      else if (this.options.coverage === true) this.coverage.assert(key, inUse, rulesNamed(test));
+      } else if (this.options.coverage === true) this.coverage.assert(key, inUse, rulesNamed(test));
       found.push(await answer);
       if (signal.aborted) this.#answers.delete(key);
       const left = (this.#users.get(key) ?? 1) - 1;
@@ -282,7 +410,13 @@ class Run {
     return found;
   }
 
-  #replay(test: TestCase, recording: string, inUse: RulesInUse, signal: AbortSignal, question: Question): Promise<Facts> {
+  #replay(
+    test: TestCase,
+    recording: string,
+    inUse: RulesInUse,
+    signal: AbortSignal,
+    question: Question,
+  ): Promise<Facts> {
     const name = shown(recording, this.cwd);
     return runScenario({
       input: recording,
@@ -300,14 +434,24 @@ class Run {
   }
 
   #synthetic(test: TestCase): { input: Input; types: ReadonlySet<string> } {
-    const made = syntheticRecording(test.entry.events ?? [], (path) => test.document.span([...test.path, 'events', ...path]));
+    const made = syntheticRecording(test.entry.events ?? [], (path) =>
+      test.document.span([...test.path, 'events', ...path]),
+    );
     if (made.bytes === undefined) throw new DiagnosticError(made.diagnostics);
     return { input: { name: `${test.file} (events)`, bytes: [made.bytes] }, types: made.types };
   }
 
   /** Events that belong to one test alone. */
-  #once(test: TestCase, input: Input, types: ReadonlySet<string>, inUse: RulesInUse, signal: AbortSignal): Promise<Facts> {
-    const conditions = (test.entry.expect ?? []).flatMap((item) => (typeof item === 'string' || item.where === undefined ? [] : [{ rule: item.rule, text: item.where }]));
+  #once(
+    test: TestCase,
+    input: Input,
+    types: ReadonlySet<string>,
+    inUse: RulesInUse,
+    signal: AbortSignal,
+  ): Promise<Facts> {
+    const conditions = (test.entry.expect ?? []).flatMap((item) =>
+      typeof item === 'string' || item.where === undefined ? [] : [{ rule: item.rule, text: item.where }],
+    );
     const session = `${test.absolute}\n${test.name}`;
     return runScenario({
       input,
@@ -337,9 +481,12 @@ function verdictOf(checks: readonly CheckResult[]): 'pass' | 'fail' | 'inconclus
   return checks.some((check) => check.outcome === 'inconclusive') ? 'inconclusive' : 'pass';
 }
 
-const sum = <T>(list: readonly T[], pick: (item: T) => number): number => list.reduce((total, item) => total + pick(item), 0);
+const sum = <T>(list: readonly T[], pick: (item: T) => number): number =>
+  list.reduce((total, item) => total + pick(item), 0);
 
 export function isProgram(name: string): boolean {
   if (name.includes('/')) return existsSync(name);
-  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => folder !== '' && existsSync(join(folder, name)));
+  return (process.env['PATH'] ?? '')
+    .split(delimiter)
+    .some((folder) => folder !== '' && existsSync(join(folder, name)));
 }

@@ -26,7 +26,10 @@ export class ProcessTree {
     if (event.type === 'exit' && event.pid === event.process.pid) {
       const fields = this.model.fieldsOf(event);
       const cause = Number(fields['exit.cause'] ?? 0);
-      branch.exit = cause === 0 ? `exited ${String(fields['exit.code'] ?? 0)}` : `killed by signal ${String(fields['exit.code'] ?? '?')}`;
+      branch.exit =
+        cause === 0
+          ? `exited ${String(fields['exit.code'] ?? 0)}`
+          : `killed by signal ${String(fields['exit.code'] ?? '?')}`;
     }
   }
 
@@ -35,12 +38,27 @@ export class ProcessTree {
     const found: TreeLine[] = [];
     const walk = (branch: Branch, depth: number): void => {
       const next = branch.children[0];
-      if (branch.children.length === 1 && next !== undefined && next.image.pid === branch.image.pid && !branch.image.isExec && branch.events <= 1) {
+      if (
+        branch.children.length === 1 &&
+        next !== undefined &&
+        next.image.pid === branch.image.pid &&
+        !branch.image.isExec &&
+        branch.events <= 1
+      ) {
         walk(next, depth);
         return;
       }
       const { image, seq, path, args, uid, events, exit } = branch;
-      found.push({ pid: image.pid, depth, path, args, uid, seq, events, ...(exit === undefined ? {} : { exit }) });
+      found.push({
+        pid: image.pid,
+        depth,
+        path,
+        args,
+        uid,
+        seq,
+        events,
+        ...(exit === undefined ? {} : { exit }),
+      });
       for (const child of branch.children) walk(child, depth + 1);
     };
     for (const root of this.#roots) walk(root, 0);

@@ -24,7 +24,8 @@ export function candidates(rule: LoadedRule, closest: ExplainedEvent, inUse: Rul
   const seen = new Set([rule.expression]);
   const put = (leaf: Leaf, text: string): void => {
     if (leaf.span.file !== own) return;
-    const expression = rule.expression.slice(0, leaf.span.start.offset) + text + rule.expression.slice(leaf.span.end.offset);
+    const expression =
+      rule.expression.slice(0, leaf.span.start.offset) + text + rule.expression.slice(leaf.span.end.offset);
     if (seen.has(expression)) return;
     seen.add(expression);
     found.push({ text: text.trim().replace(/\s+/g, ' '), leaf: leaf.leaf, expression });
@@ -43,21 +44,28 @@ function* changes(leaf: Leaf, text: string, have: readonly unknown[]): Generator
   if (leaf.kind !== 'test') return;
   const texts = have.filter((value): value is string => typeof value === 'string' && value !== '');
   if (!leaf.negated && leaf.op === 'equal') {
-    const members = leaf.right.kind === 'set' ? leaf.right.members : leaf.right.kind === 'literal' ? [leaf.right] : [];
-    const relative = (member: LiteralNode): { start: number; end: number } => ({ start: member.span.start.offset - leaf.span.start.offset, end: member.span.end.offset - leaf.span.start.offset });
+    const members =
+      leaf.right.kind === 'set' ? leaf.right.members : leaf.right.kind === 'literal' ? [leaf.right] : [];
+    const relative = (member: LiteralNode): { start: number; end: number } => ({
+      start: member.span.start.offset - leaf.span.start.offset,
+      end: member.span.end.offset - leaf.span.start.offset,
+    });
     for (const member of members) {
       if (member.span.file !== own || typeof member.value !== 'string') continue;
       const { start, end } = relative(member);
       for (const value of texts) {
         for (const literal of wider(member, member.value, value)) {
           const changed = text.slice(0, start) + literal + text.slice(end);
-          yield literal.startsWith('~') && leaf.right.kind === 'literal' && / == /.test(text) ? changed.replace(' == ', ' =~ ') : changed;
+          yield literal.startsWith('~') && leaf.right.kind === 'literal' && / == /.test(text)
+            ? changed.replace(' == ', ' =~ ')
+            : changed;
         }
       }
     }
     if (leaf.left.kind === 'field') yield* neighbours(leaf.left.field.name, text);
     // The value itself as a further member.
-    if (leaf.right.kind === 'set' && leaf.right.macro === undefined && texts.length === 1) yield text.replace(/\]\s*$/, `, ${JSON.stringify(texts[0])}]`);
+    if (leaf.right.kind === 'set' && leaf.right.macro === undefined && texts.length === 1)
+      yield text.replace(/\]\s*$/, `, ${JSON.stringify(texts[0])}]`);
   }
   if (leaf.left.kind === 'field' && leaf.op !== 'equal') yield* neighbours(leaf.left.field.name, text);
 }
@@ -66,7 +74,8 @@ function* changes(leaf: Leaf, text: string, have: readonly unknown[]): Generator
 function* wider(member: LiteralNode, want: string, have: string): Generator<string> {
   const kind = member.matcher?.kind ?? 'exact';
   if (kind === 'exact') {
-    if (have.toLowerCase() === want.toLowerCase() || editDistance(have, want, 2) <= 2) yield JSON.stringify(have);
+    if (have.toLowerCase() === want.toLowerCase() || editDistance(have, want, 2) <= 2)
+      yield JSON.stringify(have);
     if (have.startsWith(want) && want !== '') yield `~"${want}*"`;
     if (have.endsWith(want) && want.startsWith('/')) yield JSON.stringify(have);
     const last = have.split('/').at(-1);
@@ -82,14 +91,16 @@ function* wider(member: LiteralNode, want: string, have: string): Generator<stri
     if (parts.length > wanted.length) {
       const extra = parts.length - wanted.length;
       const at = wanted.findIndex((part, index) => !globs(part, parts[index] ?? ''));
-      if (at > 0) yield `~"${[...wanted.slice(0, at), ...Array.from({ length: extra }, () => '*'), ...wanted.slice(at)].join('/')}"`;
+      if (at > 0)
+        yield `~"${[...wanted.slice(0, at), ...Array.from({ length: extra }, () => '*'), ...wanted.slice(at)].join('/')}"`;
     } else if (parts.length === wanted.length) {
       yield `~"${wanted.map((part, index) => (globs(part, parts[index] ?? '') ? part : index === wanted.length - 1 ? '*' : parts[index]!)).join('/')}"`;
     }
   }
 }
 
-const globs = (pattern: string, text: string): boolean => new RegExp(`^${pattern.replace(/[\\^$.|+()[\]{}?]/g, '\\$&').replaceAll('*', '.*')}$`).test(text);
+const globs = (pattern: string, text: string): boolean =>
+  new RegExp(`^${pattern.replace(/[\\^$.|+()[\]{}?]/g, '\\$&').replaceAll('*', '.*')}$`).test(text);
 
 /** Fields that are easily taken for each other. */
 const pairs: readonly (readonly [RegExp, string])[] = [
