@@ -220,7 +220,12 @@ export interface CheckResult {
   readonly ruleSpan?: Span;
   readonly recording?: string;
   /** Detections that were counted, at most a few: for "seen at". */
-  readonly seen?: readonly { readonly seq: number; readonly type: string; readonly process: string; readonly rule: string }[];
+  readonly seen?: readonly {
+    readonly seq: number;
+    readonly type: string;
+    readonly process: string;
+    readonly rule: string;
+  }[];
   readonly explanation?: Explanation;
 }
 

@@ -1,37 +1,42 @@
 /** Events of a recording, one line each: what `inspect --events` and `eval` write. */
+import { nameConstant } from '../../catalogue/constants.js';
+import { fieldByName } from '../../catalogue/fields.js';
 import type { EventLine } from '../answers.js';
 import { programName } from '../lineage.js';
 import type { Paint } from '../text.js';
 import { printable, sinceStart } from '../text.js';
 import { valueText } from '../value.js';
 
-/** `12  +0.031 s  open  cat(9040)  file.path="/etc/passwd" flags=…`; the event's own name is left off its fields. */
+/** `12  +0.031 s  open  cat(9040)  "/etc/passwd" flags=O_RDONLY`; the event's own name is left off its fields. */
 export function eventText(line: EventLine, paint: Paint): string {
   const own = `${line.type}.`;
-  const fields: string[] = [];
-  let path: string | undefined;
+  const path = line.fields[`${own}file.path`] ?? (line.type === 'exec' ? line.process.path : undefined);
+  const what = path === undefined || path === '' ? [] : [valueText(path)];
   for (const [name, value] of Object.entries(line.fields)) {
-    if (name === `${own}file.path`) path = valueText(value);
-    else if (isTelling(name, own, value))
-      fields.push(`${paint.dim(`${name.slice(own.length)}=`)}${valueText(value, 80)}`);
+    if (name === `${own}file.path` || !isTelling(name, own, value) || value === path) continue;
+    what.push(`${paint.dim(`${name.slice(own.length)}=`)}${fieldText(name, value)}`);
   }
+  if (line.type === 'exec' && line.process.args !== '')
+    what.push(`${paint.dim('args=')}${valueText(line.process.args, 120)}`);
+  if (line.retval < 0) what.push(paint.yellow(`= ${nameConstant('errors', -line.retval) ?? line.retval}`));
+  if (!line.shown) what.push(paint.dim('(not shown to rules)'));
+  if (line.flags !== undefined && line.flags.length > 0) what.push(paint.dim(`[${line.flags.join(', ')}]`));
   const type = line.syscall === undefined ? line.type : `${line.type} ${printable(line.syscall)}`;
-  const outcome = line.retval < 0 ? ` ${paint.yellow(`= ${line.retval}`)}` : '';
-  const hidden = line.shown ? '' : paint.dim(' (not shown to rules)');
-  const flags =
-    line.flags === undefined || line.flags.length === 0 ? '' : paint.dim(` [${line.flags.join(', ')}]`);
-  const what = [path, ...fields].filter((item) => item !== undefined).join(' ');
-  const head = `${String(line.seq).padStart(6)}  ${sinceStart(Number(line.elapsed))}  ${paint.bold(type)}  ${programName(line.process)}(${line.pid})`;
-  return `${head}  ${what}${outcome}${hidden}${flags}`.trimEnd();
+  return `${String(line.seq).padStart(6)}  ${sinceStart(Number(line.elapsed))}  ${paint.bold(type)}  ${programName(line.process)}(${line.pid})  ${what.join(' ')}`.trimEnd();
 }
 
-/** Facts about a file beside its path are left to JSON: a line stays readable. */
+/** With the names of constants where the field has them: `O_WRONLY|O_CREAT`. */
+function fieldText(name: string, value: unknown): string {
+  const group = typeof value === 'number' ? fieldByName(name)?.constants : undefined;
+  return (group === undefined ? undefined : nameConstant(group, value as number)) ?? valueText(value, 80);
+}
+
+/** Facts about a file beside its path, and what is zero, are left to JSON: a line stays readable. */
 function isTelling(name: string, own: string, value: unknown): boolean {
   if (!name.startsWith(own) || value === '' || value === null) return false;
   const rest = name.slice(own.length);
-  if (rest === 'retval' || rest.endsWith('.length') || Array.isArray(value))
-    return Array.isArray(value) && value.length > 0;
-  const last = rest.slice(rest.lastIndexOf('.') + 1);
-  if (rest.includes('file.')) return last === 'path';
-  return value !== 0 && value !== false;
+  if (rest === 'retval' || rest.endsWith('.length') || rest.startsWith('syscall.')) return false;
+  if (Array.isArray(value)) return value.length > 0;
+  if (rest.includes('file.')) return rest.slice(rest.lastIndexOf('.') + 1) === 'path';
+  return own === 'exit.' || rest === 'flags' || (value !== 0 && value !== false);
 }

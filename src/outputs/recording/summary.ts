@@ -7,7 +7,7 @@ import { columns, counted, printable } from '../text.js';
 export function summaryText(summary: RecordingSummary, paint: Paint): string[] {
   const rows: [string, string][] = [
     ['command', printable(summary.command.join(' '))],
-    ['started', `${printable(summary.started)}, took ${(Number(summary.durationNs) / 1e9).toFixed(3)} s`],
+    ['started', `${startText(summary.started)}, took ${(Number(summary.durationNs) / 1e9).toFixed(3)} s`],
     [
       'host',
       printable(
@@ -35,6 +35,12 @@ export function summaryText(summary: RecordingSummary, paint: Paint): string[] {
     ...columns(types.map(([type, count]) => [`  ${type}`, counted(count).padStart(9)])),
     ...(quiet.length === 0 ? [] : ['', paint.dim(`  recorded but not seen: ${quiet.join(', ')}`)]),
   ];
+}
+
+/** Wall ns → `2026-11-29 02:05:04 UTC`; anything else as it is. */
+function startText(started: string): string {
+  if (!/^\d{1,19}$/.test(started)) return printable(started);
+  return `${new Date(Number(BigInt(started) / 1_000_000n)).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
 }
 
 function endText(summary: RecordingSummary): string {
