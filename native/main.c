@@ -35,7 +35,10 @@ static int say(const char *text)
 {
 	const char *line = strchr(text, '\n');
 
-	if (line)
+	if (line && tracer->options.message_fd >= 0) {
+		if (write(tracer->options.message_fd, text, strlen(text) + 1) < 0)
+			return -1;
+	} else if (line)
 		dprintf(2, "seccam-trace: %s [%.*s]\n", line + 1, (int)(line - text), text);
 	return 0;
 }
@@ -61,6 +64,8 @@ int main(int argc, char **argv)
 		say(seccam_message(tracer));
 		return 125;
 	}
+	if (tracer->options.message_fd >= 0)
+		fcntl(tracer->options.message_fd, F_SETFD, FD_CLOEXEC);
 	/* The signals that we ignore for ourselves are not ignored in the program. */
 	if (signal(SIGPIPE, SIG_IGN) != SIG_IGN)
 		tracer->options.default_signals |= 1ull << (SIGPIPE - 1);

@@ -77,6 +77,9 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 	} else if (IS("--fd")) {
 		WANT_NUMBER(0, 1 << 20);
 		o->fd = (int)n;
+	} else if (IS("--message-fd")) {
+		WANT_NUMBER(0, 1 << 20);
+		o->message_fd = (int)n;
 	} else if (IS("--channel") || IS("--probe-addr") || IS("--socket")) {
 		o->channel = value;
 	} else if (IS("--token-file")) {
@@ -158,6 +161,7 @@ static bool flag(struct options *o, const char *name)
 		{"--version", offsetof(struct options, version)},
 		{"--mirror-stop", offsetof(struct options, mirror)},
 		{"--reset-signals", offsetof(struct options, reset_signals)},
+		{"--no-ancestors", offsetof(struct options, no_ancestors)},
 		{"--strict", offsetof(struct options, strict)},
 	};
 
@@ -169,14 +173,14 @@ static bool flag(struct options *o, const char *name)
 	return false;
 }
 
-static const char *const valued[] = {"-o", "--output", "--fd", "--channel", "--probe-addr", "--socket", "--token-file", "--hello", "--wait", "--on-no-agent",
+static const char *const valued[] = {"-o", "--output", "--fd", "--message-fd", "--channel", "--probe-addr", "--socket", "--token-file", "--hello", "--wait", "--on-no-agent",
 				     "--buffer", "--trace", "--events", "--keep-env", "--redact", "--pid", "--inherit-fd", "--duration", "--uid", "--gid",
 				     "--cwd", "--rlimit-nofile", "--ignore-signals", "--on-io-uring", "--on-tracer-death", "--without"};
 
 bool options_parse(struct options *o, int argc, char **argv, struct failure *failure)
 {
 	memset(o, 0, sizeof(*o));
-	o->fd = -1;
+	o->fd = o->message_fd = -1;
 	o->uid = o->gid = o->nofile = -1;
 	o->kill_on_death = true;
 	for (int n = 0; n < argc; n++) {

@@ -20,6 +20,8 @@ struct options {
 	int wait_ms;                /* --wait MS: for the agent */
 	bool require_agent;         /* --on-no-agent refuse */
 	bool force, disable_seccomp, verbose, help, version;
+	int message_fd;             /* --message-fd N: messages go there, each "code\nsentence\0"; -1: to stderr */
+	bool no_ancestors;          /* --no-ancestors: the snapshot begins with the first process */
 	bool mirror;                /* --mirror-stop: stop ourselves when the program is stopped by the terminal */
 	int64_t uid, gid;           /* -1: as we are */
 	const char *cwd;

@@ -64,7 +64,9 @@ void snapshot_write(struct tracer *tracer)
 					processes[count++] = task->process;
 			}
 	qsort(processes, count, sizeof(*processes), by_start);
-	if (!tracer->attached) {
+	if (tracer->options.no_ancestors) {
+		/* They belong to the machine, not to the program. */
+	} else if (!tracer->attached) {
 		tell_ancestors(tracer, tracer->own_pid);
 	} else {
 		for (unsigned n = 0; n < count; n++)

@@ -1,5 +1,5 @@
 /** What callers of the tracer say and get: the types of the room. */
-import type { Readable } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Diagnostic } from '../support/diagnostic.js';
 
 /** Options of every way of tracing. */
@@ -12,6 +12,10 @@ export interface TraceOptions {
   readonly keepEnvironment?: readonly string[];
   /** More argument patterns to redact, as `--name` or `NAME=`. The built-in ones always apply. */
   readonly redactArguments?: readonly string[];
+  /** False: the recording does not tell of the ancestors of the first process (they belong to this machine). Default true. */
+  readonly ancestors?: boolean;
+  /** More options of the native tracer, as `seccam-trace --help` lists them. */
+  readonly extra?: readonly string[];
   /** Gets a line such as `privileges are not gained: …` that the user should see, at once. */
   readonly onNotice?: (message: string) => void;
 }
@@ -38,12 +42,13 @@ export type RecordOptions = (WrapOptions | AttachOptions) & {
   readonly force?: boolean;
   /** Called about four times a second while tracing. */
   readonly onProgress?: (counters: TraceCounters) => void;
-  /** Signals of the terminal and the system to the tracer are handled by `recordProgram` itself. */
 };
 
 export type SpawnOptions = (WrapOptions | AttachOptions) & {
   /** Path of the executable; default: the one that was built or shipped with this package. */
   readonly executable?: string;
+  /** Speak docs/protocol.md over the socket pair instead of sending the plain bytes. Default false. */
+  readonly channel?: boolean;
   /** Bytes that may wait for this process before events are dropped (counted). Default 16 MiB. */
   readonly buffer?: number;
   /** What becomes of the programs when the tracer dies. Default `kill`. */
@@ -78,6 +83,8 @@ export interface TraceOutcome {
 export interface RunningTracer {
   /** The bytes of a recording, as they are made. Ends when the traced tree is empty. */
   readonly stream: Readable;
+  /** The same socket, both ways: for `channel: true`. */
+  readonly channel: Duplex;
   readonly pid: number;
   /** Resolves when the executable has ended; `counters` come from the stream's `counters` and `end` records and are zero here. */
   readonly finished: Promise<TraceOutcome>;
