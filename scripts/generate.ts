@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nativeHeader } from '../src/catalogue/native.js';
+import { eventsPage, fieldsPage, fieldsSchema } from './generated/catalogue.js';
 import { commandsPage, errorsPage } from './generated/reference.js';
 import { answerSchemas } from './generated/schemas.js';
 
@@ -13,6 +14,9 @@ const root = join(import.meta.dirname, '..');
 export function generatedFiles(): Map<string, string> {
   return new Map([
     ['native/catalogue.h', nativeHeader()],
+    ['docs/events.md', eventsPage()],
+    ['docs/fields.md', fieldsPage()],
+    ['schema/fields.json', fieldsSchema()],
     ['docs/commands.md', commandsPage()],
     ['docs/errors.md', errorsPage()],
     ...answerSchemas(root),
