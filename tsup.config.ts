@@ -44,6 +44,8 @@ export default defineConfig([
     },
     esbuildOptions(options) {
       options.define = { ...options.define, 'import.meta.url': '__moduleUrl' };
+      // A script that runs from kept code cannot `import()`: koffi is required, as late.
+      options.supported = { ...options.supported, 'dynamic-import': false };
     },
   },
 ]);

@@ -9,7 +9,11 @@ for (let index = 0; index < lines.length; index++) {
   console.log(lines[index].trim());
   shown++;
   const indent = point[1].length;
-  for (let next = index + 1; next < lines.length && lines[next].startsWith(`${' '.repeat(indent)}  `); next++) {
+  for (
+    let next = index + 1;
+    next < lines.length && lines[next].startsWith(`${' '.repeat(indent)}  `);
+    next++
+  ) {
     console.log(lines[next].slice(indent));
   }
 }

@@ -4,8 +4,8 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
-import { commandCodes } from '../src/commands/codes.js';
 import { codeTables } from '../src/commands/code-tables.js';
+import { commandCodes } from '../src/commands/codes.js';
 import { COMMANDS } from '../src/commands/table.js';
 
 const root = new URL('..', import.meta.url).pathname;
@@ -19,9 +19,17 @@ interface Ran {
   readonly err: string;
 }
 
-function seccam(words: readonly string[], options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {}): Ran {
+function seccam(
+  words: readonly string[],
+  options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
+): Ran {
   const env = { ...process.env, NO_COLOR: '1', ...options.env };
-  const ran = spawnSync(process.execPath, [script, ...words], { cwd: folder, env, input: options.input ?? '', encoding: 'utf8' });
+  const ran = spawnSync(process.execPath, [script, ...words], {
+    cwd: folder,
+    env,
+    input: options.input ?? '',
+    encoding: 'utf8',
+  });
   return { status: ran.status, out: ran.stdout, err: ran.stderr };
 }
 
@@ -40,7 +48,10 @@ t.test('without a verb: five lines', async (t) => {
   const ran = seccam([]);
   t.equal(ran.status, 0);
   t.same(
-    ran.out.trimEnd().split('\n').map((line) => line.split(' ')[0]),
+    ran.out
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.split(' ')[0]),
     ['record', 'replay', 'test', 'explain', 'doctor'],
   );
 });
@@ -91,33 +102,50 @@ t.test('formats go to their targets, folders are made', async (t) => {
   const document = JSON.parse(readFileSync(file, 'utf8')) as { schema: string; codes: { code: string }[] };
   t.equal(document.schema, 'seccam/codes@1');
   const codes = document.codes.map((item) => item.code);
-  for (const table of Object.values(codeTables)) for (const code of Object.keys(table)) t.ok(codes.includes(code), code);
+  for (const table of Object.values(codeTables))
+    for (const code of Object.keys(table)) t.ok(codes.includes(code), code);
 });
 
 t.test('a reader that goes away is no error', async (t) => {
-  const ran = spawnSync('bash', ['-c', `set -o pipefail; "${process.execPath}" "${script}" list codes --format json | head -n 1`], { cwd: folder, encoding: 'utf8' });
+  const ran = spawnSync(
+    'bash',
+    ['-c', `set -o pipefail; "${process.execPath}" "${script}" list codes --format json | head -n 1`],
+    { cwd: folder, encoding: 'utf8' },
+  );
   t.same([ran.status, ran.stdout, ran.stderr], [0, '{\n', '']);
 });
 
-t.test('a full disk under the answer is one line, not a stack trace', { skip: process.platform !== 'linux' }, async (t) => {
-  const full = openSync('/dev/full', 'w');
-  const ran = spawnSync(process.execPath, [script, 'list', 'codes'], { cwd: folder, encoding: 'utf8', stdio: ['ignore', full, 'pipe'] });
-  closeSync(full);
-  t.equal(ran.status, 2);
-  t.match(ran.stderr, /^error: cannot write: no space left on the device \[file-error\]\n$/);
-});
+t.test(
+  'a full disk under the answer is one line, not a stack trace',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const full = openSync('/dev/full', 'w');
+    const ran = spawnSync(process.execPath, [script, 'list', 'codes'], {
+      cwd: folder,
+      encoding: 'utf8',
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    t.equal(ran.status, 2);
+    t.match(ran.stderr, /^error: cannot write: no space left on the device \[file-error\]\n$/);
+  },
+);
 
 t.test('colours only where they are wanted', async (t) => {
-  const coloured = (env: NodeJS.ProcessEnv) => seccam(['list', 'codes', 'bad-usage'], { env }).out.includes('\x1b[');
+  const coloured = (env: NodeJS.ProcessEnv) =>
+    seccam(['list', 'codes', 'bad-usage'], { env }).out.includes('\x1b[');
   t.equal(coloured({ NO_COLOR: undefined }), false, 'a pipe is no terminal');
   t.equal(coloured({ NO_COLOR: undefined, FORCE_COLOR: '1' }), true);
   t.equal(coloured({ NO_COLOR: '1', FORCE_COLOR: '1' }), false);
 });
 
 t.test('the manifest is that of the built script', async (t) => {
-  const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as { commands: Record<string, { flags: object }> };
+  const manifest = JSON.parse(readFileSync(join(root, 'oclif.manifest.json'), 'utf8')) as {
+    commands: Record<string, { flags: object }>;
+  };
   t.same(Object.keys(manifest.commands).sort(), Object.keys(COMMANDS).sort());
-  for (const [id, verb] of Object.entries(COMMANDS)) t.same(Object.keys(manifest.commands[id]!.flags).sort(), Object.keys(verb.flags).sort(), id);
+  for (const [id, verb] of Object.entries(COMMANDS))
+    t.same(Object.keys(manifest.commands[id]!.flags).sort(), Object.keys(verb.flags).sort(), id);
 });
 
 t.test('codes are kebab words with a sentence', async (t) => {

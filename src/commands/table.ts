@@ -7,12 +7,21 @@ import AgentStatus from './agent/status.js';
 import AgentStop from './agent/stop.js';
 import AgentStreams from './agent/streams.js';
 import type { Verb } from './base.js';
+import Doctor from './doctor.js';
+import Explain from './explain.js';
+import Inspect from './inspect.js';
 import ListCodes from './list/codes.js';
 import { ListConstants, ListEvents, ListFields, ListFunctions } from './list/reference.js';
 import ListRules from './list/rules.js';
 import ListTests from './list/tests.js';
+import RecordCommand from './record.js';
+import Replay from './replay.js';
+import Test from './test.js';
 
 export const COMMANDS: Readonly<Record<string, Verb>> = {
+  doctor: Doctor,
+  explain: Explain,
+  inspect: Inspect,
   'agent:config': AgentConfig,
   'agent:dump': AgentDump,
   'agent:reload': AgentReload,
@@ -27,4 +36,7 @@ export const COMMANDS: Readonly<Record<string, Verb>> = {
   'list:functions': ListFunctions,
   'list:rules': ListRules,
   'list:tests': ListTests,
+  record: RecordCommand,
+  replay: Replay,
+  test: Test,
 };
