@@ -1,5 +1,4 @@
 /** `agent start -- CMD`: the tracer as a child over a socket pair, its stream as one of the agent's. */
-import { Duplex } from 'node:stream';
 import type { Socket } from 'node:net';
 import { spawnTracer } from '../tracer/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
@@ -21,8 +20,9 @@ export interface ProgramOptions {
  * the program by themselves; SIGTERM and SIGHUP to the agent are passed on to it.
  */
 export async function runProgram(daemon: Daemon, options: ProgramOptions): Promise<number> {
-  const running = await spawnTracer({
+  const running = spawnTracer({
     command: options.command,
+    channel: true,
     events: ['default', ...daemon.agent.wantedNames()],
     onNotice: options.onNotice,
     ...(options.uid === undefined ? {} : { uid: options.uid }),
@@ -38,26 +38,16 @@ export async function runProgram(daemon: Daemon, options: ProgramOptions): Promi
   ]);
   for (const [name, handler] of handlers) process.on(name, handler);
   try {
-    const link = running.stream;
+    const link = running.channel as Socket;
     const peer = { kind: 'child', uid: process.geteuid?.(), pid: running.pid, address: 'socket pair' } as const;
-    let stream: LiveStream | undefined;
-    if (link instanceof Duplex) {
-      const result = await greet(link, { token: undefined, timeout: 60_000, wanted: () => daemon.agent.wanted() });
-      if ('refused' in result) {
-        const outcome = await running.finished;
-        if (outcome.diagnostics.length > 0) throw new DiagnosticError(outcome.diagnostics, outcome.status);
-        throw new DiagnosticError([diagnostic(agentCodes, 'stream-refused', `the tracer did not greet: ${result.refused}`, { severity: 'error' })]);
-      }
-      stream = daemon.agent.open(peer, result.hello, link, options.command);
-      attachLink(link as Socket, stream, result.rest);
-    } else {
-      const opened = daemon.agent.open(peer, undefined, undefined, options.command);
-      stream = opened;
-      link.on('data', (chunk: Buffer) => void opened.take(chunk));
-      link.on('error', () => undefined);
-      link.on('end', () => opened.end());
-      link.on('close', () => opened.end());
+    const greeting = await greet(link, { token: undefined, timeout: 60_000, wanted: () => daemon.agent.wanted() });
+    if ('refused' in greeting) {
+      const outcome = await running.finished;
+      if (outcome.diagnostics.length > 0) throw new DiagnosticError(outcome.diagnostics, outcome.status);
+      throw new DiagnosticError([diagnostic(agentCodes, 'stream-refused', `the tracer did not greet: ${greeting.refused}`, { severity: 'error' })]);
     }
+    const stream = daemon.agent.open(peer, greeting.hello, link, options.command);
+    attachLink(link, stream, greeting.rest);
     const outcome = await running.finished;
     await streamEnd(link, stream);
     if (outcome.diagnostics.some((item) => item.severity === 'error')) throw new DiagnosticError(outcome.diagnostics, outcome.status);
