@@ -109,7 +109,7 @@ class Parser {
   /** Only the first complaint about one place is kept: those that follow from it say nothing new. */
   #report(code: LanguageCode, message: string, token: Token, suggestions: readonly string[]): never {
     const span = this.source.span(token.start, token.end);
-    if (token.start !== this.#complained) this.diagnostics.push(diagnostic(languageCodes, code, message, { span, suggestions }));
+    if (token.start !== this.#complained && !this.#tooDeep) this.diagnostics.push(diagnostic(languageCodes, code, message, { span, suggestions }));
     this.#complained = token.start;
     throw new ParseFailure();
   }
