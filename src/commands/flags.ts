@@ -6,6 +6,7 @@ import { commandCodes } from './codes.js';
 export const rulesFlag = Flags.string({
   char: 'r',
   multiple: true,
+  multipleNonGreedy: true,
   helpValue: 'PATH',
   description: 'a policy, or a folder of policies; default: seccam.yaml, else the shipped starter rules',
 });

@@ -11,6 +11,7 @@ import { commandCodes } from './codes.js';
 export function formatFlag<const N extends readonly string[]>(names: N) {
   return Flags.string({
     multiple: true,
+    multipleNonGreedy: true,
     default: [names[0]!],
     helpValue: 'NAME[=FILE]',
     description: `${names.join(', ')}; repeat it for several targets`,

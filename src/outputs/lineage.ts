@@ -14,7 +14,7 @@ export function programName(process: Named): string {
 }
 
 /** The process and its ancestors, nearest first; beyond `limit` of them a count. */
-export function lineage(process: ProcessLine, limit = 6): string {
+export function lineage(process: ProcessLine, limit = 4): string {
   const all: Named[] = [process, ...process.ancestors];
   const shown = all.slice(0, limit).map((item) => `${programName(item)}(${item.pid})`);
   if (all.length > limit) shown.push(`… ${all.length - limit} more`);

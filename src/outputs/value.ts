@@ -1,4 +1,6 @@
 /** Values of fields as text: strings in quotes, lists in brackets, safe to print. */
+import { nameConstant } from '../catalogue/constants.js';
+import { fieldByName } from '../catalogue/fields.js';
 import { clipped, printable } from './text.js';
 
 export function valueText(value: unknown, limit = 200): string {
@@ -12,4 +14,10 @@ export function valueText(value: unknown, limit = 200): string {
   if (typeof value === 'object' && value !== null)
     return clipped(printable(JSON.stringify(value)), limit * 2);
   return printable(String(value));
+}
+
+/** The value of a field, with the names of constants where it has them: `O_WRONLY|O_CREAT`. */
+export function fieldText(field: string, value: unknown, limit = 200): string {
+  const group = typeof value === 'number' ? fieldByName(field)?.constants : undefined;
+  return (group === undefined ? undefined : nameConstant(group, value as number)) ?? valueText(value, limit);
 }

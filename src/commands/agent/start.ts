@@ -23,6 +23,7 @@ export default class AgentStart extends SeccamCommand {
     rules: Flags.string({
       char: 'r',
       multiple: true,
+      multipleNonGreedy: true,
       helpValue: 'PATH',
       description: 'a policy, or a folder of policies; default: the settings, else the shipped starter rules',
     }),

@@ -1,7 +1,7 @@
 import type { DetectionLine } from '../answers.js';
 import { lineage } from '../lineage.js';
 import { clipped, printable, sinceStart } from '../text.js';
-import { valueText } from '../value.js';
+import { fieldText } from '../value.js';
 import type { DetectionFormat, FormatOptions } from './format.js';
 
 /** One line per detection, for terminals and grep. */
@@ -14,6 +14,6 @@ export function compactDetections({ paint }: FormatOptions): DetectionFormat {
 
 function what(line: DetectionLine): string {
   const own = line.matched.find((part) => part.field?.startsWith(`${line.event.type}.`)) ?? line.matched[0];
-  if (own?.field !== undefined) return `${own.field}=${valueText(own.value, 120)}`;
+  if (own?.field !== undefined) return `${own.field}=${fieldText(own.field, own.value, 120)}`;
   return printable(clipped(line.process.args, 120));
 }

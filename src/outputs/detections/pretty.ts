@@ -2,7 +2,7 @@ import type { DetectionLine } from '../answers.js';
 import { lineage } from '../lineage.js';
 import type { Paint } from '../text.js';
 import { columns, printable, sinceStart } from '../text.js';
-import { valueText } from '../value.js';
+import { fieldText, valueText } from '../value.js';
 import type { DetectionFormat, FormatOptions } from './format.js';
 
 /** For people: the rule, when, who with its ancestors; below it what matched. */
@@ -38,7 +38,8 @@ function details(line: DetectionLine, paint: Paint): string[] {
 /** Each matched field once with its values; the arguments of the process when nothing has a field. */
 function matchedRows(line: DetectionLine): [string, string][] {
   const rows = new Map<string, string>();
-  for (const part of line.matched) if (part.field !== undefined) rows.set(part.field, valueText(part.value));
+  for (const part of line.matched)
+    if (part.field !== undefined) rows.set(part.field, fieldText(part.field, part.value));
   if (rows.size === 0 && line.process.args !== '') rows.set('process.args', valueText(line.process.args));
   return [...rows];
 }

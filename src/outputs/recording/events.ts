@@ -1,11 +1,10 @@
 /** Events of a recording, one line each: what `inspect --events` and `eval` write. */
 import { nameConstant } from '../../catalogue/constants.js';
-import { fieldByName } from '../../catalogue/fields.js';
 import type { EventLine } from '../answers.js';
 import { programName } from '../lineage.js';
 import type { Paint } from '../text.js';
 import { printable, sinceStart } from '../text.js';
-import { valueText } from '../value.js';
+import { fieldText, valueText } from '../value.js';
 
 /** `12  +0.031 s  open  cat(9040)  "/etc/passwd" flags=O_RDONLY`; the event's own name is left off its fields. */
 export function eventText(line: EventLine, paint: Paint): string {
@@ -14,7 +13,7 @@ export function eventText(line: EventLine, paint: Paint): string {
   const what = path === undefined || path === '' ? [] : [valueText(path)];
   for (const [name, value] of Object.entries(line.fields)) {
     if (name === `${own}file.path` || !isTelling(name, own, value) || value === path) continue;
-    what.push(`${paint.dim(`${name.slice(own.length)}=`)}${fieldText(name, value)}`);
+    what.push(`${paint.dim(`${name.slice(own.length)}=`)}${fieldText(name, value, 80)}`);
   }
   if (line.type === 'exec' && line.process.args !== '')
     what.push(`${paint.dim('args=')}${valueText(line.process.args, 120)}`);
@@ -23,12 +22,6 @@ export function eventText(line: EventLine, paint: Paint): string {
   if (line.flags !== undefined && line.flags.length > 0) what.push(paint.dim(`[${line.flags.join(', ')}]`));
   const type = line.syscall === undefined ? line.type : `${line.type} ${printable(line.syscall)}`;
   return `${String(line.seq).padStart(6)}  ${sinceStart(Number(line.elapsed))}  ${paint.bold(type)}  ${programName(line.process)}(${line.pid})  ${what.join(' ')}`.trimEnd();
-}
-
-/** With the names of constants where the field has them: `O_WRONLY|O_CREAT`. */
-function fieldText(name: string, value: unknown): string {
-  const group = typeof value === 'number' ? fieldByName(name)?.constants : undefined;
-  return (group === undefined ? undefined : nameConstant(group, value as number)) ?? valueText(value, 80);
 }
 
 /** Facts about a file beside its path, and what is zero, are left to JSON: a line stays readable. */
