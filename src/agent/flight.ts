@@ -4,7 +4,8 @@
  */
 import { mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BlockKind, type Block } from '../recording/blocks.js';
+import { BlockKind, BlockSplitter, type Block } from '../recording/blocks.js';
+import { FooterIndex } from '../recording/footer.js';
 import type { BlockTaker, LiveStream } from './stream.js';
 
 export interface FlightOptions {
@@ -141,7 +142,7 @@ export class FlightRecorder implements BlockTaker {
     const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 15);
     const path = join(folder, `${rule.replaceAll(/[^\w.-]/g, '_').slice(0, 80)}-${stamp}-${stream.name}-${++this.#saved}.seccam`);
     try {
-      writeFileSync(`${path}.partial`, Buffer.concat([...kept.prologue, ...kept.epochs.flatMap((epoch) => epoch.blocks)]), { mode: 0o600, flag: 'wx' });
+      writeFileSync(`${path}.partial`, recordingOf([...kept.prologue, ...kept.epochs.flatMap((epoch) => epoch.blocks)]), { mode: 0o600, flag: 'wx' });
       renameSync(`${path}.partial`, path);
       this.#prune();
     } catch (error) {
@@ -160,4 +161,12 @@ export class FlightRecorder implements BlockTaker {
       .sort((a, b) => a.time - b.time);
     for (const { name } of files.slice(0, Math.max(0, files.length - most))) unlinkSync(join(folder, name));
   }
+}
+
+/** A recording of whole blocks, closed with a footer. */
+function recordingOf(parts: readonly Buffer[]): Buffer {
+  const bytes = Buffer.concat(parts);
+  const index = new FooterIndex();
+  for (const block of new BlockSplitter().push(bytes)) index.add(block);
+  return Buffer.concat([bytes, index.block()]);
 }

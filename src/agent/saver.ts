@@ -53,22 +53,22 @@ export class Saver implements BlockTaker {
       this.#files.set(stream, file);
     }
     try {
-      file.write(block.bytes);
+      file.write(block);
       this.#order.block(stream.name, block);
     } catch (error) {
       this.#files.delete(stream);
-      file.close(false);
+      file.abandon();
       this.onFailed(error as Error, stream.name);
     }
   }
 
-  ended(stream: LiveStream, complete: boolean): void {
+  ended(stream: LiveStream): void {
     const file = this.#files.get(stream);
     this.#files.delete(stream);
     if (file === undefined) return;
     try {
       this.#order.end(stream.name);
-      file.close(complete);
+      file.finish();
     } catch (error) {
       this.onFailed(error as Error, stream.name);
     }
@@ -78,7 +78,7 @@ export class Saver implements BlockTaker {
     clearInterval(this.#timer);
     for (const [stream, file] of this.#files) {
       this.#files.delete(stream);
-      file.close(false);
+      file.finish();
     }
     this.#order.close();
   }

@@ -22,7 +22,7 @@ export interface Peer {
 /** What a stream does with each block besides deciding it, in this order. */
 export interface BlockTaker {
   block(stream: LiveStream, block: Block): void;
-  ended(stream: LiveStream, complete: boolean): void;
+  ended(stream: LiveStream): void;
 }
 
 export interface LiveStreamOptions {
@@ -101,9 +101,9 @@ export class LiveStream {
     if (this.#ended) return;
     this.#ended = true;
     this.#options.enter(this);
-    const summary = this.pipeline.end();
+    this.pipeline.end();
     this.#options.enter(undefined);
-    for (const taker of this.#options.takers) taker.ended(this, summary.complete);
+    for (const taker of this.#options.takers) taker.ended(this);
   }
 
   /** Sends a message to the tracer; false when there is no way to it. */

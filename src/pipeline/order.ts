@@ -10,9 +10,10 @@
  *   {"stream":"1-nginx","end":true}                              nothing came after this
  *   {"rules":"sha256:…"}                                         from here on these rules decided
  */
-import { closeSync, existsSync, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { BlockKind, BlockSplitter, type Block } from '../recording/blocks.js';
+import { FooterIndex } from '../recording/footer.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { pipelineCodes } from './codes.js';
 
@@ -82,7 +83,8 @@ export class StreamFile {
   readonly path: string;
   readonly #partial: string;
   readonly #fd: number;
-  size = 0;
+  readonly #index = new FooterIndex();
+  #size = 0;
 
   constructor(folder: string, name: string) {
     this.path = join(folder, `${name}.seccam`);
@@ -90,15 +92,32 @@ export class StreamFile {
     this.#fd = openSync(this.#partial, 'wx', 0o600);
   }
 
-  /** Writes whole blocks only: after an error the file ends with the last one that went in whole. */
-  write(bytes: Uint8Array): void {
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
-    this.size += bytes.length;
+  write(block: Block): void {
+    this.#append(block.bytes);
+    this.#index.add(block);
   }
 
-  close(complete: boolean): void {
+  /** Ends the recording with its footer and gives it its name. */
+  finish(): void {
+    this.#append(this.#index.block());
     closeSync(this.#fd);
-    if (complete) renameSync(this.#partial, this.path);
+    renameSync(this.#partial, this.path);
+  }
+
+  /** Leaves it as it is, unfinished. */
+  abandon(): void {
+    closeSync(this.#fd);
+  }
+
+  #append(bytes: Uint8Array): void {
+    try {
+      for (let done = 0; done < bytes.length; ) done += writeSync(this.#fd, bytes, done);
+      this.#size += bytes.length;
+    } catch (error) {
+      // After a failure the file ends with the last block that went in whole.
+      ftruncateSync(this.#fd, this.#size);
+      throw error;
+    }
   }
 }
 
@@ -182,13 +201,13 @@ class BlockSource {
     }
   }
 
-  /** The next block; those of the channel were never saved. */
+  /** The next block; the footer was written by the agent when it saved the stream. */
   next(): Block | undefined {
     while (this.#ready.length === 0 && this.#open && this.#fd !== undefined) {
       const chunk = Buffer.allocUnsafe(1 << 18);
       const length = readSync(this.#fd, chunk, 0, chunk.length, null);
       if (length === 0) return undefined;
-      this.#ready = [...this.#splitter.push(chunk.subarray(0, length))].filter((block) => block.kind !== BlockKind.channel);
+      this.#ready = [...this.#splitter.push(chunk.subarray(0, length))].filter((block) => block.kind !== BlockKind.footer);
     }
     return this.#ready.shift();
   }
