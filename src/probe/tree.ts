@@ -15,7 +15,8 @@ export interface Task {
   image: Image;
   /** As the kernel sees it now: after the death of a parent, who adopted it. Null: outside of what is known. */
   parent: Task | null;
-  readonly children: Set<Task>;
+  /** Null until there is one: most processes have none. */
+  children: Set<Task> | null;
   /** Boot ns at which it began; tells a reused pid. 0: not known. */
   readonly startTime: number;
   pgid: number;
@@ -95,14 +96,14 @@ export class ProcessTree {
       pid,
       image,
       parent,
-      children: new Set(),
+      children: null,
       startTime,
       pgid: parent?.pgid ?? 0,
       subreaper: false,
       namespaceInit: false,
     };
     this.#tasks.set(pid, task);
-    parent?.children.add(task);
+    if (parent !== null) adopt(parent, task);
     if (isTraced) this.#seen += 1;
     return task;
   }
@@ -128,9 +129,9 @@ export class ProcessTree {
       image,
     );
     if (sibling) {
-      parent.children.delete(task);
+      parent.children?.delete(task);
       task.parent = parent.parent;
-      task.parent?.children.add(task);
+      if (task.parent !== null) adopt(task.parent, task);
     }
     return task;
   }
@@ -152,16 +153,16 @@ export class ProcessTree {
     const task = this.#tasks.get(pid);
     if (task === undefined) return;
     this.#tasks.delete(pid);
-    if (task.children.size > 0) {
+    if (task.children !== null && task.children.size > 0) {
       const heir = this.#heir(task);
       for (const child of task.children) {
         child.parent = heir;
         child.image.ppid = heir?.pid ?? 1;
-        heir?.children.add(child);
+        if (heir !== null) adopt(heir, child);
       }
-      task.children.clear();
+      task.children = null;
     }
-    task.parent?.children.delete(task);
+    task.parent?.children?.delete(task);
     this.#drop(task.image);
   }
 
@@ -205,4 +206,9 @@ export class ProcessTree {
       this.#release(at);
     }
   }
+}
+
+function adopt(parent: Task, child: Task): void {
+  parent.children ??= new Set();
+  parent.children.add(child);
 }
