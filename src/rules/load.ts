@@ -94,8 +94,8 @@ class Loader {
     const loaded = rules.definitions.flatMap((definition) => this.#checkRule(definition));
     // Sorting is stable: rules of equal priority stay in load order.
     const ordered = loaded.sort((a, b) => b.priority - a.priority).map((rule, index): LoadedRule => ({ ...rule, index }));
-    if (ordered.length === 0 && this.options.allowEmpty !== true && (this.#entries.size > 0 || !this.#diagnostics.some((item) => item.severity === 'error'))) this.#empty(named);
-    return { rules: this.#ruleset(policies, ordered), diagnostics: sortDiagnostics(this.#diagnostics), sources: new Map(sources.map((source) => [source.file, source.text])) };
+    const conclusion = ordered.length === 0 && this.options.allowEmpty !== true && (this.#entries.size > 0 || !this.#diagnostics.some((item) => item.severity === 'error')) ? [this.#empty(named)] : [];
+    return { rules: this.#ruleset(policies, ordered), diagnostics: [...sortDiagnostics(this.#diagnostics), ...conclusion], sources: new Map(sources.map((source) => [source.file, source.text])) };
   }
 
   #read(source: PolicySource): Policy | undefined {
@@ -296,13 +296,13 @@ class Loader {
     return names;
   }
 
-  #empty(named: string): void {
+  #empty(named: string): Diagnostic {
     const entries = [...this.#entries.values()];
     const message =
       entries.length === 0
         ? `there are no rules in ${named === '' ? 'what was given' : `"${named}"`}`
         : `none of the ${entries.length} rule${entries.length === 1 ? '' : 's'} in "${named}" loaded: ${entries[0]!.reason ?? 'see above'}`;
-    this.#diagnostics.push(diagnostic(ruleCodes, 'no-rules', message, { suggestions: [entries.length === 0 ? 'name a policy file, or a folder that holds *.policy files' : 'repair what did not load'] }));
+    return diagnostic(ruleCodes, 'no-rules', message, { suggestions: [entries.length === 0 ? 'name a policy file, or a folder that holds *.policy files' : 'repair what did not load'] });
   }
 
   #ruleset(policies: readonly Policy[], rules: readonly LoadedRule[]): Ruleset {
