@@ -5,15 +5,18 @@ import { languageCodes } from '../language/codes.js';
 import { pipelineCodes } from '../pipeline/codes.js';
 import { recordingCodes } from '../recording/codes.js';
 import { ruleCodes } from '../rules/codes.js';
+import { lintCodes } from '../rules/lint/codes.js';
 import type { CodeRow, CodeTable } from '../support/diagnostic.js';
+import { tracerCodes } from '../tracer/codes.js';
 import { workbenchCodes } from '../workbench/codes.js';
 import { commandCodes } from './codes.js';
 
 /** Room → its table, in the order of the floors. */
 export const codeTables: Readonly<Record<string, CodeTable>> = {
   language: languageCodes,
+  tracer: tracerCodes,
   recording: recordingCodes,
-  rules: ruleCodes,
+  rules: { ...ruleCodes, ...lintCodes },
   pipeline: pipelineCodes,
   workbench: workbenchCodes,
   agent: agentCodes,

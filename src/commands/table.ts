@@ -7,7 +7,10 @@ import AgentStatus from './agent/status.js';
 import AgentStop from './agent/stop.js';
 import AgentStreams from './agent/streams.js';
 import type { Verb } from './base.js';
+import Check from './check.js';
+import Diff from './diff.js';
 import Doctor from './doctor.js';
+import Eval from './eval.js';
 import Explain from './explain.js';
 import Inspect from './inspect.js';
 import ListCodes from './list/codes.js';
@@ -19,7 +22,10 @@ import Replay from './replay.js';
 import Test from './test.js';
 
 export const COMMANDS: Readonly<Record<string, Verb>> = {
+  check: Check,
+  diff: Diff,
   doctor: Doctor,
+  eval: Eval,
   explain: Explain,
   inspect: Inspect,
   'agent:config': AgentConfig,

@@ -1,0 +1,105 @@
+import { hostname } from 'node:os';
+import * as Args from '@oclif/core/args';
+import * as Flags from '@oclif/core/flags';
+import type { ReplaySummary, RulesOrigin } from '../outputs/answers.js';
+import { detectionFormatNames } from '../outputs/detections/index.js';
+import { columns, counted, printable } from '../outputs/text.js';
+import { SeccamCommand } from './base.js';
+import { openDetections } from './detections.js';
+import { given, recordingFlags, recordingOptions } from './flags.js';
+import { formatFlag } from './format.js';
+
+export default class Replay extends SeccamCommand {
+  static override summary = 'Show which rules fire on a recording.';
+  static override description =
+    'Without a recording it takes the newest one in the folder; "-" reads one from standard input. Exits with 0 unless --fail-on says otherwise.';
+  static override examples = [
+    'seccam replay story.seccam',
+    'seccam replay -r rules --format json --fail-on "*" build.seccam',
+  ];
+  static override strict = false;
+  static override args = { recording: Args.string({ description: 'one or more recordings' }) };
+  static override flags = {
+    ...recordingFlags,
+    format: formatFlag(detectionFormatNames),
+    limits: Flags.boolean({
+      allowNo: true,
+      default: true,
+      description: 'show also what rate limits keep back',
+    }),
+    'fail-on': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'GLOB',
+      description: "exit with 1 when such a rule fires: a glob of ids, tag:KEY=VALUE, or '*'",
+    }),
+    profile: Flags.boolean({ description: 'show what each rule costs' }),
+    quiet: Flags.boolean({ char: 'q', description: 'no summary on standard error' }),
+  };
+
+  override async run(): Promise<number> {
+    const { argv, flags } = await this.parse(Replay);
+    const recordings = argv.map(String);
+    const { replay } = await import('../workbench/replay.js');
+    const output = openDetections(flags.format, hostname());
+    let answer = 2;
+    for await (const item of replay({
+      ...recordingOptions(flags),
+      ...(recordings.length > 0 ? { recordings } : {}),
+      ...(recordings.includes('-') ? { stdin: process.stdin } : {}),
+      ...given('failOn', flags['fail-on']),
+      noLimits: !flags.limits,
+      profile: flags.profile,
+    })) {
+      if (item.kind === 'detection') output.detection(item.detection);
+      else if (item.kind === 'diagnostic') this.report([item.diagnostic]);
+      else if (item.kind === 'start') {
+        if (item.newest && !flags.quiet)
+          this.remark(`replaying the newest recording, ${printable(item.recordings[0] ?? '')}`);
+        if (!flags.quiet) this.remark(originText(item.rules));
+      } else {
+        output.end();
+        answer = item.summary.answer;
+        if (!flags.quiet) for (const line of summaryLines(item.summary)) this.remark(line);
+      }
+    }
+    return answer;
+  }
+}
+
+function originText(origin: RulesOrigin): string {
+  const paths = origin.paths.map(printable).join(', ');
+  if (origin.from === 'flags') return `rules of ${paths}`;
+  return origin.from === 'project' ? `rules of the project: ${paths}` : `the shipped starter rules: ${paths}`;
+}
+
+function summaryLines(summary: ReplaySummary): string[] {
+  const lines: string[] = [];
+  if (summary.suppressed > 0)
+    lines.push(`${counted(summary.suppressed)} more suppressed by rate limits (--no-limits shows them)`);
+  for (const cost of summary.profile ?? []) {
+    lines.push(
+      ...columns([
+        [
+          counted(Math.round(cost.nanoseconds / 1000)).padStart(10),
+          'µs',
+          counted(cost.evaluations).padStart(10),
+          printable(cost.rule),
+        ],
+      ]),
+    );
+  }
+  const blocked =
+    summary.cannotFire.length === 0 ? '' : `, ${summary.cannotFire.length} cannot fire on this recording`;
+  lines.push(
+    `${counted(summary.events, 'event')}, ${counted(summary.rulesLoaded, 'rule')} loaded${blocked}, ${counted(summary.detections, 'detection')}`,
+  );
+  if (summary.detections === 0 && summary.closest !== undefined) {
+    const { rule, distance, seq, recording } = summary.closest;
+    lines.push(
+      `closest: ${printable(rule)}, ${counted(distance, 'condition')} away at event ${seq}`,
+      `next: seccam explain ${printable(recording)} --rule ${printable(rule)}`,
+    );
+  }
+  return lines;
+}
