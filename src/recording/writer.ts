@@ -206,7 +206,7 @@ export class RecordingWriter {
   /** Writes an event by the words of its columns. */
   eventWords(id: number, head: Omit<EventHead, 'missing'> & { readonly missingBits?: number }, columns: readonly number[]): void {
     expects(this.#epoch > 0, 'event() comes after checkpoint()');
-    if (this.#kind === BlockKind.checkpoint) this.#flush(BlockKind.data);
+    if (this.#kind === BlockKind.checkpoint) this.#flush(BlockKind.data, true);
     const seq = head.seq ?? this.#seq;
     const time = BigInt(head.time);
     if (this.#frames === 0) this.#blockTime = time;
@@ -245,7 +245,7 @@ export class RecordingWriter {
     expects(this.#epoch > 0, 'record() comes after checkpoint()');
     const at = this.#frame(align((RECORD_HEAD + columns.length) * 4), FrameKind.record, id);
     for (const [index, word] of columns.entries()) this.#buffer.writeUInt32LE(word >>> 0, at + 8 + index * 4);
-    if (this.#used >= this.#blockBytes) this.#flush();
+    if (this.#used >= this.#blockBytes) this.#flush(this.#kind);
   }
 
   /** Copies a frame of an unknown kind, head included. */
@@ -257,14 +257,13 @@ export class RecordingWriter {
 
   /** Hands out what waits. Needed only when a reader is to see it at once. */
   flush(): void {
-    this.#flush();
+    this.#flush(this.#kind);
   }
 
   /** Writes what waits and the footer. */
   end(): void {
-    this.#flush();
+    this.#flush(BlockKind.footer, this.#kind === BlockKind.checkpoint);
     const index = this.#index;
-    this.#kind = BlockKind.footer;
     for (let from = 0; from < index.length; from += INDEX_ENTRIES) {
       const part = index.slice(from, from + INDEX_ENTRIES);
       const at = this.#frame(8 + part.length * 32, FrameKind.index, 0);
