@@ -75,8 +75,8 @@ export class Daemon {
         if (peer.kind === 'unix' && settings.allow_uids.length > 0 && (peer.uid === undefined || !settings.allow_uids.includes(peer.uid))) {
           return { reason: RefusalReason.notAllowed, text: `user ${peer.uid ?? '?'} may not connect here` };
         }
-        // A link that was cut without a word may still look alive here; one that claims the same stream from
-        // elsewhere must not push it aside.
+        // A link that was cut without a word may still look alive here. The name of a stream is 128 random bits
+        // that only its tracer and we know; over a Unix socket it must be the same process as well.
         const same = this.agent.streams().find((stream) => stream.hello?.stream === hello.stream);
         if (same !== undefined && same.peer.uid === peer.uid && same.peer.pid === peer.pid && same.peer.kind === peer.kind) same.cut('the tracer connected again');
         else if (same !== undefined) return { reason: RefusalReason.connectedAlready, text: 'this stream is connected already' };
@@ -89,17 +89,13 @@ export class Daemon {
       },
     });
     this.#listener = listener;
-    if (settings.socket !== '') await listener.unix(settings.socket, Number.parseInt(settings.socket_mode, 8));
-    if (settings.listen !== '') {
-      demandLoopback(settings.listen);
-      if (settings.token_file === '') {
-        throw new DiagnosticError([
-          diagnostic(agentCodes, 'token-needed', `every user of this machine can connect to "${settings.listen}", so a token is needed`, {
-            suggestions: ['umask 077; head -c 32 /dev/urandom | base64 > FILE, then --token-file FILE here and for the tracers'],
-          }),
-        ]);
-      }
-      await listener.tcp(settings.listen, readToken(settings.token_file));
+    const token = settings.listen === '' ? undefined : demandToken(settings);
+    try {
+      if (settings.socket !== '') await listener.unix(settings.socket, Number.parseInt(settings.socket_mode, 8));
+      if (token !== undefined) await listener.tcp(settings.listen, token);
+    } catch (error) {
+      listener.stop();
+      throw error;
     }
   }
 
@@ -205,6 +201,19 @@ export function attachLink(link: Socket, stream: LiveStream, rest: Buffer, rate 
   link.on('close', () => stream.end());
   if (rest.length > 0) take(rest);
   link.resume();
+}
+
+/** The secret for TCP; throws unless the address is a loopback one and a token is there. */
+function demandToken(settings: Settings): Buffer {
+  demandLoopback(settings.listen);
+  if (settings.token_file === '') {
+    throw new DiagnosticError([
+      diagnostic(agentCodes, 'token-needed', `every user of this machine can connect to "${settings.listen}", so a token is needed`, {
+        suggestions: ['umask 077; head -c 32 /dev/urandom | base64 > FILE, then --token-file FILE here and for the tracers'],
+      }),
+    ]);
+  }
+  return readToken(settings.token_file);
 }
 
 function makeOutputs(options: DaemonOptions, settings: Settings, onClosed: () => void): Output[] {

@@ -65,7 +65,7 @@ export class Listener {
   }
 
   #listen(where: { path: string } | { host: string; port: number }, name: string, identify: (socket: Socket) => { peer: Peer; token: Buffer | undefined }): Promise<void> {
-    const server = createServer({ pauseOnConnect: false }, (socket) => void this.#client(socket, identify(socket)));
+    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }, (socket) => void this.#client(socket, identify(socket)));
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {

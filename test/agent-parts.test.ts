@@ -1,0 +1,457 @@
+/** The agent without streams: settings, clients that mean harm, outputs, what lies in a folder of streams. */
+import { createHmac, randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { createServer as createHttpServer, get } from 'node:http';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import t from 'tap';
+import { readConfiguration, settingNames, variableOf } from '../src/agent/configuration.js';
+import { ask } from '../src/agent/control.js';
+import { Daemon } from '../src/agent/daemon.js';
+import { writeHello, welcomeIsProven, type Hello } from '../src/agent/message.js';
+import { FileOutput } from '../src/agent/outputs/descriptor.js';
+import { formatOf } from '../src/agent/outputs/output.js';
+import { SyslogOutput } from '../src/agent/outputs/syslog.js';
+import { WebhookOutput } from '../src/agent/outputs/webhook.js';
+import type { DetectionLine } from '../src/outputs/answers.js';
+import { BlockSplitter } from '../src/recording/blocks.js';
+import { DiagnosticError, type Diagnostic } from '../src/support/diagnostic.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'seccam-agent-parts-'));
+t.teardown(() => rmSync(folder, { recursive: true }));
+
+function file(name: string, text: string, mode = 0o600): string {
+  const path = join(folder, name);
+  writeFileSync(path, text, { mode });
+  chmodSync(path, mode);
+  return path;
+}
+
+function complaints(run: () => unknown): readonly Diagnostic[] {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof DiagnosticError) return error.diagnostics;
+    throw error;
+  }
+  return [];
+}
+
+async function rejection(promise: Promise<unknown>): Promise<readonly Diagnostic[]> {
+  try {
+    await promise;
+  } catch (error) {
+    if (error instanceof DiagnosticError) return error.diagnostics;
+    throw error;
+  }
+  return [];
+}
+
+async function until(what: string, holds: () => boolean): Promise<void> {
+  for (let tries = 0; !holds(); tries++) {
+    if (tries > 1500) throw new Error(`never came true: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const rules = file(
+  'one.policy',
+  `version: 1.0.0
+rules:
+  - id: reads_shadow
+    expression: open.file.path == "/etc/shadow"
+`,
+);
+
+t.test('each setting knows where it came from; flags win over variables, variables over the file', async (t) => {
+  const path = file('settings.yaml', 'rules: [a]\nmode: enforce\nlimits:\n  buffer: 1MiB\n  streams: 7\nlisten: 127.0.0.1:1\n');
+  const { settings, entries } = readConfiguration({
+    file: path,
+    environment: { SECCAM_LISTEN: '127.0.0.1:2', SECCAM_ALLOW_UIDS: '0, 33', SECCAM_LIMITS_STREAMS: '8' },
+    flags: { listen: { value: '127.0.0.1:3', flag: '--listen' } },
+  });
+  t.strictSame([settings.listen, settings.limits.streams, settings.limits.buffer, settings.allow_uids], ['127.0.0.1:3', 8, '1MiB', [0, 33]]);
+  const origin = (name: string): string | undefined => entries.find((entry) => entry.name === name)?.origin;
+  t.strictSame(
+    ['listen', 'limits.streams', 'limits.buffer', 'mode', 'save', 'allow_uids'].map(origin),
+    ['--listen', 'SECCAM_LIMITS_STREAMS', `${path}:4`, `${path}:2`, 'default', 'SECCAM_ALLOW_UIDS'],
+  );
+  t.strictSame(entries.map((entry) => entry.name).sort(), settingNames().sort(), 'every setting is shown');
+  t.equal(new Set(settingNames().map(variableOf)).size, settingNames().length, 'no two settings share a variable');
+});
+
+t.test('everything that is wrong with the settings is told at once, with its place', async (t) => {
+  const path = file('wrong.yaml', 'ruls: [a]\nlimits:\n  bufer: 1MiB\n  streams: many\nlisten: 5678\noutputs:\n  - type: smoke\n');
+  const list = complaints(() => readConfiguration({ file: path, environment: { SECCAM_ALL_RESULTS: 'perhaps' } }));
+  t.strictSame(
+    list.map((item) => [item.code, item.span?.start.line]).sort((a, b) => Number(a[1] ?? 0) - Number(b[1] ?? 0)),
+    [
+      ['bad-configuration', undefined],
+      ['unknown-key', 1],
+      ['unknown-key', 3],
+      ['bad-configuration', 4],
+      ['bad-configuration', 5],
+      ['bad-configuration', 7],
+    ],
+  );
+  t.match(list.find((item) => item.message.includes('bufer'))?.suggestions[0]?.text, /"buffer"/);
+  for (const [name, text, code] of [
+    ['absent', undefined, 'configuration-unreadable'],
+    ['broken', 'a: [', 'configuration-unreadable'],
+    ['list', '- a\n', 'bad-configuration'],
+  ] as const) {
+    const given = text === undefined ? join(folder, 'absent.yaml') : file(`${name}.yaml`, text);
+    t.equal(complaints(() => readConfiguration({ file: given, environment: {} }))[0]?.code, code, name);
+  }
+});
+
+interface Started {
+  readonly daemon: Daemon;
+  readonly socket: string;
+  readonly control: string;
+  readonly problems: Diagnostic[];
+}
+
+let count = 0;
+async function started(settings: Record<string, unknown> = {}): Promise<Started> {
+  count += 1;
+  const base = { rules: [rules], socket: join(folder, `s${count}.sock`), control: join(folder, `c${count}.sock`), ...settings };
+  const configuration = readConfiguration({ file: '', environment: {}, flags: Object.fromEntries(Object.entries(base).map(([name, value]) => [name, { value, flag: 'test' }])) });
+  const problems: Diagnostic[] = [];
+  const daemon = new Daemon({ configuration, targets: [{ name: 'json', file: join(folder, `d${count}.json`) }], onProblem: (item) => problems.push(item), onRemark: () => undefined });
+  await daemon.listen();
+  await daemon.serve(false);
+  return { daemon, socket: base.socket, control: base.control, problems };
+}
+
+/** A client that sends what it likes; `closed` resolves with all that it was sent. */
+function client(to: string | { host: string; port: number }): { socket: Socket; closed: Promise<Buffer>; got: () => Buffer } {
+  const socket = typeof to === 'string' ? connect(to) : connect(to);
+  const parts: Buffer[] = [];
+  socket.on('data', (part) => parts.push(part));
+  socket.on('error', () => undefined);
+  const closed = new Promise<Buffer>((resolve) => socket.on('close', () => resolve(Buffer.concat(parts))));
+  return { socket, closed, got: () => Buffer.concat(parts) };
+}
+
+const hello = (stream = randomBytes(16).toString('hex')): Hello => ({ protocol: 1, stream, nonce: randomBytes(32).toString('hex'), pid: 1, uid: 0, link: 1, lost: 0, command: ['x'] });
+const nonceOf = (challenge: Buffer): Buffer => challenge.subarray(16, 48);
+
+async function challenged(one: ReturnType<typeof client>): Promise<Buffer> {
+  await until('a challenge comes', () => one.got().length >= 48);
+  return one.got().subarray(0, 48);
+}
+
+t.test('a client that means harm harms nobody: it is cut off, told of, and others are served', async (t) => {
+  const { daemon, socket, control, problems } = await started({ 'limits.greeting': '300ms', 'limits.buffer': '1MiB' });
+  const refused = async (name: string, send: (one: ReturnType<typeof client>) => void | Promise<void>): Promise<void> => {
+    const before = daemon.agent.totals();
+    const one = client(socket);
+    await send(one);
+    await one.closed;
+    await until(`${name} is counted`, () => daemon.agent.totals().refused + daemon.agent.totals().damaged === before.refused + before.damaged + 1);
+    t.equal(daemon.agent.streams().length, 0, `${name}: no stream stays`);
+  };
+  await refused('noise instead of a hello', (one) => void one.socket.write(randomBytes(4096)));
+  await refused('a message of 10 GB', (one) => {
+    const head = Buffer.alloc(8);
+    head.writeUInt32LE(0xfffffff8, 0);
+    head.writeUInt16LE(2, 4);
+    one.socket.write(head);
+  });
+  await refused('a byte now and then', (one) => {
+    const timer = setInterval(() => one.socket.write('\0'), 40);
+    one.socket.on('close', () => clearInterval(timer));
+  });
+  await refused('a hello that is no JSON', async (one) => {
+    await challenged(one);
+    const bytes = writeHello(hello(), Buffer.alloc(32), undefined);
+    bytes.fill(0x7b, 40);
+    one.socket.write(bytes);
+  });
+  await refused('a protocol of the future', async (one) => void one.socket.write(writeHello({ ...hello(), protocol: 99 }, nonceOf(await challenged(one)), undefined)));
+  const greeted = async (one: ReturnType<typeof client>): Promise<void> => {
+    one.socket.write(writeHello(hello(), nonceOf(await challenged(one)), undefined));
+    await until('the welcome comes', () => one.got().length > 48);
+  };
+  await refused('a stream that is no recording', async (one) => {
+    await greeted(one);
+    one.socket.write(randomBytes(64));
+  });
+  const preamble = Buffer.from('8953454343414d0a0100000000000000', 'hex');
+  await refused('a block of 4 GB', async (one) => {
+    await greeted(one);
+    const header = Buffer.alloc(48);
+    header.writeUInt32LE(0x31424353, 0);
+    header.writeUInt32LE(0xfffffff0, 8);
+    header.writeUInt32LE(crc32(header.subarray(0, 44)), 44);
+    one.socket.write(Buffer.concat([preamble, header]));
+  });
+  await refused('a block that never ends', async (one) => {
+    await greeted(one);
+    const header = Buffer.alloc(48);
+    header.writeUInt32LE(0x31424353, 0);
+    header.writeUInt16LE(1, 4);
+    header.writeUInt32LE(8 << 20, 8);
+    header.writeUInt32LE(8 << 20, 12);
+    header.writeUInt32LE(crc32(header.subarray(0, 44)), 44);
+    one.socket.write(Buffer.concat([preamble, header]));
+    const more = Buffer.alloc(65536);
+    const fill = (): void => {
+      while (!one.socket.destroyed && one.socket.write(more));
+    };
+    one.socket.on('drain', fill);
+    fill();
+  });
+  t.ok(problems.every((item) => item.code === 'stream-refused' || item.code === 'stream-damaged'));
+  const status = (await ask(control, { verb: 'status' })) as { status: { refused: number; damaged: number } };
+  t.strictSame([status.status.refused, status.status.damaged], [5, 3]);
+  await daemon.stop();
+  t.notOk(existsSync(socket), 'the socket is gone');
+});
+
+t.test('random bytes after a good greeting never bring the agent down', async (t) => {
+  const { daemon, socket } = await started();
+  for (let round = 0; round < 150; round++) {
+    const one = client(socket);
+    one.socket.write(writeHello(hello(), nonceOf(await challenged(one)), undefined));
+    const bytes = Buffer.concat([Buffer.from('8953454343414d0a0100000000000000', 'hex'), Buffer.alloc(48)]);
+    bytes.writeUInt32LE(0x31424353, 16);
+    bytes.writeUInt16LE(1 + (round % 4), 20);
+    const payload = randomBytes(8 * (1 + (round % 60)));
+    if (round % 3 === 0) payload.writeUInt32LE(payload.length, 0);
+    if (round % 3 === 0) payload.writeUInt32LE(1 + (round % 6), 4);
+    bytes.writeUInt32LE(payload.length, 24);
+    bytes.writeUInt32LE(payload.length, 28);
+    bytes.writeUInt32LE(1, 32);
+    bytes.writeUInt32LE(crc32(payload), 56);
+    bytes.writeUInt32LE(crc32(bytes.subarray(16, 60)), 60);
+    one.socket.end(Buffer.concat([bytes, payload]));
+    await one.closed;
+  }
+  await until('all streams have ended', () => daemon.agent.streams().length === 0);
+  t.equal(daemon.agent.totals().links, 150);
+  await daemon.stop();
+});
+
+t.test('TCP: loopback only, with a token that never travels and that both sides prove', async (t) => {
+  const token = file('token', 'correct horse battery staple\n');
+  t.equal((await rejection(started({ listen: '0.0.0.0:5678', token_file: token })))[0]?.code, 'address-not-trusted');
+  t.equal((await rejection(started({ listen: '127.0.0.1:0' })))[0]?.code, 'token-needed');
+  t.equal((await rejection(started({ listen: '127.0.0.1:0', token_file: file('open-token', 'correct horse battery staple', 0o644) })))[0]?.code, 'token-unsafe');
+  t.equal((await rejection(started({ listen: '127.0.0.1:0', token_file: file('short', 'abc') })))[0]?.code, 'token-unsafe');
+
+  const spare = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => spare.once('listening', resolve));
+  const { port } = spare.address() as AddressInfo;
+  await new Promise((resolve) => spare.close(resolve));
+  const { daemon } = await started({ listen: `127.0.0.1:${port}`, token_file: token });
+  const secret = Buffer.from('correct horse battery staple');
+  const to = { host: '127.0.0.1', port };
+
+  const good = client(to);
+  const challenge = await challenged(good);
+  t.equal(challenge.readUInt32LE(12) & 1, 1, 'a token is demanded');
+  const said = hello();
+  const overheard = writeHello(said, nonceOf(challenge), secret);
+  good.socket.write(overheard);
+  await until('the welcome comes', () => good.got().length > 48);
+  const welcome = good.got().subarray(48);
+  t.ok(welcomeIsProven(welcome, said.nonce, secret), 'the agent proves itself');
+  t.notOk(welcomeIsProven(welcome, hello().nonce, secret), 'and for this link only');
+  t.notOk(overheard.includes(secret), 'the token is not in the hello');
+  t.equal(daemon.agent.streams().length, 1);
+
+  for (const [name, bytes] of [
+    ['a wrong token', async (one: ReturnType<typeof client>) => writeHello(hello(), nonceOf(await challenged(one)), Buffer.from('incorrect horse battery'))],
+    ['no token', async (one: ReturnType<typeof client>) => writeHello(hello(), nonceOf(await challenged(one)), undefined)],
+    ['the hello of another link', async (one: ReturnType<typeof client>) => (await challenged(one), overheard)],
+  ] as const) {
+    const bad = client(to);
+    bad.socket.write(await bytes(bad));
+    const answer = (await bad.closed).subarray(48);
+    t.strictSame([answer.readUInt16LE(4), answer.readUInt32LE(8)], [7, 2], `${name} is refused`);
+  }
+  const again = client(to);
+  again.socket.write(writeHello({ ...hello(said.stream), link: 2 }, nonceOf(await challenged(again)), secret));
+  await good.closed;
+  await until('the new link is welcome', () => again.got().length > 48);
+  t.equal(daemon.agent.streams()[0]?.hello?.link, 2, 'a tracer that connects again takes the place of its old link');
+  t.equal(daemon.agent.streams().length, 1);
+  await daemon.stop();
+});
+
+t.test('two agents do not share a socket, and nothing but a socket is replaced', async (t) => {
+  const { daemon, socket } = await started();
+  t.equal((await rejection(started({ socket })))[0]?.code, 'address-in-use');
+  const plain = file('plain.sock', 'precious');
+  t.equal((await rejection(started({ socket: plain })))[0]?.code, 'address-in-use');
+  t.equal(readFileSync(plain, 'utf8'), 'precious');
+  await daemon.stop();
+});
+
+t.test('a reload with errors keeps the rules; a good one replaces them', async (t) => {
+  const policy = file('reload.policy', readFileSync(rules, 'utf8'));
+  const { daemon, control } = await started({ rules: [policy] });
+  writeFileSync(policy, 'version: 1.0.0\nrules:\n  - id: a\n    expression: open.file.pth == "/a"\n');
+  const refused = (await ask(control, { verb: 'reload' })) as { reload: { done: boolean; rules: number; diagnostics: Diagnostic[] } };
+  t.notOk(refused.reload.done);
+  t.equal(refused.reload.diagnostics[0]?.severity, 'error');
+  t.equal(daemon.agent.rules.byId('reads_shadow')?.id, 'reads_shadow');
+  writeFileSync(policy, 'version: 1.0.0\nrules:\n  - id: a\n    expression: open.file.path == "/a"\n  - id: b\n    expression: unlink.file.path == "/b"\n');
+  t.match((await ask(control, { verb: 'reload' })) as object, { reload: { done: true, rules: 2 } });
+  t.ok(daemon.agent.wantedNames().includes('unlink'));
+  await daemon.stop();
+});
+
+const line = (rule: string): DetectionLine => ({
+  rule_id: rule,
+  policy: 'p',
+  tags: { severity: 'critical' },
+  event: { seq: 1, type: 'open', timestamp: '1700000000000000000', elapsed: '5', retval: 0 },
+  process: { pid: 7, path: '/bin/cat', args: '\u001b[2J', uid: 0, ancestors: [] },
+  fields: {},
+  matched: [],
+  delivered: true,
+});
+
+t.test('an output file is private, never behind a link, and is moved away when it is full', async (t) => {
+  const path = join(folder, 'found.json');
+  const output = new FileOutput({ path, format: formatOf('json', 'h'), maxSize: 1000, keep: 2 });
+  for (let number = 0; number < 12; number++) {
+    output.detection(line(`rule_${number}`));
+    output.flush();
+  }
+  await output.close();
+  t.equal(statSync(path).mode & 0o777, 0o600);
+  t.equal(statSync(`${path}.1`).mode & 0o777, 0o600);
+  t.notOk(existsSync(`${path}.3`), 'two are kept');
+  const kept = [`${path}.2`, `${path}.1`, path].flatMap((name) => readFileSync(name, 'utf8').trim().split('\n')).map((text) => (JSON.parse(text) as DetectionLine).rule_id);
+  t.strictSame(kept, Array.from({ length: kept.length }, (_, index) => `rule_${12 - kept.length + index}`), 'in order, without a hole');
+  t.strictSame([output.facts().sent, output.facts().dropped], [12, 0]);
+  const link = join(folder, 'link.json');
+  symlinkSync(join(folder, 'elsewhere'), link);
+  t.throws(() => new FileOutput({ path: link, format: formatOf('json', 'h'), maxSize: 0, keep: 0 }), { code: 'ELOOP' });
+  const full = new FileOutput({ path: '/dev/full', format: formatOf('json', 'h'), maxSize: 0, keep: 0 });
+  full.detection(line('lost'));
+  full.flush();
+  t.match(full.facts(), { dropped: 1, problem: 'ENOSPC' });
+});
+
+t.test('syslog over UDP and TCP: RFC 5424, the severity of the rule, nothing that drives a terminal', async (t) => {
+  const datagrams = createSocket('udp4');
+  await new Promise<void>((resolve) => datagrams.bind(0, '127.0.0.1', resolve));
+  const received: string[] = [];
+  datagrams.on('message', (message) => received.push(message.toString('utf8')));
+  const udp = new SyslogOutput({ address: `udp:127.0.0.1:${datagrams.address().port}`, facility: 'local3', format: formatOf('compact', 'h'), hostname: 'a host' });
+  udp.detection(line('rule one'));
+  await until('the datagram arrives', () => received.length === 1);
+  t.match(received[0], /^<154>1 2023-11-14T22:13:20\.000Z a_host seccam \d+ rule_one - \ufeff/);
+  t.notMatch(received[0], /\u001b/);
+  await udp.close();
+  datagrams.close();
+
+  let text = '';
+  const server = createServer((socket) => socket.on('data', (part) => (text += part.toString('utf8'))));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const tcp = new SyslogOutput({ address: `tcp:127.0.0.1:${(server.address() as AddressInfo).port}`, facility: 'daemon', format: formatOf('json', 'h'), hostname: 'h' });
+  for (const rule of ['a', 'b', 'c']) tcp.detection(line(rule));
+  await tcp.close();
+  await until('three messages arrive', () => text.split('seccam').length === 4);
+  const length = Number(/^\d+/.exec(text)?.[0]);
+  t.match(Buffer.from(text).subarray(String(length).length + 1 + length).toString(), /^\d+ <26>1 /, 'octets are counted');
+  server.close();
+});
+
+t.test('a webhook is tried again until it takes the detections, in order, signed', async (t) => {
+  const requests: { body: string; signature: string | undefined; time: string | undefined }[] = [];
+  const server = createHttpServer((request, response) => {
+    let body = '';
+    request.on('data', (part: Buffer) => (body += part.toString('utf8')));
+    request.on('end', () => {
+      const header = (name: string): string | undefined => request.headers[name] as string | undefined;
+      requests.push({ body, signature: header('x-seccam-signature'), time: header('x-seccam-timestamp') });
+      response.writeHead(requests.length <= 2 ? 503 : 200).end();
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
+  const secret = Buffer.from('secret');
+  const options = { url, secret, format: formatOf('json', 'h'), single: false, headers: {}, timeout: 5000, queue: 4, batch: 3 };
+  const output = new WebhookOutput(options);
+  output.detection(line('r1'));
+  output.flush();
+  await until('it was tried twice', () => requests.length >= 2);
+  for (const rule of ['r2', 'r3', 'r4', 'r5']) output.detection(line(rule));
+  output.flush();
+  await until('all was taken', () => output.facts().sent + output.facts().dropped === 5);
+  const taken = requests.slice(2).flatMap(({ body }) => body.trim().split('\n').map((text) => (JSON.parse(text) as DetectionLine).rule_id));
+  t.strictSame(taken, [...taken].sort(), 'in order');
+  t.equal(taken.length, output.facts().sent);
+  for (const { body, signature, time } of requests) t.equal(signature, `sha256=${createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')}`);
+  await output.close();
+  server.close();
+  const gone = new WebhookOutput({ ...options, url: 'http://127.0.0.1:1/' });
+  for (let number = 0; number < 9; number++) gone.detection(line(`x${number}`));
+  t.match(gone.facts(), { waiting: 4, dropped: 5 }, 'the queue is bounded');
+  await gone.close();
+  t.match(gone.facts(), { sent: 0, dropped: 9 });
+});
+
+t.test('figures for Prometheus name rules and causes', async (t) => {
+  const spare = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => spare.once('listening', resolve));
+  const { port } = spare.address() as AddressInfo;
+  await new Promise((resolve) => spare.close(resolve));
+  const { daemon } = await started({ metrics: `127.0.0.1:${port}` });
+  const read = (path: string): Promise<string> =>
+    new Promise((resolve, reject) => {
+      get({ host: '127.0.0.1', port, path, agent: false }, (response) => {
+        let text = '';
+        response.on('data', (part: Buffer) => (text += part.toString('utf8')));
+        response.on('end', () => resolve(`${response.statusCode} ${text}`));
+      }).on('error', reject);
+    });
+  daemon.agent.metrics?.detection('reads_shadow', true, 0.0011);
+  const text = await read('/metrics');
+  for (const expected of ['seccam_detections_total{rule="reads_shadow",delivered="true"} 1', 'seccam_rules_loaded 1', 'seccam_events_lost_total 0', 'seccam_links_refused_total 0']) t.match(text, expected);
+  t.match(await read('/healthz'), /^200 ok/);
+  t.match(await read('/secret'), /^404/);
+  await daemon.stop();
+});
+
+t.test('blocks come out the same however the bytes are cut', async (t) => {
+  const block = (kind: number, payload: Buffer): Buffer => {
+    const header = Buffer.alloc(48);
+    header.writeUInt32LE(0x31424353, 0);
+    header.writeUInt16LE(kind, 4);
+    header.writeUInt32LE(payload.length, 8);
+    header.writeUInt32LE(payload.length, 12);
+    header.writeUInt32LE(crc32(payload), 40);
+    header.writeUInt32LE(crc32(header.subarray(0, 44)), 44);
+    return Buffer.concat([header, payload]);
+  };
+  const stream = Buffer.concat([Buffer.from('8953454343414d0a0100000000000000', 'hex'), ...[16, 0, 4096, 8, 70_000].map((size, index) => block(1 + (index % 4), randomBytes(size)))]);
+  const split = (sizes: () => number): string[] => {
+    const splitter = new BlockSplitter();
+    const found: string[] = [];
+    for (let at = 0; at < stream.length; ) {
+      const size = sizes();
+      for (const item of splitter.push(Buffer.from(stream.subarray(at, at + size)))) found.push(item.bytes.toString('hex'));
+      at += size;
+    }
+    t.equal(splitter.kept, 0);
+    return found;
+  };
+  const whole = split(() => stream.length);
+  t.equal(whole.length, 6);
+  t.equal(whole.join(''), stream.toString('hex'));
+  t.strictSame(split(() => 1), whole);
+  for (let round = 0; round < 20; round++) t.strictSame(split(() => 1 + Math.floor(Math.random() * 5000)), whole);
+  const damaged = Buffer.from(stream);
+  damaged[40]! ^= 1;
+  t.throws(() => [...new BlockSplitter().push(damaged)], { message: 'the checksum of a block header is wrong' });
+});
