@@ -3,10 +3,11 @@
 import { expects } from '../support/assert.js';
 import { Emitter, memoSizeMark } from './emitter.js';
 import type { Evaluate, EvaluateAll, RuleSet } from './evaluation.js';
+import { Gate, gateReads, type Need, needsOf } from './gate.js';
 import { traceRule } from './interpreter.js';
 import type { Model, VariableReader } from './model.js';
 import { registerLimit, runtime } from './runtime.js';
-import type { Rule, ValueExpression } from './tree.js';
+import type { FieldNode, Rule, ValueExpression } from './tree.js';
 import { isCondition } from './types.js';
 
 /** Rules per generated function: small enough that the JIT takes each function. */
@@ -55,20 +56,33 @@ export function compileSet<E>(rules: readonly Rule[], model: Model<E>): RuleSet<
   });
   const add = (event: string | undefined): string => {
     const own = rules.flatMap((rule, index) => (rule.event === event || rule.event === undefined ? [index] : []));
+    const { gated, open } = gates(emitter, rules, own);
     const calls: string[] = [];
-    for (let from = 0; from < own.length; from += rulesPerPart) {
+    for (let from = 0; from < open.length; from += rulesPerPart) {
       const name = `p${parts.length}`;
-      const tests = own.slice(from, from + rulesPerPart).map((index) => `if (${names[index]}(event, now, V, C)) hit(${index});`);
+      const tests = open.slice(from, from + rulesPerPart).map((index) => `if (${names[index]}(event, now, V, C)) hit(${index});`);
       parts.push(`function ${name}(event, now, V, hit, C) { ${tests.join(' ')} }`);
       calls.push(`${name}(event, now, V, hit, C);`);
     }
-    return `function (event, now, V, hit) { const C = take(); ${calls.join(' ')} pool.push(C); }`;
+    const all = `const C = take(); ${calls.join(' ')} pool.push(C);`;
+    if (gated === '') return `function (event, now, V, hit) { ${open.length === 0 ? '' : all} }`;
+    const ungated = emitter.constant(open);
+    return `function (event, now, V, hit) {
+  let found;
+  ${gated}
+  if (found === undefined) { ${open.length === 0 ? 'return;' : `${all} return;`} }
+  const C = take();
+  const list = found.length === 1 && ${open.length === 0} ? found[0] : R.mergeRules([${ungated}, ...found]);
+  for (let i = 0; i < list.length; i++) { const rule = list[i]; if (Q[rule](event, now, V, C)) hit(rule); }
+  pool.push(C);
+}`;
   };
   for (const event of events) table.push(`[${JSON.stringify(event)}, ${add(event)}]`);
   const rest = neutral ? add(undefined) : 'undefined';
   const type = model.eventType;
   const code = `${parts.join('\n')}
 const pool = [];
+const Q = [${names.join(', ')}];
 function take() { const C = pool.pop() ?? new Uint8Array(${slots}); C.fill(0); return C; }
 return { table: new Map([${table.join(',\n')}]), rest: ${rest}, type: ${type === undefined ? 'undefined' : `function (event) { return (${type}); }`} };`;
   const module = load(emitter, code) as {
@@ -91,6 +105,38 @@ return { table: new Map([${table.join(',\n')}]), rest: ${rest}, type: ${type ===
       sourceLength: code.length,
     },
   };
+}
+
+/**
+ * Code that collects in `found` the lists of rules which an event's strings let through, and the rules that
+ * have no gate and run on every event.
+ */
+function gates(emitter: Emitter, rules: readonly Rule[], own: readonly number[]): { gated: string; open: number[] } {
+  const { strings } = emitter.model;
+  const byField = new Map<string, { readonly field: FieldNode; readonly members: { readonly rule: number; readonly need: Need }[] }>();
+  const open: number[] = [];
+  for (const rule of own) {
+    const needs = strings === undefined ? undefined : needsOf(rules[rule]!);
+    if (needs === undefined) open.push(rule);
+    for (const need of needs ?? []) {
+      const { name } = need.field.field;
+      const known = byField.get(name);
+      if (known === undefined) byField.set(name, { field: need.field, members: [{ rule, need }] });
+      else known.members.push({ rule, need });
+    }
+  }
+  const lines: string[] = [];
+  for (const { field, members } of byField.values()) {
+    const gate = new Gate(strings!);
+    for (const { rule, need } of members) gate.add(rule, need);
+    const name = emitter.constant(gate);
+    const look = (id: string): string => `{ const id = ${id}; const rules = ${name}.l[id] ?? ${name}.f(id); if (rules.length > 0) (found ??= []).push(rules); }`;
+    for (const { read, multi } of gateReads(field)) {
+      if (read.kind === 'call') continue;
+      lines.push(multi ? `{ const ids = ${read.source}; if (ids) for (let i = 0; i < ids.length; i++) ${look('ids[i]')} }` : look(`(${read.source}) ?? 0`));
+    }
+  }
+  return { gated: lines.join('\n  '), open };
 }
 
 function ruleBody(emitter: Emitter, rule: Rule): string {

@@ -59,9 +59,11 @@ export function compileGlob(pattern: string, fold: boolean): (path: string) => b
   }
   const { segments, deep, relative } = globSegments(pattern, fold);
   const matchers = segments.map(segmentMatcher);
+  const prefix = relative ? '' : (fold ? foldCase(pattern) : pattern).slice(0, pattern.indexOf('*'));
   return (given) => {
     if (given === '') return false;
     let path = fold ? foldCase(given) : given;
+    if (!path.startsWith(prefix)) return false;
     if (relative) path = path.slice(1);
     let start = 0;
     for (let index = 0; index < matchers.length; index++) {
