@@ -158,6 +158,8 @@ static void on_exec(struct tracer *tracer, struct task **at)
 		}
 	}
 	call_executed(tracer, task, caller ? caller : task->tid);
+	/* Its exit is still to come when every call stops. */
+	task->in_syscall = true;
 }
 
 static void on_call(struct tracer *tracer, struct task *task, bool from_filter)

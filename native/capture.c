@@ -460,6 +460,8 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 	const struct catalogue_capture *captures = calls_captures(call);
 	const struct catalogue_column *columns = calls_columns(calls_event(call->event));
 	struct capture_site site = {tracer, task, NULL, 0, at_exit, result, &task->pending.arena};
+	/* What was opened is known by the descriptor: what the name says by now does not matter. */
+	const bool by_descriptor = call->capture_count && captures[0].kind == CAPTURE_OPENED;
 
 	for (unsigned n = 0; n < call->capture_count; n++) {
 		const struct catalogue_capture *row = &captures[n];
@@ -471,6 +473,8 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 			continue;
 		if (row->kind == CAPTURE_NATIVE) {
 			act->values[row->column] = native(&site, call);
+		} else if (at_exit && row->at == AT_BOTH && result >= 0 && by_descriptor) {
+			continue;
 		} else if (at_exit && row->at == AT_BOTH) {
 			uint32_t mark = task->pending.arena.used;
 			struct value again = run(&site);

@@ -54,8 +54,18 @@ static timer_t start_ticking(struct tracer *tracer)
 	/* All else belongs to the other threads; SIGXFSZ of a full disk quota is told by write(). */
 	sigfillset(&mask);
 	sigdelset(&mask, TICK_SIGNAL);
+	/*
+	 * Each stop would send SIGCHLD. Where it is blocked it is not ignored but wakes another thread, at
+	 * the price of a second context switch; with SA_NOCLDSTOP it is not even sent. Whoever handles it
+	 * here (libuv) asks for deaths only.
+	 */
+	sigaction(SIGCHLD, NULL, &tracer->child_action);
+	action = tracer->child_action;
+	action.sa_flags |= SA_NOCLDSTOP;
+	sigaction(SIGCHLD, &action, NULL);
+	if (action.sa_handler == SIG_DFL)
+		sigdelset(&mask, SIGCHLD);
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	(void)tracer;
 	return timer;
 }
 
@@ -301,5 +311,6 @@ void tracer_run(struct tracer *tracer)
 	else
 		discard_output(tracer);
 	timer_delete(timer);
+	sigaction(SIGCHLD, &tracer->child_action, NULL);
 	release(tracer);
 }

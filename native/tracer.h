@@ -131,6 +131,7 @@ struct tracer {
 	pid_t own_pid;
 	uint32_t own_pid_namespace;
 	sigset_t inherited_mask;
+	struct sigaction child_action; /* of SIGCHLD, as it was */
 	uint64_t next_checkpoint, deadline;
 	uint32_t users_told, groups_told;
 	struct {
