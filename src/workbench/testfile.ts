@@ -103,6 +103,7 @@ export const eventShape = z.strictObject({
     .optional()
     .meta({ description: 'Ignored: events are numbered in the order in which they stand' }),
   timestamp: z.string().optional().meta({ description: 'Wall time in ns; ignored, use `after`' }),
+  elapsed: z.string().optional(),
   shown: z.boolean().optional(),
   syscall: z.string().optional(),
   duration: z.unknown().optional(),
