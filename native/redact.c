@@ -4,7 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const kept[] = {"PATH", "LANG", "LC_ALL", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GLIBC_TUNABLES", "HOME", "USER", "SHELL",
+static const char *const kept[] = {"PATH", "LANG", "LC_ALL", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GLIBC_TUNABLES", "HOME", "USER", "LOGNAME", "SHELL", "SSH_CONNECTION", "SSH_CLIENT", "DD_SERVICE",
 				   "TERM", "HISTFILE", "HISTSIZE", "HISTFILESIZE", "BASH_ENV", "ENV", "PWD", NULL};
 
 /* Parts of option names that announce a secret. */
