@@ -3,7 +3,7 @@
 import { expects } from '../support/assert.js';
 import { Emitter, memoSizeMark } from './emitter.js';
 import type { Evaluate, EvaluateAll, RuleSet } from './evaluation.js';
-import { Gate, gateReads, type Need, needsOf } from './gate.js';
+import { Candidates, Gate, gateReads, type Need, needsOf } from './gate.js';
 import { traceRule } from './interpreter.js';
 import type { Model, VariableReader } from './model.js';
 import { registerLimit, runtime } from './runtime.js';
@@ -56,7 +56,7 @@ export function compileSet<E>(rules: readonly Rule[], model: Model<E>): RuleSet<
   });
   const add = (event: string | undefined): string => {
     const own = rules.flatMap((rule, index) => (rule.event === event || rule.event === undefined ? [index] : []));
-    const { gated, open } = gates(emitter, rules, own);
+    const { gated, open, candidates } = gates(emitter, rules, own);
     const calls: string[] = [];
     for (let from = 0; from < open.length; from += rulesPerPart) {
       const name = `p${parts.length}`;
@@ -66,13 +66,12 @@ export function compileSet<E>(rules: readonly Rule[], model: Model<E>): RuleSet<
     }
     const all = `const C = take(); ${calls.join(' ')} pool.push(C);`;
     if (gated === '') return `function (event, now, V, hit) { ${open.length === 0 ? '' : all} }`;
-    const ungated = emitter.constant(open);
     return `function (event, now, V, hit) {
-  let found;
+  let s = 0;
   ${gated}
-  if (found === undefined) { ${open.length === 0 ? 'return;' : `${all} return;`} }
+  if (s === 0) { ${open.length === 0 ? 'return;' : `${all} return;`} }
   const C = take();
-  const list = found.length === 1 && ${open.length === 0} ? found[0] : R.mergeRules([${ungated}, ...found]);
+  const list = ${candidates}.lists[s];
   for (let i = 0; i < list.length; i++) { const rule = list[i]; if (Q[rule](event, now, V, C)) hit(rule); }
   pool.push(C);
 }`;
@@ -108,10 +107,10 @@ return { table: new Map([${table.join(',\n')}]), rest: ${rest}, type: ${type ===
 }
 
 /**
- * Code that collects in `found` the lists of rules which an event's strings let through, and the rules that
- * have no gate and run on every event.
+ * Code that finds in `s` the state of `candidates` for an event's strings, and the rules that have no gate and
+ * run on every event.
  */
-function gates(emitter: Emitter, rules: readonly Rule[], own: readonly number[]): { gated: string; open: number[] } {
+function gates(emitter: Emitter, rules: readonly Rule[], own: readonly number[]): { gated: string; open: number[]; candidates: string } {
   const { strings } = emitter.model;
   const byField = new Map<string, { readonly field: FieldNode; readonly members: { readonly rule: number; readonly need: Need }[] }>();
   const open: number[] = [];
@@ -126,17 +125,19 @@ function gates(emitter: Emitter, rules: readonly Rule[], own: readonly number[])
     }
   }
   const lines: string[] = [];
+  const candidates = new Candidates(open);
+  const states = emitter.constant(candidates);
   for (const { field, members } of byField.values()) {
-    const gate = new Gate(strings!);
+    const gate = new Gate(strings!, candidates);
     for (const { rule, need } of members) gate.add(rule, need);
     const name = emitter.constant(gate);
-    const look = (id: string): string => `{ const id = ${id}; const rules = ${name}.l[id] ?? ${name}.f(id); if (rules.length > 0) (found ??= []).push(rules); }`;
+    const look = (id: string): string => `{ const id = ${id}; const e = ${name}.l[id] || ${name}.f(id); if (e !== 1) s = ${states}.t.get(s * 16777216 + e) ?? ${states}.n(s, e); }`;
     for (const { read, multi } of gateReads(field)) {
       if (read.kind === 'call') continue;
       lines.push(multi ? `{ const ids = ${read.source}; if (ids) for (let i = 0; i < ids.length; i++) ${look('ids[i]')} }` : look(`(${read.source}) ?? 0`));
     }
   }
-  return { gated: lines.join('\n  '), open };
+  return { gated: lines.join('\n  '), open, candidates: states };
 }
 
 function ruleBody(emitter: Emitter, rule: Rule): string {

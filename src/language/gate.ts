@@ -19,16 +19,63 @@ export interface Need {
   readonly rank: number;
 }
 
-const nobody: readonly number[] = [];
+/** What a gate answers for a string that lets no rule through. */
+const nobody = 1;
+
+/**
+ * The sets of rules that the strings of one event let through together, with the rules that have no gate. Every
+ * set is made once: an event walks from state to state, one step per gate that lets something through.
+ */
+export class Candidates {
+  /** `state * 2^24 + answer of a gate` → state. Read by generated code: `M.t.get(…) ?? M.n(s, e)`. */
+  readonly t = new Map<number, number>();
+  /** By state: the rules to evaluate, ascending. State 0 is "nothing so far". */
+  readonly lists: (readonly number[])[];
+  readonly #answers: (readonly number[])[] = [[], []];
+  readonly #answerOf = new Map<string, number>([['', nobody]]);
+  readonly #stateOf = new Map<string, number>();
+
+  constructor(readonly open: readonly number[]) {
+    this.lists = [open];
+  }
+
+  /** The number of a list of rules, the same for equal lists. */
+  answer(rules: readonly number[]): number {
+    const key = rules.join();
+    let known = this.#answerOf.get(key);
+    if (known === undefined) {
+      known = this.#answers.length;
+      this.#answers.push(rules);
+      this.#answerOf.set(key, known);
+    }
+    return known;
+  }
+
+  n(state: number, answer: number): number {
+    const all = [...new Set([...this.lists[state]!, ...this.#answers[answer]!])].sort((a, b) => a - b);
+    const key = all.join();
+    let next = this.#stateOf.get(key);
+    if (next === undefined) {
+      next = this.lists.length;
+      this.lists.push(all);
+      this.#stateOf.set(key, next);
+    }
+    this.t.set(state * 16_777_216 + answer, next);
+    return next;
+  }
+}
 
 /** The rules that are gated by one field. */
 export class Gate {
-  /** By string number: the rules that may match, ascending. Read by generated code: `G.l[id] ?? G.f(id)`. */
-  readonly l: (readonly number[] | undefined)[] = [];
+  /** By string number: 0 not known, else an answer of `candidates`. Read by generated code: `G.l[id] || G.f(id)`. */
+  l: Int32Array<ArrayBuffer> = new Int32Array(64);
   readonly #exact = new Map<string, number[]>();
   readonly #others: { readonly rule: number; readonly test: TextTest }[] = [];
 
-  constructor(readonly strings: StringTable) {}
+  constructor(
+    readonly strings: StringTable,
+    readonly candidates: Candidates,
+  ) {}
 
   add(rule: number, need: Need): void {
     if (need.exact === undefined) {
@@ -43,18 +90,19 @@ export class Gate {
   }
 
   /** Finds and keeps the rules that string `id` lets through. */
-  f(id: number): readonly number[] {
+  f(id: number): number {
     const text = this.strings.text(id);
-    let found: number[] | undefined;
-    for (const { rule, test } of this.#others) if (test(text)) (found ??= []).push(rule);
-    const exact = this.#exact.get(text);
-    const list = exact === undefined ? (found ?? nobody) : found === undefined ? exact : [...found, ...exact].sort((a, b) => a - b);
-    if (Number.isInteger(id) && id >= 0) {
-      // Holes would turn the list into a dictionary.
-      while (this.l.length < id) this.l.push(undefined);
-      this.l[id] = list;
+    const found = [...(this.#exact.get(text) ?? [])];
+    for (const { rule, test } of this.#others) if (test(text)) found.push(rule);
+    const answer = this.candidates.answer(found.sort((a, b) => a - b));
+    if (!Number.isInteger(id) || id < 0) return answer;
+    if (id >= this.l.length) {
+      const grown = new Int32Array(Math.max(id + 1, this.strings.size, this.l.length * 2));
+      grown.set(this.l);
+      this.l = grown;
     }
-    return list;
+    this.l[id] = answer;
+    return answer;
   }
 }
 
@@ -135,12 +183,4 @@ function rankOf(matcher: Matcher): number {
 export function gateReads(field: FieldNode): readonly { readonly read: Read<never>; readonly multi: boolean }[] {
   const aliases = (field.field.text?.aliases ?? []).map((alias) => ({ read: alias.read, multi: alias.multi === true }));
   return [{ read: field.field.read, multi: false }, ...aliases];
-}
-
-/** Joins ascending lists into one, each rule once. */
-export function mergeRules(lists: readonly (readonly number[])[]): readonly number[] {
-  const filled = lists.filter((list) => list.length > 0);
-  if (filled.length === 1) return filled[0]!;
-  const all = filled.flat().sort((a, b) => a - b);
-  return all.filter((rule, index) => index === 0 || rule !== all[index - 1]);
 }

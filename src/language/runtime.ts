@@ -3,7 +3,6 @@
 import { type Address, intersects, toAddress } from './address.js';
 import { functionByName } from './functions.js';
 import { bitAnd, bitNot, bitOr, bitXor } from './integer.js';
-import { mergeRules } from './gate.js';
 import { textVariant } from './matcher.js';
 import { foldCase } from './pattern.js';
 import { Memo } from './predicate.js';
@@ -13,7 +12,6 @@ export const registerLimit = 100;
 
 export const runtime = {
   Memo,
-  mergeRules,
   and: bitAnd,
   or: bitOr,
   xor: bitXor,
