@@ -86,6 +86,8 @@ struct channel {
 	struct channel_command commands[COMMANDS_MAX];
 	unsigned int command_first, command_count;
 	struct channel_counters counters;
+	pthread_t waiter;
+	int waiter_signal; /* 0: nobody is to be woken */
 };
 
 /* Numbers on the wire are little-endian, and so are the machines that the tracer runs on. */
@@ -500,6 +502,8 @@ static void command(struct channel *channel, const struct channel_command *given
 	}
 	channel->commands[(channel->command_first + channel->command_count++) % COMMANDS_MAX] = *given;
 	ring(channel->wake_tracer);
+	if (channel->waiter_signal)
+		pthread_kill(channel->waiter, channel->waiter_signal);
 }
 
 static void take_message(struct channel *channel, const uint8_t *bytes, size_t length)
@@ -919,6 +923,14 @@ void channel_lost(struct channel *channel, uint64_t *first_seq, uint64_t *count)
 	pthread_mutex_lock(&channel->lock);
 	*first_seq = channel->lost_first;
 	*count = channel->lost_count;
+	pthread_mutex_unlock(&channel->lock);
+}
+
+void channel_wake_thread(struct channel *channel, pthread_t thread, int signal)
+{
+	pthread_mutex_lock(&channel->lock);
+	channel->waiter = thread;
+	channel->waiter_signal = signal;
 	pthread_mutex_unlock(&channel->lock);
 }
 

@@ -8,6 +8,7 @@
 #ifndef SECCAM_CHANNEL_H
 #define SECCAM_CHANNEL_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -106,6 +107,9 @@ void channel_skip(struct channel *channel, uint64_t first_seq, uint64_t count);
 
 /* First seq and number of events lost since the last checkpoint block that was taken; count 0: none. */
 void channel_lost(struct channel *channel, uint64_t *first_seq, uint64_t *count);
+
+/* Sends `signal` to `thread` when there is a command, so that it interrupts its wait. */
+void channel_wake_thread(struct channel *channel, pthread_t thread, int signal);
 
 /* An eventfd: readable when channel_command has something. */
 int channel_wake_fd(struct channel *channel);

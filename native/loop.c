@@ -25,6 +25,7 @@
 #include "header.h"
 #include "process.h"
 #include "registers.h"
+#include "respond.h"
 #include "spawn.h"
 
 #ifndef sigev_notify_thread_id
@@ -34,9 +35,13 @@
 #define TICK_NS 100000000L
 #define LIVE_EPOCH_NS 60000000000u
 
+/* The signal may come while the thread does not wait: then the next wait is preceded by the tick. */
+static _Thread_local volatile sig_atomic_t tick_due;
+
 static void on_tick_signal(int signal)
 {
 	(void)signal;
+	tick_due = 1;
 }
 
 static timer_t start_ticking(struct tracer *tracer)
@@ -108,6 +113,8 @@ static void on_tick(struct tracer *tracer)
 
 	act_adopt(tracer);
 	frame_flush(&tracer->frame);
+	if (tracer->channel)
+		respond(tracer);
 	if (tracer->channel || tracer->sink.plain) {
 		if (now > tracer->next_checkpoint) {
 			snapshot_write(tracer);
@@ -130,6 +137,10 @@ static bool next_stop(struct tracer *tracer, struct stop *stop, struct rusage *u
 		int status;
 		pid_t tid = -1;
 
+		if (tick_due) {
+			tick_due = 0;
+			on_tick(tracer);
+		}
 		if (eager && tracer->frame.used) {
 			tid = wait4(-1, &status, __WALL | __WNOTHREAD | WNOHANG, usage);
 			if (tid == 0)
@@ -161,7 +172,7 @@ static bool open_sink(struct tracer *tracer)
 		return sink_open_file(&tracer->sink, o->output, o->force, &tracer->failure);
 	if (o->channel) {
 		struct channel_options wanted = {.address = o->channel, .hello_json = o->hello, .ring_bytes = o->buffer, .wait_ms = o->wait_ms};
-		char token[4096];
+		char token[4096], *hello;
 		int error;
 
 		if (o->token_file) {
@@ -173,11 +184,16 @@ static bool open_sink(struct tracer *tracer)
 			token[strcspn(token, "\r\n")] = 0;
 			wanted.token = token;
 		}
+		hello = o->hello ? NULL : respond_hello(o);
+		if (hello)
+			wanted.hello_json = hello;
 		error = channel_open(&tracer->channel, &wanted);
+		free(hello);
 		if (!tracer->channel || (error && o->require_agent)) {
 			fail(&tracer->failure, 125, "no-agent", -error, "no agent at \"%s\" (%s)", o->channel, tracer->channel ? channel_problem(tracer->channel) : "");
 			return false;
 		}
+		channel_wake_thread(tracer->channel, pthread_self(), TICK_SIGNAL);
 		sink_open_channel(&tracer->sink, tracer->channel);
 		return true;
 	}

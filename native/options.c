@@ -183,6 +183,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct failure *fai
 	o->fd = o->message_fd = -1;
 	o->uid = o->gid = o->nofile = -1;
 	o->kill_on_death = true;
+	o->wait_ms = 5000;
 	for (int n = 0; n < argc; n++) {
 		char *equals = strchr(argv[n], '=');
 		size_t length = equals ? (size_t)(equals - argv[n]) : strlen(argv[n]);
