@@ -1,0 +1,85 @@
+/**
+ * Fields of real events, against what the program that made them knew: programs of fixtures/programs
+ * print the events that should be seen (expect.h), are recorded, and replayed.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t, { type Test } from 'tap';
+import { replay } from '../src/pipeline/index.js';
+import { createModel } from '../src/rules/index.js';
+import { StringTable } from '../src/support/strings.js';
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-fields-')));
+t.teardown(() => rmSync(folder, { recursive: true }));
+const programs = new URL('../fixtures/programs/', import.meta.url).pathname;
+const tracer = new URL('../native/build/seccam-trace', import.meta.url).pathname;
+
+interface Expected {
+  readonly pid: number;
+  readonly type: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Field names that some program has expected a value of. */
+const asserted = new Set<string>();
+
+function same(have: unknown, want: unknown): boolean {
+  if (Array.isArray(want)) return Array.isArray(have) && have.length === want.length && want.every((item, index) => same(have[index], item));
+  // Numbers beyond 2^53 are read as decimal texts.
+  return typeof want === 'number' ? Number(have) === want : have === want;
+}
+
+/** Builds and records a program; every event that it says should be seen is there with those fields. */
+async function holds(t: Test, name: string, args: readonly string[] = [], options: { readonly env?: NodeJS.ProcessEnv; readonly skip?: (field: string) => boolean } = {}): Promise<void> {
+  const program = join(folder, name);
+  execFileSync('cc', ['-O1', '-pthread', '-o', program, `${programs}${name}.c`]);
+  const recording = join(folder, `${name}.seccam`);
+  const run = spawnSync(tracer, ['-o', recording, '--force', '--trace', 'all', '--', program, ...args], { encoding: 'utf8', cwd: folder, ...(options.env === undefined ? {} : { env: options.env }) });
+  if (run.error !== undefined) throw new Error(`${tracer} cannot be run (${run.error.message}): npm run build:native makes it`);
+  if (run.status === 77) {
+    t.comment(`${name} needs root: skipped`);
+    return;
+  }
+  t.equal(run.status, 0, `${name} ends well: ${run.stderr}`);
+  const expected = run.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Expected);
+  const strings = new StringTable();
+  const model = createModel(strings);
+  const best = expected.map(() => ({ wrong: undefined as string[] | undefined }));
+  const summary = await replay([recording], {
+    strings,
+    allResults: true,
+    onEvent: (event) => {
+      for (const [index, { pid, type, fields }] of expected.entries()) {
+        const found = best[index]!;
+        if (type !== event.type || pid !== event.pid || found.wrong?.length === 0) continue;
+        const wrong = Object.entries(fields).flatMap(([field, want]) => {
+          if (options.skip?.(field) === true) return [];
+          const have = model.read(field, event);
+          return same(have, want) ? [] : [`${field}: have ${JSON.stringify(have, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}, want ${JSON.stringify(want)}`];
+        });
+        if (found.wrong === undefined || wrong.length < found.wrong.length) found.wrong = wrong;
+      }
+    },
+  });
+  for (const [index, { type, fields }] of expected.entries()) {
+    t.strictSame(best[index]!.wrong ?? ['no such event'], [], `${name}: ${type} ${Object.values(fields)[0]}`);
+    for (const field of Object.keys(fields)) if (options.skip?.(field) !== true) asserted.add(field);
+  }
+  t.match(summary, { damaged: false, lost: 0 });
+}
+
+t.test('files', async (t) => {
+  const place = join(folder, 'files');
+  mkdirSync(place);
+  // Names of the ids that chown asks for are not told yet.
+  await holds(t, 'fields-files', [place], { skip: (field) => /^chown\.file\.destination\.(?:user|group)$/.test(field) });
+});
+
+t.test('processes', async (t) => {
+  await holds(t, 'fields-process');
+});
