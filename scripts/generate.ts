@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nativeHeader } from '../src/catalogue/native.js';
 import { eventsPage, fieldsPage, fieldsSchema } from './generated/catalogue.js';
+import { policyJsonSchema } from '../src/rules/schema.js';
 import { commandsPage, errorsPage } from './generated/reference.js';
 import { answerSchemas } from './generated/schemas.js';
 
@@ -17,6 +18,7 @@ export function generatedFiles(): Map<string, string> {
     ['docs/events.md', eventsPage()],
     ['docs/fields.md', fieldsPage()],
     ['schema/fields.json', fieldsSchema()],
+    ['schema/policy.json', `${JSON.stringify(policyJsonSchema(), null, 2)}\n`],
     ['docs/commands.md', commandsPage()],
     ['docs/errors.md', errorsPage()],
     ...answerSchemas(root),

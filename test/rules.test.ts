@@ -64,6 +64,32 @@ t.test('seeded mistakes are all reported in one run, each at its place', (t) => 
   t.end();
 });
 
+t.test('the policies of docs/policies.md load', (t) => {
+  const text = readFileSync(join(import.meta.dirname, '..', 'docs', 'policies.md'), 'utf8');
+  const blocks = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => block!);
+  t.ok(blocks.length >= 4);
+  for (const block of blocks) {
+    const { rules, diagnostics } = loadPolicies([{ file: 'docs', text: block }], { strings: new StringTable() });
+    t.same(diagnostics.map((item) => renderDiagnostic(item)), []);
+    t.ok(rules.rules.length > 0);
+  }
+  t.end();
+});
+
+t.test('the JSON schema accepts what loads and says what does not', async (t) => {
+  const { policyJsonSchema, policySchema } = await import('../src/rules/schema.js');
+  const { parse } = await import('yaml');
+  for (const name of ['shapes.policy', 'large.policy']) {
+    const result = policySchema.safeParse(parse(readFileSync(join(fixtures, 'good', name), 'utf8')));
+    t.ok(result.success, `${name}: ${JSON.stringify(result.error?.issues.slice(0, 3))}`);
+  }
+  t.notOk(policySchema.safeParse({ rules: [{ id: 'a', expresion: 'x' }] }).success);
+  t.notOk(policySchema.safeParse({ rules: [{ id: 'a', every: '5 minutes' }] }).success);
+  const committed = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'schema', 'policy.json'), 'utf8')) as unknown;
+  t.same(policyJsonSchema(), committed, 'schema/policy.json is current');
+  t.end();
+});
+
 t.test('every shape of policy loads', (t) => {
   const file = join(fixtures, 'good', 'shapes.policy');
   const { rules, diagnostics } = loadRules([file], { strings: new StringTable() });

@@ -21,23 +21,30 @@ export interface Text {
 export class Section {
   readonly members = new Map<string, Member>();
 
+  readonly #place: () => Span;
+
   constructor(
     readonly shape: ObjectShape,
-    readonly span: Span,
-    /** Stretch of the whole mapping in the file: for fixes. */
-    readonly range: readonly [number, number],
-  ) {}
+    place: () => Span,
+  ) {
+    this.#place = place;
+  }
+
+  /** Its first line. */
+  get span(): Span {
+    return this.#place();
+  }
 
   has(key: string): boolean {
     return this.members.has(key);
   }
 
   keySpan(key: string): Span {
-    return this.members.get(key)?.keySpan ?? this.span;
+    return this.members.get(key)?.keySpan() ?? this.span;
   }
 
   valueSpan(key: string): Span {
-    return this.members.get(key)?.span ?? this.span;
+    return this.members.get(key)?.span() ?? this.span;
   }
 
   text(key: string): Text | undefined {
@@ -83,9 +90,10 @@ export class Section {
   }
 }
 
+/** Places are worked out when they are asked for: most never are. */
 export interface Member {
-  readonly keySpan: Span;
-  readonly span: Span;
+  readonly keySpan: () => Span;
+  readonly span: () => Span;
   readonly value: unknown;
 }
 
@@ -160,8 +168,7 @@ class Reader {
   }
 
   object(node: YAMLMap, shape: ObjectShape): Section {
-    const range = node.range ?? [0, 0, 0];
-    const section = new Section(shape, this.span(node), [range[0], range[1]]);
+    const section = new Section(shape, () => this.span(node));
     this.#members(node, shape, section, false);
     for (const key of shape.required) {
       if (!section.has(key)) this.#wrong(section.span, `a ${shape.name} needs "${key}"`);
@@ -173,9 +180,9 @@ class Reader {
     const late: Node[] = [];
     for (const pair of node.items as Pair<Node, Node | null>[]) {
       const key = isScalar(pair.key) ? String(pair.key.source ?? pair.key.value) : undefined;
-      const keySpan = this.span(pair.key);
+      const keySpan = (): Span => this.span(pair.key);
       if (key === undefined) {
-        this.#wrong(keySpan, 'a key is a plain word here');
+        this.#wrong(keySpan(), 'a key is a plain word here');
         continue;
       }
       if (key === '<<') {
@@ -185,18 +192,18 @@ class Reader {
         continue;
       }
       if (section.has(key)) {
-        if (!merged) this.diagnostics.push(diagnostic(ruleCodes, 'duplicate-key', `"${key}" stands twice in this ${shape.name}`, { span: keySpan, notes: [{ message: 'first here', span: section.keySpan(key) }] }));
+        if (!merged) this.diagnostics.push(diagnostic(ruleCodes, 'duplicate-key', `"${key}" stands twice in this ${shape.name}`, { span: keySpan(), notes: [{ message: 'first here', span: section.keySpan(key) }] }));
         continue;
       }
       const known = shape.keys[key];
       if (known === undefined) {
-        this.#unknown(key, keySpan, shape);
+        this.#unknown(key, keySpan(), shape);
         continue;
       }
       const source = this.resolve(pair.value);
       if (source === null || (isScalar(source) && source.value === null && known.kind !== 'text')) continue;
       const value = this.#value(source, known, key);
-      if (value !== undefined) section.members.set(key, { keySpan, span: this.span(source), value });
+      if (value !== undefined) section.members.set(key, { keySpan, span: () => this.span(source), value });
     }
     for (const from of late) {
       const source = this.resolve(from);
@@ -269,8 +276,15 @@ class Reader {
     }
     const range = node.range ?? [0, 0, 0];
     const placement = placeScalar(this.lines, text, styles[node.type ?? 'PLAIN'] ?? 'plain', range[0], range[1]);
-    const span = this.span(node);
-    return { text, placement, span };
+    const { lines } = this;
+    const block = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
+    return {
+      text,
+      placement,
+      get span() {
+        return lines.span(range[0], block ? range[0] + 1 : range[1]);
+      },
+    };
   }
 
   #flag(node: Node, shape: Shape, key: string): boolean | undefined {

@@ -57,7 +57,8 @@ class Loader {
   readonly #diagnostics: Diagnostic[];
   readonly #model: ProductModel;
   readonly #host: HostConditions;
-  readonly #entries = new Map<RuleDefinition, Entry>();
+  /** By the text of the id, which a combined definition has from its first one. */
+  readonly #entries = new Map<Text, Entry>();
   readonly #macros = new Map<string, Macro>();
   readonly #loadedMacros = new Map<string, LoadedMacro>();
   readonly #users = new Map<string, Set<string>>();
@@ -86,6 +87,8 @@ class Loader {
     const policies = this.#replace(sources.map((source) => this.#read(source)).filter((policy) => policy !== undefined));
     const macros = combineMacros(policies.flatMap((policy) => policy.macros.filter((macro) => this.#acceptsMacro(macro))));
     const rules = combineRules(policies.flatMap((policy) => policy.rules.filter((rule) => this.#acceptsRule(rule))));
+    const last = new Set<Text>([...rules.definitions, ...rules.refused.keys()].map((definition) => definition.id));
+    for (const policy of policies) for (const { id } of policy.rules) if (!last.has(id) && this.#entries.get(id)?.status === 'loaded') this.#entries.delete(id);
     for (const refused of macros.refused.values()) this.#diagnostics.push(refused);
     for (const [definition, refused] of rules.refused) this.#fail(definition, 'error', refused);
     // Disabled rules declare too: switching one off must not break those that read its variables.
@@ -122,7 +125,7 @@ class Loader {
 
   #acceptsRule(rule: RuleDefinition): boolean {
     const entry: Entry = { id: rule.id.text, policy: rule.policy.name, status: 'loaded', errorKind: undefined, reason: undefined, span: rule.id.span };
-    this.#entries.set(rule, entry);
+    this.#entries.set(rule.id, entry);
     const refusal = this.#conditions(rule);
     if (refusal === undefined) return true;
     Object.assign(entry, refusal);
@@ -152,9 +155,8 @@ class Loader {
     this.#mark(definition, { status: 'error', errorKind: kind, reason: found.find((item) => item.severity === 'error')?.message ?? found[0]?.message });
   }
 
-  /** The entry of a combined definition is that of its id's first one. */
   #mark(definition: RuleDefinition, change: Partial<Entry>): void {
-    const entry = this.#entries.get(definition) ?? [...this.#entries.values()].find((item) => item.id === definition.id.text && item.span === definition.id.span);
+    const entry = this.#entries.get(definition.id);
     if (entry !== undefined) Object.assign(entry, change);
   }
 

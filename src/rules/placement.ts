@@ -47,6 +47,12 @@ export type ScalarStyle = 'plain' | 'single' | 'double' | 'literal' | 'folded';
  * other characters; the map is made at the first question, since most texts have no diagnostic.
  */
 export function placeScalar(lines: LineIndex, value: string, style: ScalarStyle, start: number, end: number): Placement {
+  // Most scalars stand on one line without escapes: there offset and place differ by a constant.
+  const first = bodyStart(lines.text, style, start);
+  if (style !== 'literal' && style !== 'folded' && lines.text.startsWith(value, first) && first + value.length <= end) {
+    const last = value.length;
+    return { file: lines.file, span: (from, to) => lines.span(first + Math.min(from, last), first + Math.min(Math.max(from, to), last)) };
+  }
   let map: Int32Array | undefined;
   return {
     file: lines.file,
@@ -69,6 +75,17 @@ interface Unit {
 function align(text: string, value: string, style: ScalarStyle, start: number, end: number): Int32Array {
   const map = new Int32Array(value.length + 1);
   let at = bodyStart(text, style, start);
+  if (style === 'literal' || style === 'folded' || style === 'plain') {
+    for (let index = 0; index < value.length; index++) {
+      const wanted = value.charCodeAt(index);
+      // White space may have been changed by folding; anything else is found again by skipping it.
+      if (wanted > 32) while (at < end && text.charCodeAt(at) !== wanted) at++;
+      map[index] = at;
+      if (at < end && text.charCodeAt(at) === wanted) at++;
+    }
+    map[value.length] = Math.min(at, end);
+    return map;
+  }
   for (let index = 0; index < value.length; index++) {
     const wanted = value[index]!;
     if (isSpace(wanted)) {
