@@ -3,12 +3,27 @@ import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { findPolicies } from '../rules/index.js';
 import { applyFixes, lintRules } from '../rules/lint/index.js';
-import { type Diagnostic, DiagnosticError, diagnostic, type Severity, sortDiagnostics } from '../support/diagnostic.js';
+import {
+  type Diagnostic,
+  DiagnosticError,
+  diagnostic,
+  type Severity,
+  sortDiagnostics,
+} from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
 import { checkCase } from './conditions.js';
 import { checkContext } from './declared.js';
 import { exists, findFiles, isFolder, isPattern, walk } from './glob.js';
-import { findProject, type Project, projectFileName, readProject, recordingsFolder, rulesOrigin, shown, testFiles } from './project.js';
+import {
+  findProject,
+  type Project,
+  projectFileName,
+  readProject,
+  recordingsFolder,
+  rulesOrigin,
+  shown,
+  testFiles,
+} from './project.js';
 import { parseSize } from './range.js';
 import type { CheckOptions, CheckSummary } from './results.js';
 import { RuleSets } from './ruleset.js';
@@ -71,7 +86,15 @@ function look(options: CheckOptions, cwd: string): Omit<CheckSummary, 'schema' |
       const key = `${item.code} ${item.message} ${item.span?.file} ${item.span?.start.offset}`;
       if (told.has(key)) continue;
       told.add(key);
-      if (!diagnostics.some((known) => known.code === item.code && known.message === item.message && known.span?.start.offset === item.span?.start.offset)) diagnostics.push(item);
+      if (
+        !diagnostics.some(
+          (known) =>
+            known.code === item.code &&
+            known.message === item.message &&
+            known.span?.start.offset === item.span?.start.offset,
+        )
+      )
+        diagnostics.push(item);
     }
   }
   if (work.whole) diagnostics.push(...recordingMistakes(project, suite, cwd));
@@ -85,14 +108,27 @@ function look(options: CheckOptions, cwd: string): Omit<CheckSummary, 'schema' |
 
 /** What each path is: by its name, and where that says nothing by what it holds. */
 function sort(options: CheckOptions, cwd: string, project: Project): Work {
-  const work: Work = { policies: [], tests: [], projects: [], others: [], whole: options.paths === undefined || options.paths.length === 0 };
+  const work: Work = {
+    policies: [],
+    tests: [],
+    projects: [],
+    others: [],
+    whole: options.paths === undefined || options.paths.length === 0,
+  };
   if (work.whole) {
     const origin = rulesOrigin(options, project);
     work.policies.push(...origin.paths);
     work.tests.push(...testFiles(project));
     if (project.file !== undefined) work.projects.push(shown(project.file, cwd));
     if (work.tests.length === 0 && work.projects.length === 0 && origin.from === 'starter') {
-      throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-file', 'There is nothing to check here: no seccam.yaml, no tests, no rules', { suggestions: ['seccam init', 'seccam check PATH'] })]);
+      throw new DiagnosticError([
+        diagnostic(
+          workbenchCodes,
+          'no-such-file',
+          'There is nothing to check here: no seccam.yaml, no tests, no rules',
+          { suggestions: ['seccam init', 'seccam check PATH'] },
+        ),
+      ]);
     }
     return work;
   }
@@ -112,9 +148,15 @@ function sort(options: CheckOptions, cwd: string, project: Project): Work {
       const inside = walk(absolute);
       const policies = findPolicies([path]).sources;
       if (policies.length > 0) work.policies.push(path);
-      for (const file of inside) if (/\.test\.ya?ml$|\.snap\.ya?ml$/.test(file) || basename(file) === projectFileName) take(file);
-      if (policies.length === 0 && !inside.some((file) => /\.test\.ya?ml$/.test(file) || basename(file) === projectFileName)) {
-        throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-file', `"${path}" holds no policy, test or project file`)]);
+      for (const file of inside)
+        if (/\.test\.ya?ml$|\.snap\.ya?ml$/.test(file) || basename(file) === projectFileName) take(file);
+      if (
+        policies.length === 0 &&
+        !inside.some((file) => /\.test\.ya?ml$/.test(file) || basename(file) === projectFileName)
+      ) {
+        throw new DiagnosticError([
+          diagnostic(workbenchCodes, 'no-such-file', `"${path}" holds no policy, test or project file`),
+        ]);
       }
     } else if (exists(absolute)) take(absolute);
     else if (isPattern(path)) findFiles(path, cwd).forEach(take);
@@ -140,7 +182,14 @@ function projectMistakes(project: Project): Diagnostic[] {
   for (const [index, path] of (project.config.rules ?? []).entries()) {
     if (findFiles(path, project.root).length > 0) continue;
     const span = project.document?.span(['rules', index]);
-    found.push(diagnostic(workbenchCodes, 'no-such-file', `There are no rules "${path}"`, span === undefined ? {} : { span }));
+    found.push(
+      diagnostic(
+        workbenchCodes,
+        'no-such-file',
+        `There are no rules "${path}"`,
+        span === undefined ? {} : { span },
+      ),
+    );
   }
   return found;
 }
@@ -149,7 +198,12 @@ function projectMistakes(project: Project): Diagnostic[] {
 function recordingMistakes(project: Project, suite: Suite, cwd: string): Diagnostic[] {
   const folder = recordingsFolder(project);
   if (project.file === undefined || !isFolder(folder)) return [];
-  const used = new Set(suite.cases.flatMap((test) => [...test.recordings, ...(test.entry.run === undefined ? [] : [pinnedPath(test, project)])]));
+  const used = new Set(
+    suite.cases.flatMap((test) => [
+      ...test.recordings,
+      ...(test.entry.run === undefined ? [] : [pinnedPath(test, project)]),
+    ]),
+  );
   const limit = project.config.recordings?.max_size;
   const bytes = typeof limit === 'number' ? limit : parseSize(limit ?? '1MiB');
   const found: Diagnostic[] = [];
@@ -157,9 +211,18 @@ function recordingMistakes(project: Project, suite: Suite, cwd: string): Diagnos
     const name = shown(file, cwd);
     const { size } = statSync(file);
     if (bytes !== undefined && size > bytes) {
-      found.push(diagnostic(workbenchCodes, 'large-recording', `"${name}" has ${size} bytes, want at most ${bytes}`, { suggestions: [`seccam recording trim ${name} --keep RULES`] }));
+      found.push(
+        diagnostic(workbenchCodes, 'large-recording', `"${name}" has ${size} bytes, want at most ${bytes}`, {
+          suggestions: [`seccam recording trim ${name} --keep RULES`],
+        }),
+      );
     }
-    if (!used.has(file)) found.push(diagnostic(workbenchCodes, 'unused-recording', `No test uses "${name}"`, { suggestions: [`seccam new test --from ${name}`] }));
+    if (!used.has(file))
+      found.push(
+        diagnostic(workbenchCodes, 'unused-recording', `No test uses "${name}"`, {
+          suggestions: [`seccam new test --from ${name}`],
+        }),
+      );
   }
   return found;
 }
@@ -177,7 +240,13 @@ function levelled(diagnostics: readonly Diagnostic[], project: Project): Diagnos
 
 /** Writes the mechanical fixes of every file; gives how many there were. */
 function mend(diagnostics: readonly Diagnostic[], cwd: string): number {
-  const files = new Set(diagnostics.flatMap((item) => item.suggestions.flatMap((one) => (one.span === undefined || one.replacement === undefined ? [] : [one.span.file]))));
+  const files = new Set(
+    diagnostics.flatMap((item) =>
+      item.suggestions.flatMap((one) =>
+        one.span === undefined || one.replacement === undefined ? [] : [one.span.file],
+      ),
+    ),
+  );
   let count = 0;
   for (const file of files) {
     const path = resolve(cwd, file);

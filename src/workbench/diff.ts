@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { Event } from '../catalogue/event.js';
 import { type Input, replay, type StreamSummary } from '../pipeline/index.js';
-import { Engine, loadPolicies, type LoadedRule, noRules, type PolicySource } from '../rules/index.js';
+import { Engine, type LoadedRule, loadPolicies, noRules, type PolicySource } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { workbenchCodes } from './codes.js';
@@ -14,8 +14,14 @@ import { Normaliser } from './normalise.js';
 import { type Project, projectOf, recordingsFolder, rulesOrigin, shown } from './project.js';
 import { existing, findRecordings } from './recordings.js';
 import { inputOf } from './replay.js';
-import type { DiffRecordingsOptions, DiffRulesOptions, RecordingsDiff, RuleChange, RulesDiff } from './results.js';
-import { type RulesInUse, RuleSets } from './ruleset.js';
+import type {
+  DiffRecordingsOptions,
+  DiffRulesOptions,
+  RecordingsDiff,
+  RuleChange,
+  RulesDiff,
+} from './results.js';
+import { RuleSets, type RulesInUse } from './ruleset.js';
 import { textDiff } from './snapshot.js';
 
 // ---------------------------------------------------------------- rules
@@ -42,7 +48,12 @@ export async function diffRules(options: DiffRulesOptions): Promise<RulesDiff> {
   const before = baseRules(options.base, origin.paths, cwd);
   const diagnostics: Diagnostic[] = [...after.diagnostics.filter((item) => item.severity === 'error')];
   for (const item of before.diagnostics) {
-    if (item.severity === 'error') diagnostics.push({ ...item, notes: [...item.notes, { message: `in the rules of "${options.base}"` }], severity: 'warning' });
+    if (item.severity === 'error')
+      diagnostics.push({
+        ...item,
+        notes: [...item.notes, { message: `in the rules of "${options.base}"` }],
+        severity: 'warning',
+      });
   }
   const notes: string[] = [];
   const old = await hitsOf(before, recordings, cwd, options, notes);
@@ -50,18 +61,43 @@ export async function diffRules(options: DiffRulesOptions): Promise<RulesDiff> {
   const ids = [...new Set([...before.rules.rules, ...after.rules.rules].map((rule) => rule.id))].sort();
   const changes: RuleChange[] = [];
   for (const id of ids) {
-    const change = await changeOf(id, { inUse: before, hits: old.hits }, { inUse: after, hits: now.hits }, cwd, options);
+    const change = await changeOf(
+      id,
+      { inUse: before, hits: old.hits },
+      { inUse: after, hits: now.hits },
+      cwd,
+      options,
+    );
     if (change !== undefined) changes.push(change);
   }
-  const differs = changes.some((change) => change.gained > 0 || change.lost > 0 || change.state === 'actions');
+  const differs = changes.some(
+    (change) => change.gained > 0 || change.lost > 0 || change.state === 'actions',
+  );
   const damaged = old.damaged && options.acceptDamage !== true;
-  return { schema: 'seccam/diff-rules@1', base: options.base, recordings, events: now.events, changes, notes, diagnostics, answer: damaged || after.rules.rules.length === 0 ? 2 : differs ? 1 : 0 };
+  return {
+    schema: 'seccam/diff-rules@1',
+    base: options.base,
+    recordings,
+    events: now.events,
+    changes,
+    notes,
+    diagnostics,
+    answer: damaged || after.rules.rules.length === 0 ? 2 : differs ? 1 : 0,
+  };
 }
 
 function projectRecordings(options: DiffRulesOptions, project: Project, cwd: string): readonly string[] {
-  if (options.recordings !== undefined && options.recordings.length > 0) return findRecordings(options.recordings, cwd, project).recordings;
+  if (options.recordings !== undefined && options.recordings.length > 0)
+    return findRecordings(options.recordings, cwd, project).recordings;
   const found = findFiles('**/*.seccam', recordingsFolder(project)).map((file) => shown(file, cwd));
-  if (found.length === 0) throw new DiagnosticError([diagnostic(workbenchCodes, 'no-recording', `There is no recording in "${shown(recordingsFolder(project), cwd)}" to compare the rules on`)]);
+  if (found.length === 0)
+    throw new DiagnosticError([
+      diagnostic(
+        workbenchCodes,
+        'no-recording',
+        `There is no recording in "${shown(recordingsFolder(project), cwd)}" to compare the rules on`,
+      ),
+    ]);
   return found;
 }
 
@@ -75,29 +111,52 @@ function baseRules(base: string, paths: readonly string[], cwd: string): RulesIn
 }
 
 function git(cwd: string, args: readonly string[]): string {
-  return execFileSync('git', args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 });
+  return execFileSync('git', args, {
+    cwd,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    maxBuffer: 64 << 20,
+  });
 }
 
 export function revisionSources(revision: string, path: string, cwd: string): PolicySource[] {
   try {
     git(cwd, ['rev-parse', '--verify', '--quiet', `${revision}^{commit}`]);
   } catch {
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'unknown-revision', `"${revision}" is neither a path nor a revision that git knows here`)]);
+    throw new DiagnosticError([
+      diagnostic(
+        workbenchCodes,
+        'unknown-revision',
+        `"${revision}" is neither a path nor a revision that git knows here`,
+      ),
+    ]);
   }
   let names: string[];
   try {
-    names = git(cwd, ['ls-tree', '-r', '-z', '--name-only', revision, '--', path]).split('\0').filter((name) => name !== '');
+    names = git(cwd, ['ls-tree', '-r', '-z', '--name-only', revision, '--', path])
+      .split('\0')
+      .filter((name) => name !== '');
   } catch {
     return []; // Outside of the repository: shipped rules do not change between revisions of the project.
   }
   const file = names.length === 1 && names[0] === path;
   return names
     .filter((name) => file || /\.policy(\.ya?ml)?$/.test(name))
-    .sort((a, b) => Number(!/(^|\/)default\.policy$/.test(a)) - Number(!/(^|\/)default\.policy$/.test(b)) || (a < b ? -1 : 1))
+    .sort(
+      (a, b) =>
+        Number(!/(^|\/)default\.policy$/.test(a)) - Number(!/(^|\/)default\.policy$/.test(b)) ||
+        (a < b ? -1 : 1),
+    )
     .map((name) => ({ file: `${revision}:${name}`, text: git(cwd, ['show', `${revision}:./${name}`]) }));
 }
 
-async function hitsOf(inUse: RulesInUse, recordings: readonly string[], cwd: string, options: DiffRulesOptions, notes: string[]): Promise<{ hits: Map<string, Hit[]>; events: number; damaged: boolean }> {
+async function hitsOf(
+  inUse: RulesInUse,
+  recordings: readonly string[],
+  cwd: string,
+  options: DiffRulesOptions,
+  notes: string[],
+): Promise<{ hits: Map<string, Hit[]>; events: number; damaged: boolean }> {
   const hits = new Map<string, Hit[]>();
   let current = '';
   const summary = await replay(
@@ -111,7 +170,12 @@ async function hitsOf(inUse: RulesInUse, recordings: readonly string[], cwd: str
       },
       onDetection: (detection, event) => {
         const list = hits.get(detection.ruleId);
-        const hit = { recording: current, seq: detection.seq, type: detection.eventType, process: `${inUse.strings.text(event.process.file.name)}(${event.process.pid})` };
+        const hit = {
+          recording: current,
+          seq: detection.seq,
+          type: detection.eventType,
+          process: `${inUse.strings.text(event.process.file.name)}(${event.process.pid})`,
+        };
         if (list === undefined) hits.set(detection.ruleId, [hit]);
         else list.push(hit);
       },
@@ -127,12 +191,21 @@ function recordingNotes(streams: readonly StreamSummary[], cwd: string): string[
   if (first === undefined) return [];
   const notes: string[] = [];
   for (const stream of streams.slice(1)) {
-    if (stream.header?.catalogue.version !== first.header?.catalogue.version) notes.push(`${shown(stream.name, cwd)} was made with catalogue ${stream.header?.catalogue.version}, ${shown(first.name, cwd)} with ${first.header?.catalogue.version}`);
+    if (stream.header?.catalogue.version !== first.header?.catalogue.version)
+      notes.push(
+        `${shown(stream.name, cwd)} was made with catalogue ${stream.header?.catalogue.version}, ${shown(first.name, cwd)} with ${first.header?.catalogue.version}`,
+      );
   }
   return notes;
 }
 
-async function changeOf(id: string, before: Side, after: Side, cwd: string, options: DiffRulesOptions): Promise<RuleChange | undefined> {
+async function changeOf(
+  id: string,
+  before: Side,
+  after: Side,
+  cwd: string,
+  options: DiffRulesOptions,
+): Promise<RuleChange | undefined> {
   const oldRule = before.inUse.rules.byId(id);
   const newRule = after.inUse.rules.byId(id);
   const old = before.hits.get(id) ?? [];
@@ -145,19 +218,45 @@ async function changeOf(id: string, before: Side, after: Side, cwd: string, opti
   const base = { rule: id, before: old.length, after: now.length, gained: gained.length, lost: lost.length };
   const example = lost[0] ?? gained[0];
   const side = lost.length > 0 ? after : before;
-  const shownExample = example === undefined ? {} : { example: { ...example, ...(await decidingLeaf(id, example, side, cwd, options)) } };
-  if (oldRule === undefined) return newRule === undefined ? undefined : { ...base, state: 'added', ...shownExample };
+  const shownExample =
+    example === undefined
+      ? {}
+      : { example: { ...example, ...(await decidingLeaf(id, example, side, cwd, options)) } };
+  if (oldRule === undefined)
+    return newRule === undefined ? undefined : { ...base, state: 'added', ...shownExample };
   if (newRule === undefined) return { ...base, state: 'removed', ...shownExample };
-  if (gained.length > 0 || lost.length > 0) return { ...base, state: gained.length === 0 ? 'lost' : lost.length === 0 ? 'gained' : 'changed', ...shownExample };
+  if (gained.length > 0 || lost.length > 0)
+    return {
+      ...base,
+      state: gained.length === 0 ? 'lost' : lost.length === 0 ? 'gained' : 'changed',
+      ...shownExample,
+    };
   return actionText(oldRule) === actionText(newRule) ? undefined : { ...base, state: 'actions' };
 }
 
 function actionText(rule: LoadedRule): string {
-  return JSON.stringify(rule.actions.map((action) => (action.kind === 'set' ? [action.kind, action.variable.name, action.append, action.source.kind === 'constant' ? action.source.value : ''] : [action.kind, { ...action, filter: undefined }])));
+  return JSON.stringify(
+    rule.actions.map((action) =>
+      action.kind === 'set'
+        ? [
+            action.kind,
+            action.variable.name,
+            action.append,
+            action.source.kind === 'constant' ? action.source.value : '',
+          ]
+        : [action.kind, { ...action, filter: undefined }],
+    ),
+  );
 }
 
 /** The leaf that keeps the other side's rule from matching at the event. */
-async function decidingLeaf(id: string, hit: Hit, side: Side, cwd: string, options: DiffRulesOptions): Promise<{ leaf?: string }> {
+async function decidingLeaf(
+  id: string,
+  hit: Hit,
+  side: Side,
+  cwd: string,
+  options: DiffRulesOptions,
+): Promise<{ leaf?: string }> {
   const rule = side.inUse.rules.byId(id);
   if (rule === undefined) return {};
   let text: string | undefined;
@@ -172,7 +271,12 @@ async function decidingLeaf(id: string, hit: Hit, side: Side, cwd: string, optio
       },
     },
   });
-  await replay([inputOf(hit.recording, cwd)], { strings: side.inUse.strings, engine, to: hit.seq, allResults: options.allResults === true });
+  await replay([inputOf(hit.recording, cwd)], {
+    strings: side.inUse.strings,
+    engine,
+    to: hit.seq,
+    allResults: options.allResults === true,
+  });
   return text === undefined ? {} : { leaf: text };
 }
 
@@ -225,7 +329,9 @@ export async function recordingText(input: Input): Promise<{ lines: string[]; st
       const process = lineage.of(event.process);
       const fields = Object.entries(model.fieldsOf(event)).flatMap(([name, value]) => {
         const normal = normaliser.value(name, value);
-        return normal === undefined || normal === '' || normal === 0 || normal === false ? [] : [`${name.slice(event.type.length + 1)}=${JSON.stringify(normal)}`];
+        return normal === undefined || normal === '' || normal === 0 || normal === false
+          ? []
+          : [`${name.slice(event.type.length + 1)}=${JSON.stringify(normal)}`];
       });
       const line = `${process} ${event.type} ${event.retval < 0 ? event.retval : 'ok'} ${fields.join(' ')}`;
       const group = groups.get(process);

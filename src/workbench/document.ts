@@ -194,13 +194,11 @@ function explainIssue(
           span: places.keySpan([...path, key]),
           suggestions:
             near.length > 0
-              ? near
-                  .slice(0, 1)
-                  .map((text) => ({
-                    text: `${text}:`,
-                    span: places.keySpan([...path, key]),
-                    replacement: text,
-                  }))
+              ? near.slice(0, 1).map((text) => ({
+                  text: `${text}:`,
+                  span: places.keySpan([...path, key]),
+                  replacement: text,
+                }))
               : [`one of ${known.join(', ')}`],
         }),
       );

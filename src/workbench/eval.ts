@@ -1,8 +1,9 @@
 /** One expression: on the events of a recording, on one event that is told, or for its value alone. */
-import { resolve } from 'node:path';
+
 import { readFileSync } from 'node:fs';
-import { eventLine } from '../pipeline/line.js';
+import { resolve } from 'node:path';
 import { type Input, replay } from '../pipeline/index.js';
+import { eventLine } from '../pipeline/line.js';
 import { Engine } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic, spanAt } from '../support/diagnostic.js';
 import { Channel } from './channel.js';
@@ -29,11 +30,21 @@ export async function* evaluate(options: EvalOptions): AsyncGenerator<EvalItem> 
   const engine = new Engine(inUse.rules, { limits: false });
   const { condition, diagnostics } = engine.condition(options.expression, name);
   const value = condition === undefined ? engine.value(options.expression, name) : undefined;
-  if (condition === undefined && value?.read === undefined) throw new DiagnosticError(value === undefined || value.diagnostics.length < diagnostics.length ? diagnostics : value.diagnostics);
-  for (const item of diagnostics) if (condition !== undefined && item.code !== 'no-event') yield { kind: 'diagnostic', diagnostic: item };
+  if (condition === undefined && value?.read === undefined)
+    throw new DiagnosticError(
+      value === undefined || value.diagnostics.length < diagnostics.length ? diagnostics : value.diagnostics,
+    );
+  for (const item of diagnostics)
+    if (condition !== undefined && item.code !== 'no-event') yield { kind: 'diagnostic', diagnostic: item };
 
   const told = options.event === undefined ? undefined : eventOf(options.event, cwd);
-  const input: Input = told ?? inputOf(findRecordings(options.recording === undefined ? undefined : [options.recording], cwd, project).recordings[0]!, cwd);
+  const input: Input =
+    told ??
+    inputOf(
+      findRecordings(options.recording === undefined ? undefined : [options.recording], cwd, project)
+        .recordings[0]!,
+      cwd,
+    );
   const channel = new Channel<EvalItem>();
   let events = 0;
   let matches = 0;
@@ -61,7 +72,12 @@ export async function* evaluate(options: EvalOptions): AsyncGenerator<EvalItem> 
   channel.follow(work);
   yield* channel;
   const { damaged } = await work;
-  yield { kind: 'end', events, matches, answer: damaged && options.acceptDamage !== true ? 2 : matches > 0 ? 0 : 1 };
+  yield {
+    kind: 'end',
+    events,
+    matches,
+    answer: damaged && options.acceptDamage !== true ? 2 : matches > 0 ? 0 : 1,
+  };
 }
 
 /** The event of `--event FILE` (already parsed, or the file's name) as a recording of one event. */
@@ -70,7 +86,14 @@ function eventOf(event: unknown, cwd: string): Input {
   const text = typeof event === 'string' ? readFileSync(resolve(cwd, event), 'utf8') : JSON.stringify(event);
   const document = readDocument<EventEntry>(text, file, eventShape, 'event');
   if (document.value === undefined) throw new DiagnosticError(document.diagnostics);
-  const made = syntheticRecording([document.value], (path) => (path.length <= 1 ? spanAt(file, text, 0, 0) : document.span(path.slice(1))));
-  if (made.bytes === undefined) throw new DiagnosticError(made.diagnostics.length > 0 ? made.diagnostics : [diagnostic(workbenchCodes, 'bad-event', 'The event cannot be made')]);
+  const made = syntheticRecording([document.value], (path) =>
+    path.length <= 1 ? spanAt(file, text, 0, 0) : document.span(path.slice(1)),
+  );
+  if (made.bytes === undefined)
+    throw new DiagnosticError(
+      made.diagnostics.length > 0
+        ? made.diagnostics
+        : [diagnostic(workbenchCodes, 'bad-event', 'The event cannot be made')],
+    );
   return { name: file, bytes: [made.bytes] };
 }

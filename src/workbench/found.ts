@@ -22,7 +22,11 @@ export interface FindOptions {
   readonly allResults: boolean;
 }
 
-export async function detectionsOf(recording: string, inUse: RulesInUse, options: FindOptions): Promise<FoundDetection[]> {
+export async function detectionsOf(
+  recording: string,
+  inUse: RulesInUse,
+  options: FindOptions,
+): Promise<FoundDetection[]> {
   const found: FoundDetection[] = [];
   await replay([inputOf(recording, options.cwd)], {
     strings: inUse.strings,
@@ -30,14 +34,26 @@ export async function detectionsOf(recording: string, inUse: RulesInUse, options
     allResults: options.allResults,
     onDetection: (detection, event) => {
       if (options.at !== undefined && detection.seq !== options.at) return;
-      found.push({ rule: detection.ruleId, seq: detection.seq, conditions: stableConditions(event, inUse.rules.model) });
+      found.push({
+        rule: detection.ruleId,
+        seq: detection.seq,
+        conditions: stableConditions(event, inUse.rules.model),
+      });
     },
   });
   return found;
 }
 
 /** Fields that say what was done, by how well they tell it. */
-const telling = ['file.path', 'file.destination.path', 'addr.ip', 'addr.port', 'name', 'question.name', 'request'] as const;
+const telling = [
+  'file.path',
+  'file.destination.path',
+  'addr.ip',
+  'addr.port',
+  'name',
+  'question.name',
+  'request',
+] as const;
 
 function stableConditions(event: Event, model: ProductModel): string[] {
   const normaliser = new Normaliser();
@@ -50,14 +66,19 @@ function stableConditions(event: Event, model: ProductModel): string[] {
     conditions.push(`${field} == ${literal(field, value)}`);
   }
   const program = model.read('process.file.name', event);
-  if (typeof program === 'string' && program !== '' && event.type !== 'exec') conditions.push(`process.file.name == ${JSON.stringify(program)}`);
+  if (typeof program === 'string' && program !== '' && event.type !== 'exec')
+    conditions.push(`process.file.name == ${JSON.stringify(program)}`);
   return conditions;
 }
 
-const literal = (field: string, value: string): string => (field.endsWith('.ip') ? value.replace(/\/(32|128)$/, '') : JSON.stringify(value));
+const literal = (field: string, value: string): string =>
+  field.endsWith('.ip') ? value.replace(/\/(32|128)$/, '') : JSON.stringify(value);
 
 /** Expressions that hold at an event (by default the last exec), most specific first, with how often each holds. */
-export async function candidateExpressions(recording: string, options: FindOptions): Promise<{ expression: string; matches: number }[]> {
+export async function candidateExpressions(
+  recording: string,
+  options: FindOptions,
+): Promise<{ expression: string; matches: number }[]> {
   const strings = new StringTable();
   const rules = noRules(strings);
   const { model } = rules;
@@ -66,11 +87,19 @@ export async function candidateExpressions(recording: string, options: FindOptio
     strings,
     allResults: options.allResults,
     onEvent: (event) => {
-      if (options.at === undefined ? event.type === 'exec' : event.seq === options.at) list = expressionsOf(event, model);
+      if (options.at === undefined ? event.type === 'exec' : event.seq === options.at)
+        list = expressionsOf(event, model);
     },
   });
   if (list === undefined) {
-    throw new DiagnosticError([diagnostic(workbenchCodes, 'no-such-event', options.at === undefined ? `"${recording}" has no exec` : `"${recording}" has no event ${options.at}`, { suggestions: [`seccam inspect ${recording} --events`] })]);
+    throw new DiagnosticError([
+      diagnostic(
+        workbenchCodes,
+        'no-such-event',
+        options.at === undefined ? `"${recording}" has no exec` : `"${recording}" has no event ${options.at}`,
+        { suggestions: [`seccam inspect ${recording} --events`] },
+      ),
+    ]);
   }
   const engine = new Engine(rules);
   const tried = [...new Set(list)].flatMap((expression) => {
@@ -85,7 +114,9 @@ export async function candidateExpressions(recording: string, options: FindOptio
       for (const one of tried) if (one.decide(event)) one.matches += 1;
     },
   });
-  return tried.map(({ expression, matches }) => ({ expression, matches })).sort((a, b) => a.matches - b.matches || b.expression.length - a.expression.length);
+  return tried
+    .map(({ expression, matches }) => ({ expression, matches }))
+    .sort((a, b) => a.matches - b.matches || b.expression.length - a.expression.length);
 }
 
 function expressionsOf(event: Event, model: ProductModel): string[] {
@@ -108,9 +139,17 @@ function expressionsOf(event: Event, model: ProductModel): string[] {
   }
   const program = event.type === 'exec' ? undefined : text('process.file.name');
   const parents = model.read('process.ancestors.file.name', event);
-  const parent = Array.isArray(parents) ? parents.find((name) => typeof name === 'string' && name !== '' && name !== program) : undefined;
+  const parent = Array.isArray(parents)
+    ? parents.find((name) => typeof name === 'string' && name !== '' && name !== program)
+    : undefined;
   const by = program === undefined ? [] : [`process.file.name == ${JSON.stringify(program)}`];
   const below = parent === undefined ? [] : [`process.ancestors.file.name == ${JSON.stringify(parent)}`];
   const base = own.length > 0 ? own : [`event.os == "linux"`];
-  return [[...base, ...by, ...below], [...base, ...by], [...base, ...below], base, ...wide.flatMap((one) => [[one, ...by, ...below], [one, ...below], [one]])].map((parts) => parts.join(' && '));
+  return [
+    [...base, ...by, ...below],
+    [...base, ...by],
+    [...base, ...below],
+    base,
+    ...wide.flatMap((one) => [[one, ...by, ...below], [one, ...below], [one]]),
+  ].map((parts) => parts.join(' && '));
 }

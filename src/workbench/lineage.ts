@@ -15,7 +15,7 @@ export class Lineage {
 
   /** Must see every event, in order. */
   see(event: Event): void {
-    this.#first ??= (event.process.parent ?? event.process).depth;
+    this.#first ??= event.process.depth;
     this.of(event.process);
   }
 

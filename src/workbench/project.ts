@@ -109,7 +109,7 @@ export function recordingsFolder(project: Project): string {
 /** A path as the user would type it from `cwd`. */
 export function shown(path: string, cwd: string): string {
   const short = relative(cwd, resolve(cwd, path));
-  return short === '' ? '.' : short.startsWith('../../../') || isAbsolute(short) ? resolve(cwd, path) : short;
+  return short === '' ? '.' : short.startsWith('../../') || isAbsolute(short) ? resolve(cwd, path) : short;
 }
 
 function packFolder(name: string, project: Project): string {

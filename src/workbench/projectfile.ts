@@ -14,12 +14,10 @@ export const projectFileShape = z
     requires: text
       .optional()
       .meta({ description: 'Versions of seccam that the project works with', examples: ['>=1.2 <2'] }),
-    rules: names
-      .optional()
-      .meta({
-        description:
-          'Policies, or folders that are searched for `*.policy`, `*.policy.yaml`, `*.policy.yml`; default `[rules]`',
-      }),
+    rules: names.optional().meta({
+      description:
+        'Policies, or folders that are searched for `*.policy`, `*.policy.yaml`, `*.policy.yml`; default `[rules]`',
+    }),
     packs: names.optional().meta({ description: 'Packages with rules', examples: [['@seccam/linux']] }),
     tests: names.optional().meta({ description: 'Patterns of test files; default `tests/**/*.test.yaml`' }),
     contexts: z
@@ -35,12 +33,9 @@ export const projectFileShape = z
           .union([text, names])
           .optional()
           .meta({ description: 'What `record` traces: `lean`, `default`, `all`, or events' }),
-        pin: z
-          .enum(['missing', 'always', 'never'])
-          .optional()
-          .meta({
-            description: 'When the scripts of `run:` are recorded; default `missing`, with CI set `never`',
-          }),
+        pin: z.enum(['missing', 'always', 'never']).optional().meta({
+          description: 'When the scripts of `run:` are recorded; default `missing`, with CI set `never`',
+        }),
         max_size: z
           .union([
             z
@@ -68,12 +63,10 @@ export const projectFileShape = z
       .optional(),
     snapshot: z
       .strictObject({
-        fields: names
-          .optional()
-          .meta({
-            description:
-              'What a line of a snapshot shows; default `[rule, event, process.lineage, process.args, matched]`',
-          }),
+        fields: names.optional().meta({
+          description:
+            'What a line of a snapshot shows; default `[rule, event, process.lineage, process.args, matched]`',
+        }),
         mask: z
           .array(
             z.strictObject({

@@ -63,7 +63,8 @@ tests:
 `;
 
 const attributes = ['*.seccam binary diff=seccam'];
-const attributesNote = '# Once per clone, so that "git diff" shows events: git config diff.seccam.textconv "npx seccam inspect --events --normalise"';
+const attributesNote =
+  '# Once per clone, so that "git diff" shows events: git config diff.seccam.textconv "npx seccam inspect --events --normalise"';
 
 const githubText = `name: detections
 on: [push, pull_request]
@@ -105,11 +106,18 @@ export async function init(options: InitOptions = {}): Promise<ScaffoldResult> {
   write(projectFileName, projectText);
   write('rules/web.policy', policyText);
   write('tests/web.test.yaml', testText);
-  files.push({ path: '.gitattributes', state: addLines(join(cwd, '.gitattributes'), [attributesNote, ...attributes]) });
+  files.push({
+    path: '.gitattributes',
+    state: addLines(join(cwd, '.gitattributes'), [attributesNote, ...attributes]),
+  });
   const ci = options.ci ?? (existsSync(join(cwd, '.gitlab-ci.yml')) ? 'gitlab' : 'github');
   if (ci === 'github') write('.github/workflows/seccam.yml', githubText);
   if (ci === 'gitlab') write('.gitlab-ci.yml', gitlabText);
-  return { files, next: ['seccam test', 'seccam record -- COMMAND', 'seccam new test --from recordings/COMMAND.seccam'], diagnostics: [] };
+  return {
+    files,
+    next: ['seccam test', 'seccam record -- COMMAND', 'seccam new test --from recordings/COMMAND.seccam'],
+    diagnostics: [],
+  };
 }
 
 function addLines(path: string, lines: readonly string[]): 'written' | 'existed' | 'changed' {
@@ -125,28 +133,46 @@ function addLines(path: string, lines: readonly string[]): 'written' | 'existed'
 export async function newTest(options: NewOptions = {}): Promise<ScaffoldResult> {
   const cwd = options.cwd ?? process.cwd();
   const project = projectOf({ cwd });
-  const stem = options.from === undefined ? slug(options.name ?? 'new') : basename(options.from).replace(/\.seccam$/, '');
+  const stem =
+    options.from === undefined
+      ? slug(options.name ?? 'new')
+      : basename(options.from).replace(/\.seccam$/, '');
   const output = resolve(cwd, options.output ?? join(shown(project.root, cwd), 'tests', `${stem}.test.yaml`));
   const path = shown(output, cwd);
   if (existsSync(output)) throw exists(path);
   const diagnostics: Diagnostic[] = [];
   let body: Record<string, unknown>;
-  if (options.from === undefined) body = { name: options.name ?? 'what holds, as a sentence', todo: 'record it: seccam record -- COMMAND' };
+  if (options.from === undefined)
+    body = { name: options.name ?? 'what holds, as a sentence', todo: 'record it: seccam record -- COMMAND' };
   else {
     const recording = existing(options.from, cwd);
     const inUse = new RuleSets(cwd).load(rulesOrigin(options, project).paths);
     diagnostics.push(...inUse.diagnostics);
-    const found = await detectionsOf(recording, inUse, { cwd, at: options.at, allResults: options.allResults === true });
+    const found = await detectionsOf(recording, inUse, {
+      cwd,
+      at: options.at,
+      allResults: options.allResults === true,
+    });
     body = {
-      name: options.name ?? (found.length === 0 ? `nothing fires on ${stem}` : `${[...new Set(found.map((one) => one.rule))].join(', ').replaceAll('_', ' ')} on ${stem}`),
+      name:
+        options.name ??
+        (found.length === 0
+          ? `nothing fires on ${stem}`
+          : `${[...new Set(found.map((one) => one.rule))].join(', ').replaceAll('_', ' ')} on ${stem}`),
       recording: relative(dirname(output), resolve(cwd, recording)),
       ...expectationsOf(found, options.at !== undefined),
     };
   }
-  const rules = options.rules === undefined || options.rules.length === 0 ? {} : { rules: options.rules.map((rule) => relative(dirname(output), resolve(cwd, rule))) };
+  const rules =
+    options.rules === undefined || options.rules.length === 0
+      ? {}
+      : { rules: options.rules.map((rule) => relative(dirname(output), resolve(cwd, rule))) };
   const schema = relative(dirname(output), join(project.root, 'node_modules/seccam/schema/test.json'));
   mkdirSync(dirname(output), { recursive: true });
-  writeFileSync(output, `# yaml-language-server: $schema=${schema}\n${stringify({ version: 1, ...rules, tests: [body] }, { lineWidth: 0 }).replace('\ntests:', '\n\ntests:')}`);
+  writeFileSync(
+    output,
+    `# yaml-language-server: $schema=${schema}\n${stringify({ version: 1, ...rules, tests: [body] }, { lineWidth: 0 }).replace('\ntests:', '\n\ntests:')}`,
+  );
   return { files: [{ path, state: 'written' }], next: [`seccam test ${path}`], diagnostics };
 }
 
@@ -167,7 +193,9 @@ function expectationsOf(found: readonly FoundDetection[], one: boolean): Record<
 /** What holds at every one of the detections. */
 function commonCondition(hits: readonly FoundDetection[]): string {
   const [first, ...rest] = hits;
-  return (first?.conditions ?? []).filter((condition) => rest.every((hit) => hit.conditions.includes(condition))).join(' && ');
+  return (first?.conditions ?? [])
+    .filter((condition) => rest.every((hit) => hit.conditions.includes(condition)))
+    .join(' && ');
 }
 
 /** A rule for an event of a recording, with candidates from the most specific on, or a template. */
@@ -175,27 +203,47 @@ export async function newRule(options: NewOptions = {}): Promise<ScaffoldResult>
   const cwd = options.cwd ?? process.cwd();
   const project = findProject(cwd);
   const id = (options.name ?? 'new_rule').replace(/\W+/g, '_').replace(/^(\d)/, '_$1');
-  const output = resolve(cwd, options.output ?? join(shown(project.root, cwd), project.config.rules?.[0] ?? 'rules', `${id}.policy`));
+  const output = resolve(
+    cwd,
+    options.output ?? join(shown(project.root, cwd), project.config.rules?.[0] ?? 'rules', `${id}.policy`),
+  );
   const path = shown(output, cwd);
   if (existsSync(output)) throw exists(path);
   let expression = 'exec.file.name == "program"';
   let candidates: { expression: string; matches: number }[] = [];
   if (options.from !== undefined) {
-    candidates = await candidateExpressions(existing(options.from, cwd), { cwd, at: options.at, allResults: options.allResults === true });
+    candidates = await candidateExpressions(existing(options.from, cwd), {
+      cwd,
+      at: options.at,
+      allResults: options.allResults === true,
+    });
     expression = candidates[0]?.expression ?? expression;
   }
-  const others = candidates.slice(1).map((candidate) => `    # ${String(candidate.matches).padStart(6)} events here: ${candidate.expression}\n`);
+  const others = candidates
+    .slice(1)
+    .map(
+      (candidate) => `    # ${String(candidate.matches).padStart(6)} events here: ${candidate.expression}\n`,
+    );
   const text = `version: "1.0.0"\n\nrules:\n  - id: ${id}\n    description: ""\n    expression: ${JSON.stringify(expression).includes('\\') ? `'${expression.replaceAll("'", "''")}'` : expression}\n${others.join('')}`;
   mkdirSync(dirname(output), { recursive: true });
   writeFileSync(output, text);
   return {
     files: [{ path, state: 'written' }],
-    next: [`seccam check ${path}`, ...(options.from === undefined ? [] : [`seccam replay ${options.from} -r ${path}`, `seccam new test --from ${options.from}`])],
+    next: [
+      `seccam check ${path}`,
+      ...(options.from === undefined
+        ? []
+        : [`seccam replay ${options.from} -r ${path}`, `seccam new test --from ${options.from}`]),
+    ],
     ...(candidates.length === 0 ? {} : { candidates }),
     diagnostics: [],
   };
 }
 
 function exists(path: string): DiagnosticError {
-  return new DiagnosticError([diagnostic(workbenchCodes, 'file-exists', `"${path}" exists, and nothing was written`, { suggestions: ['--output FILE'] })]);
+  return new DiagnosticError([
+    diagnostic(workbenchCodes, 'file-exists', `"${path}" exists, and nothing was written`, {
+      suggestions: ['--output FILE'],
+    }),
+  ]);
 }

@@ -57,23 +57,25 @@ export function readSuite(options: SuiteOptions): Suite {
   for (const absolute of options.files) {
     const file = shown(absolute, options.cwd);
     const document = readDocument(readFileSync(absolute, 'utf8'), file, testFileShape, 'test file');
-    diagnostics.push(...document.diagnostics.map((item) => notATest(item, document, file)));
+    diagnostics.push(...(notATest(document, file) ?? document.diagnostics));
     if (document.value !== undefined)
       cases.push(...casesOf(document, document.value, absolute, file, options));
   }
   return { files: options.files.map((file) => shown(file, options.cwd)), cases, diagnostics };
 }
 
-/** A policy or project file under the name of a test is told apart from a test with mistakes. */
-function notATest(item: Diagnostic, document: Document<TestFile>, file: string): Diagnostic {
+/** A policy under the name of a test is told apart from a test with mistakes. */
+function notATest(document: Document<TestFile>, file: string): Diagnostic[] | undefined {
   const raw = document.raw as Record<string, unknown> | null | undefined;
-  if (item.code !== 'missing-key' || raw === null || typeof raw !== 'object' || 'tests' in raw) return item;
-  if (!item.message.includes('"tests"')) return item;
+  if (document.value !== undefined || raw === null || typeof raw !== 'object' || 'tests' in raw)
+    return undefined;
   const policy = Array.isArray(raw['rules']) && raw['rules'].some((rule) => typeof rule === 'object');
-  if (!policy && !('macros' in raw)) return item;
-  return diagnostic(workbenchCodes, 'not-a-test', `"${file}" is a policy, not a test file`, {
-    suggestions: [`seccam check ${file}`],
-  });
+  if (!policy && !('macros' in raw)) return undefined;
+  return [
+    diagnostic(workbenchCodes, 'not-a-test', `"${file}" is a policy, not a test file`, {
+      suggestions: [`seccam check ${file}`],
+    }),
+  ];
 }
 
 function casesOf(

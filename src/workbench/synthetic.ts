@@ -484,12 +484,7 @@ function write(told: readonly Told[], teller: Teller): Uint8Array {
   let time = boottime;
   for (const one of told) {
     time += BigInt(Math.round(parseDuration(one.entry.after ?? '1ms') ?? 1e6));
-    const columns =
-      one.row.name === 'exec'
-        ? execColumns(one)
-        : one.row.name === 'fork'
-          ? { child: one.image.pid, child_tid: one.image.pid, ppid: one.pid, ...one.columns }
-          : one.columns;
+    const columns = eventColumns(one);
     writer.event(
       one.row.name,
       { pid: one.pid, tid: one.entry.tid ?? one.pid, time, retval: one.retval, syscall: 0, arch: 1 },
@@ -524,6 +519,20 @@ function filled(columns: Columns): Record<string, Value> {
     argv: path === '' ? [] : [path.split('/').at(-1)!],
     ...columns,
   } as Record<string, Value>;
+}
+
+function eventColumns(one: Told): Columns | Record<string, Value> {
+  switch (one.row.name) {
+    case 'exec':
+      return execColumns(one);
+    case 'fork':
+      return { child: one.image.pid, child_tid: one.image.pid, ppid: one.pid, ...one.columns };
+    case 'exit':
+      // The end of the process, not of one of its threads.
+      return { group: 1, ...one.columns };
+    default:
+      return one.columns;
+  }
 }
 
 /** An exec tells of the new program what the process's fields say. */

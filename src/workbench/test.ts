@@ -204,6 +204,7 @@ class Run {
       entry.events === undefined
     )
       return { ...base, outcome: 'todo', reason: entry.todo };
+    const began = performance.now();
     const signal = AbortSignal.timeout(Math.max(1, Math.ceil(test.timeoutMs)));
     let recordings = test.recordings;
     if (entry.run !== undefined) {
@@ -245,7 +246,7 @@ class Run {
       detections: sum(facts, (one) => one.detections.length),
       diagnostics: [...found, ...told],
     };
-    if (signal.aborted) {
+    if (signal.aborted || performance.now() - began > test.timeoutMs) {
       return {
         ...counted,
         outcome: 'fail',
@@ -270,7 +271,12 @@ class Run {
     const verdict = verdictOf(checks);
     const outcome = this.#marked(test, verdict, checks);
     const answer = digest(
-      JSON.stringify(checks.map(({ title, outcome: one, message, seen }) => [title, one, message, seen])),
+      JSON.stringify([
+        checks
+          .filter((check) => check.key !== 'snapshot')
+          .map(({ title, outcome: one, message, seen }) => [title, one, message, seen]),
+        facts.map((one) => one.detections.map((seen) => [seen.rule, seen.seq, seen.process, seen.delivered])),
+      ]),
     );
     const given = digest(
       [

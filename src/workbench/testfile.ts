@@ -30,12 +30,10 @@ export const outcomes = ['inconclusive'] as const;
 
 export const containerShape = z.strictObject({
   id: text.optional().meta({ description: 'Id of the container' }),
-  image: text
-    .optional()
-    .meta({
-      description: 'Image, seen by rules as the tags `image_name` and `image_tag`',
-      examples: ['shop/web:1.4'],
-    }),
+  image: text.optional().meta({
+    description: 'Image, seen by rules as the tags `image_name` and `image_tag`',
+    examples: ['shop/web:1.4'],
+  }),
   privileged: z.boolean().optional().meta({ description: 'Declared as a tag `privileged:true`' }),
   tags: names.optional().meta({ description: 'Further tags `key:value`' }),
 });
@@ -56,25 +54,19 @@ export const contextShape = z.strictObject({
 
 export const expectationShape = z.strictObject({
   rule: ruleName,
-  times: times
-    .optional()
-    .meta({
-      description:
-        'How many detections: `N`, `N..M`, `N..`, `..M`; default `1..`. Matches are counted, whatever rate limits keep back',
-    }),
-  where: condition
-    .optional()
-    .meta({
-      description:
-        'Counts only detections at whose event this condition holds, with variables as they were there',
-    }),
+  times: times.optional().meta({
+    description:
+      'How many detections: `N`, `N..M`, `N..`, `..M`; default `1..`. Matches are counted, whatever rate limits keep back',
+  }),
+  where: condition.optional().meta({
+    description:
+      'Counts only detections at whose event this condition holds, with variables as they were there',
+  }),
   delivered: times.optional().meta({ description: 'How many of them are left after rate limits' }),
-  actions: names
-    .optional()
-    .meta({
-      description: 'Kinds of actions that enforce mode would have carried out at one of them at least',
-      examples: [['kill']],
-    }),
+  actions: names.optional().meta({
+    description: 'Kinds of actions that enforce mode would have carried out at one of them at least',
+    examples: [['kill']],
+  }),
 });
 
 const processShape = z
@@ -124,11 +116,9 @@ export const atMostShape = z.strictObject({
 
 /** What may stand in a test and, as a default for all its tests, at the top of the file. */
 const shared = {
-  rules: names
-    .optional()
-    .meta({
-      description: 'Policies or folders, relative to the test file; default: the rules of seccam.yaml',
-    }),
+  rules: names.optional().meta({
+    description: 'Policies or folders, relative to the test file; default: the rules of seccam.yaml',
+  }),
   context: z
     .union([text, contextShape])
     .optional()
@@ -137,11 +127,9 @@ const shared = {
     .record(z.string(), scalar)
     .optional()
     .meta({ description: 'Field of the process → value, declared on top of the context' }),
-  needs: names
-    .optional()
-    .meta({
-      description: 'Programs that must be there; one that is missing skips the test, with the reason',
-    }),
+  needs: names.optional().meta({
+    description: 'Programs that must be there; one that is missing skips the test, with the reason',
+  }),
   timeout: duration
     .optional()
     .meta({ description: 'Longest time that the test may take; default: the one of seccam.yaml, else 60s' }),
@@ -193,22 +181,17 @@ export const testShape = z.strictObject({
     .min(2)
     .optional()
     .meta({ description: 'The first detections of these rules come in this order' }),
-  finally: condition
-    .optional()
-    .meta({
-      description: 'A condition on global variables after the last event',
-      examples: [`\${web_children} == 2`],
-    }),
+  finally: condition.optional().meta({
+    description: 'A condition on global variables after the last event',
+    examples: [`\${web_children} == 2`],
+  }),
   others: z
     .enum(['forbid', 'allow'])
     .optional()
     .meta({ description: '`forbid`: a detection that nothing above counts is a failure; default `allow`' }),
-  snapshot: z
-    .boolean()
-    .optional()
-    .meta({
-      description: 'Compares all detections, normalised, with the file `NAME.snap.yaml` beside the test file',
-    }),
+  snapshot: z.boolean().optional().meta({
+    description: 'Compares all detections, normalised, with the file `NAME.snap.yaml` beside the test file',
+  }),
   fails: text
     .optional()
     .meta({ description: 'Why the test is known to fail; that it passes is then the failure' }),

@@ -36,16 +36,15 @@ export class ProcessTree {
   /** A fork that called exec at once is one line with what it became. */
   lines(): TreeLine[] {
     const found: TreeLine[] = [];
-    const walk = (branch: Branch, depth: number): void => {
+    const walk = (branch: Branch, depth: number, before = 0): void => {
       const next = branch.children[0];
       if (
         branch.children.length === 1 &&
         next !== undefined &&
         next.image.pid === branch.image.pid &&
-        !branch.image.isExec &&
-        branch.events <= 1
+        !branch.image.isExec
       ) {
-        walk(next, depth);
+        walk(next, depth, before + branch.events);
         return;
       }
       const { image, seq, path, args, uid, events, exit } = branch;
@@ -56,7 +55,7 @@ export class ProcessTree {
         args,
         uid,
         seq,
-        events,
+        events: before + events,
         ...(exit === undefined ? {} : { exit }),
       });
       for (const child of branch.children) walk(child, depth + 1);

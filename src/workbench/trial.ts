@@ -64,10 +64,26 @@ function* changes(leaf: Leaf, text: string, have: readonly unknown[]): Generator
     }
     if (leaf.left.kind === 'field') yield* neighbours(leaf.left.field.name, text);
     // The value itself as a further member.
-    if (leaf.right.kind === 'set' && leaf.right.macro === undefined && texts.length === 1)
+    if (
+      leaf.right.kind === 'set' &&
+      leaf.right.macro === undefined &&
+      texts.length === 1 &&
+      isRelated(texts[0]!, members)
+    )
       yield text.replace(/\]\s*$/, `, ${JSON.stringify(texts[0])}]`);
   }
   if (leaf.left.kind === 'field' && leaf.op !== 'equal') yield* neighbours(leaf.left.field.name, text);
+}
+
+/** Whether a text has anything to do with a list: the same last part, or the same first two folders as a member. */
+function isRelated(text: string, members: readonly LiteralNode[]): boolean {
+  const start = text.split('/').slice(0, 3).join('/');
+  return members.some(
+    (member) =>
+      typeof member.value === 'string' &&
+      (member.value.split('/').at(-1) === text.split('/').at(-1) ||
+        (start.length > 2 && member.value.startsWith(`${start}/`))),
+  );
 }
 
 /** The member, widened just so far that it takes in the value. */
