@@ -36,6 +36,23 @@ export interface StreamReaderOptions {
   readonly strings?: StringTable;
   /** Stands for the recording in messages. */
   readonly name?: string;
+  /**
+   * Told of each frame as it stands, for tools that copy: of strings and tuples once they were found
+   * sound, of events and records before the sink is.
+   */
+  readonly frames?: (frame: Frame) => void;
+}
+
+/** Where a frame lies; reused for the next. */
+export interface Frame {
+  words: Uint32Array;
+  bytes: Buffer;
+  /** Word at which it begins. */
+  at: number;
+  /** Its words. */
+  size: number;
+  kind: number;
+  info: number;
 }
 
 interface EventPlan extends Plan {
@@ -85,6 +102,8 @@ export function decodePayload(block: Block): Buffer {
 export class StreamReader {
   readonly strings: StringTable;
   readonly #name: string;
+  readonly #frames: ((frame: Frame) => void) | undefined;
+  readonly #frame: Frame = { words: new Uint32Array(0), bytes: Buffer.alloc(0), at: 0, size: 0, kind: 0, info: 0 };
   readonly #splitter = new BlockSplitter();
   #offset = 0;
   #header: Header | undefined;
@@ -130,6 +149,7 @@ export class StreamReader {
   constructor(options: StreamReaderOptions = {}) {
     this.strings = options.strings ?? new StringTable();
     this.#name = options.name ?? '<recording>';
+    this.#frames = options.frames;
   }
 
   get header(): Header | undefined {
@@ -215,12 +235,12 @@ export class StreamReader {
         break;
       case BlockKind.checkpoint:
         this.#begin(block.epoch, sink);
-        this.#frames(block, payload, sink);
+        this.#takeFrames(block, payload, sink);
         break;
       case BlockKind.data:
         if (this.#epoch === 0) throw new Damage(0, 'a data block comes before the first checkpoint');
         if (block.epoch !== this.#epoch) throw new Damage(0, `a block of epoch ${block.epoch} stands in epoch ${this.#epoch}`);
-        this.#frames(block, payload, sink);
+        this.#takeFrames(block, payload, sink);
         break;
       case BlockKind.footer:
         if (this.#header === undefined) throw new Damage(0, 'the footer comes before the header');
@@ -268,7 +288,7 @@ export class StreamReader {
     sink.checkpoint?.(epoch);
   }
 
-  #frames(block: Block, payload: Buffer, sink: StreamSink): void {
+  #takeFrames(block: Block, payload: Buffer, sink: StreamSink): void {
     const { words, bytes } = wordsOf(payload);
     const dictionary = this.#dictionary!;
     const total = words.length;
@@ -278,27 +298,45 @@ export class StreamReader {
       const size = length >>> 2;
       if (length < 8 || (length & 7) !== 0 || length > FRAME_MAX || size > total - at) throw new Damage(at, `a frame has the length ${length}`);
       const second = words[at + 1]!;
+      const kind = second & 0xffff;
       const info = second >>> 16;
-      switch (second & 0xffff) {
+      switch (kind) {
         case FrameKind.event:
+          this.#tell(words, bytes, at, size, kind, info);
           this.#takeEvent(words, at, size, info, sink);
           break;
         case FrameKind.string:
           dictionary.string(words, bytes, at, size, info);
+          this.#tell(words, bytes, at, size, kind, info);
           break;
         case FrameKind.tuple:
           dictionary.tuple(words, at, size, info);
+          this.#tell(words, bytes, at, size, kind, info);
           break;
         case FrameKind.record:
+          this.#tell(words, bytes, at, size, kind, info);
           this.#takeRecord(words, at, size, info, sink);
           break;
         default:
+          this.#tell(words, bytes, at, size, kind, info);
           break;
       }
       count += 1;
       at += size;
     }
     if (count !== block.frames) throw new Damage(total, `a block says that it has ${block.frames} frames, and has ${count}`);
+  }
+
+  #tell(words: Uint32Array, bytes: Buffer, at: number, size: number, kind: number, info: number): void {
+    if (this.#frames === undefined) return;
+    const frame = this.#frame;
+    frame.words = words;
+    frame.bytes = bytes;
+    frame.at = at;
+    frame.size = size;
+    frame.kind = kind;
+    frame.info = info;
+    this.#frames(frame);
   }
 
   #takeEvent(words: Uint32Array, at: number, size: number, id: number, sink: StreamSink): void {

@@ -304,6 +304,7 @@ export class RecordingWriter {
 
   /** Room for a frame; its two head words are written. Returns its offset in the block. */
   #frame(length: number, kind: number, info: number): number {
+    if (this.#used >= this.#blockBytes && this.#kind !== BlockKind.footer) this.#flush(this.#kind);
     const at = this.#used;
     if (at + length > this.#buffer.length) {
       const grown = Buffer.alloc(Math.max(this.#buffer.length * 2, at + length));
