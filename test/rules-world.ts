@@ -1,8 +1,25 @@
 /** Processes, files and events made by hand, for tests of the rules room. */
-import { noAddress, noContext, noCredentials, noFile, noList, noNamespaces } from '../src/catalogue/absent.js';
+import {
+  noAddress,
+  noContext,
+  noCredentials,
+  noFile,
+  noList,
+  noNamespaces,
+} from '../src/catalogue/absent.js';
 import { deriveArguments } from '../src/catalogue/arguments.js';
-import type { Address, ColumnValue, Context, Credentials, Event, FileFacts, Process, StringList, World } from '../src/catalogue/event.js';
 import { derivedFields } from '../src/catalogue/derived.js';
+import type {
+  Address,
+  ColumnValue,
+  Context,
+  Credentials,
+  Event,
+  FileFacts,
+  Process,
+  StringList,
+  World,
+} from '../src/catalogue/event.js';
 import { eventByName } from '../src/catalogue/events.js';
 import { StringTable } from '../src/support/strings.js';
 
@@ -52,7 +69,16 @@ export class TestWorld {
   file(path: string, more: Partial<FileFacts> = {}): FileFacts {
     const name = path.slice(path.lastIndexOf('/') + 1);
     const dot = name.lastIndexOf('.');
-    return { ...noFile, path: this.id(path), ownPath: this.id(path), name: this.id(name), extension: this.id(dot < 0 ? '' : name.slice(dot)), flags: 1, mode: 0o100644, ...more };
+    return {
+      ...noFile,
+      path: this.id(path),
+      ownPath: this.id(path),
+      name: this.id(name),
+      extension: this.id(dot < 0 ? '' : name.slice(dot)),
+      flags: 1,
+      mode: 0o100644,
+      ...more,
+    };
   }
 
   address(ip: string, port: number, family = 2): Address {
@@ -65,7 +91,11 @@ export class TestWorld {
     const envp = shape.envp === undefined ? noList : this.list(shape.envp);
     const parent = shape.parent ?? null;
     const uid = shape.uid ?? 0;
-    const context: Context = { ...noContext, containerId: this.id(shape.container ?? ''), cgroupId: this.id(shape.cgroup ?? '') };
+    const context: Context = {
+      ...noContext,
+      containerId: this.id(shape.container ?? ''),
+      cgroupId: this.id(shape.cgroup ?? ''),
+    };
     this.node += 1;
     const pid = shape.pid ?? 100 + this.node;
     return {
@@ -90,7 +120,16 @@ export class TestWorld {
       aliasNames: (shape.aliases ?? []).map((path) => this.id(path.slice(path.lastIndexOf('/') + 1))),
       argv,
       envp,
-      credentials: { ...noCredentials, uid, euid: uid, fsuid: uid, suid: uid, gid: uid, egid: uid, ...shape.credentials },
+      credentials: {
+        ...noCredentials,
+        uid,
+        euid: uid,
+        fsuid: uid,
+        suid: uid,
+        gid: uid,
+        egid: uid,
+        ...shape.credentials,
+      },
       namespaces: noNamespaces,
       context,
       session: null,
@@ -102,14 +141,27 @@ export class TestWorld {
   }
 
   /** An event; columns by name, texts and lists as they are. `after`: ns since the one before. */
-  event(type: string, process: Process, columns: Readonly<Record<string, ColumnShape>> = {}, more: { after?: number; retval?: number; target?: Process; hostnames?: string[] } = {}): Event {
+  event(
+    type: string,
+    process: Process,
+    columns: Readonly<Record<string, ColumnShape>> = {},
+    more: { after?: number; retval?: number; target?: Process; hostnames?: string[] } = {},
+  ): Event {
     const row = eventByName(type);
     if (row === undefined) throw new Error(`no event "${type}"`);
-    for (const name of Object.keys(columns)) if (!(name in row.columns)) throw new Error(`"${type}" has no column "${name}"`);
+    for (const name of Object.keys(columns))
+      if (!(name in row.columns)) throw new Error(`"${type}" has no column "${name}"`);
     this.now += more.after ?? 1000;
     this.seq += 1;
     const { now, seq, strings } = this;
-    const absent: Record<string, ColumnValue> = { file: noFile, address: noAddress, list: noList, credentials: noCredentials, namespaces: noNamespaces, context: noContext };
+    const absent: Record<string, ColumnValue> = {
+      file: noFile,
+      address: noAddress,
+      list: noList,
+      credentials: noCredentials,
+      namespaces: noNamespaces,
+      context: noContext,
+    };
     const values = Object.entries(row.columns).map(([name, column]): ColumnValue => {
       const given = columns[name];
       if (given === undefined) return absent[column.type] ?? 0;

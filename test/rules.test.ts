@@ -2,15 +2,27 @@
  * Policies and the engine: what loads, what is said of what does not, which rules match, what is set and
  * what is delivered. Events are made by hand (rules-world.ts).
  */
-import { mkdtempSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { allFields } from '../src/catalogue/fields.js';
 import { derivedFields } from '../src/catalogue/derived.js';
-import { eventRows } from '../src/catalogue/events.js';
 import type { Event } from '../src/catalogue/event.js';
-import { applyFixes, cannotFire, createModel, type Detection, Engine, type EngineOptions, formatPolicy, lintRules, loadPolicies, loadRules, type LoadOptions } from '../src/rules/index.js';
+import { eventRows } from '../src/catalogue/events.js';
+import { allFields } from '../src/catalogue/fields.js';
+import {
+  applyFixes,
+  cannotFire,
+  createModel,
+  type Detection,
+  Engine,
+  type EngineOptions,
+  formatPolicy,
+  type LoadOptions,
+  lintRules,
+  loadPolicies,
+  loadRules,
+} from '../src/rules/index.js';
 import { type Diagnostic, renderDiagnostic } from '../src/support/diagnostic.js';
 import { StringTable } from '../src/support/strings.js';
 import { TestWorld } from './rules-world.js';
@@ -31,9 +43,26 @@ function rule(id: string, expression: string, more = ''): string {
 }
 
 /** Loads rules without any complaint and gives an engine. */
-function engineOf(test: Pick<typeof t, 'same'>, world: TestWorld, text: string, options: EngineOptions = {}): Engine {
-  const { rules, diagnostics } = loadPolicies([{ file: 'a.policy', text: text.startsWith('rules:') || text.includes('\nrules:') ? text : `rules:\n${text}` }], { strings: world.strings });
-  test.same(diagnostics.map((item) => renderDiagnostic(item)), [], 'the policy loads without complaint');
+function engineOf(
+  test: Pick<typeof t, 'same'>,
+  world: TestWorld,
+  text: string,
+  options: EngineOptions = {},
+): Engine {
+  const { rules, diagnostics } = loadPolicies(
+    [
+      {
+        file: 'a.policy',
+        text: text.startsWith('rules:') || text.includes('\nrules:') ? text : `rules:\n${text}`,
+      },
+    ],
+    { strings: world.strings },
+  );
+  test.same(
+    diagnostics.map((item) => renderDiagnostic(item)),
+    [],
+    'the policy loads without complaint',
+  );
   return new Engine(rules, options);
 }
 
@@ -69,8 +98,13 @@ t.test('the policies of docs/policies.md load', (t) => {
   const blocks = [...text.matchAll(/```yaml\n(.*?)```/gs)].map(([, block]) => block!);
   t.ok(blocks.length >= 4);
   for (const block of blocks) {
-    const { rules, diagnostics } = loadPolicies([{ file: 'docs', text: block }], { strings: new StringTable() });
-    t.same(diagnostics.map((item) => renderDiagnostic(item)), []);
+    const { rules, diagnostics } = loadPolicies([{ file: 'docs', text: block }], {
+      strings: new StringTable(),
+    });
+    t.same(
+      diagnostics.map((item) => renderDiagnostic(item)),
+      [],
+    );
     t.ok(rules.rules.length > 0);
   }
   t.end();
@@ -85,7 +119,9 @@ t.test('the JSON schema accepts what loads and says what does not', async (t) =>
   }
   t.notOk(policySchema.safeParse({ rules: [{ id: 'a', expresion: 'x' }] }).success);
   t.notOk(policySchema.safeParse({ rules: [{ id: 'a', every: '5 minutes' }] }).success);
-  const committed = JSON.parse(readFileSync(join(import.meta.dirname, '..', 'schema', 'policy.json'), 'utf8')) as unknown;
+  const committed = JSON.parse(
+    readFileSync(join(import.meta.dirname, '..', 'schema', 'policy.json'), 'utf8'),
+  ) as unknown;
   t.same(policyJsonSchema(), committed, 'schema/policy.json is current');
   t.end();
 });
@@ -93,8 +129,13 @@ t.test('the JSON schema accepts what loads and says what does not', async (t) =>
 t.test('every shape of policy loads', (t) => {
   const file = join(fixtures, 'good', 'shapes.policy');
   const { rules, diagnostics } = loadRules([file], { strings: new StringTable() });
-  t.same(diagnostics.map((item) => renderDiagnostic(item)), []);
-  const status = Object.fromEntries(rules.entries.map((entry) => [entry.id, entry.errorKind ?? entry.status]));
+  t.same(
+    diagnostics.map((item) => renderDiagnostic(item)),
+    [],
+  );
+  const status = Object.fromEntries(
+    rules.entries.map((entry) => [entry.id, entry.errorKind ?? entry.status]),
+  );
   t.equal(status['for_another_system'], 'agent_filter_error');
   t.equal(status['for_a_later_agent'], 'agent_version_error');
   t.equal(status['switched_off'], 'disabled');
@@ -108,15 +149,27 @@ t.test('a large policy loads and every expression of it survives fmt', (t) => {
   const file = join(fixtures, 'good', 'large.policy');
   const text = readFileSync(file, 'utf8');
   const { rules, diagnostics } = loadRules([file], { strings: new StringTable() });
-  t.same(diagnostics.map((item) => renderDiagnostic(item)), []);
-  t.ok(rules.rules.length >= 300 && rules.macros.size >= 50, `${rules.rules.length} rules, ${rules.macros.size} macros`);
+  t.same(
+    diagnostics.map((item) => renderDiagnostic(item)),
+    [],
+  );
+  t.ok(
+    rules.rules.length >= 300 && rules.macros.size >= 50,
+    `${rules.rules.length} rules, ${rules.macros.size} macros`,
+  );
   t.ok([...rules.variables.values()].some((variable) => variable.inherited && variable.ttl > 0));
   t.ok([...rules.variables.values()].some((variable) => variable.scope === 'cgroup'));
   const formatted = formatPolicy(file, text);
   t.same(formatted.diagnostics, []);
   const again = loadPolicies([{ file, text: formatted.text }], { strings: new StringTable() });
-  t.same(again.diagnostics.map((item) => renderDiagnostic(item)), []);
-  t.same(again.rules.rules.map((item) => item.rule.fields), rules.rules.map((item) => item.rule.fields));
+  t.same(
+    again.diagnostics.map((item) => renderDiagnostic(item)),
+    [],
+  );
+  t.same(
+    again.rules.rules.map((item) => item.rule.fields),
+    rules.rules.map((item) => item.rule.fields),
+  );
   t.equal(formatPolicy(file, formatted.text).text, formatted.text, 'fmt is idempotent');
   t.end();
 });
@@ -132,9 +185,13 @@ t.test('errors point into scalars of every style', (t) => {
     ['rules:\n  - id: a\n    expression: exec.uid == 0\n      && exec.nme == "a"\n', '4:10'],
     ['rules: [{id: a, expression: "exec.uid == 0 \\\n    && exec.nme == 1"}]\n', '2:8'],
     ['rules:\n  - id: a\n    expression: "\\u0065xec.uid == 0 && exec.nme == 1"\n', '3:40'],
-    ['macros:\n  - id: M\n    values: [ok, ~"/a/**/b"]\nrules:\n  - {id: a, expression: open.file.path in M}\n', '3:18'],
+    [
+      'macros:\n  - id: M\n    values: [ok, ~"/a/**/b"]\nrules:\n  - {id: a, expression: open.file.path in M}\n',
+      '3:18',
+    ],
   ];
-  for (const [text, place] of cases) t.equal(places(load(text).diagnostics)[0]?.split(' ')[0], place, JSON.stringify(text));
+  for (const [text, place] of cases)
+    t.equal(places(load(text).diagnostics)[0]?.split(' ')[0], place, JSON.stringify(text));
   t.end();
 });
 
@@ -153,10 +210,35 @@ t.test('files that are no policies are named for what they are', (t) => {
     t.equal(rules.rules.length, 0);
     t.match(diagnostics.map((item) => renderDiagnostic(item)).join('\n'), message, file);
   }
-  t.same(load('rules: []\n').diagnostics.map((item) => item.code), ['no-rules']);
-  t.same(load('rules:\n  - {id: a, expression: exec.uid == 0, disabled: true}\n').diagnostics.map((item) => item.code), ['no-rules']);
-  const broken = loadRules([join(fixtures, 'bad', 'not-yaml.policy'), '/nonexistent/x'], { strings: new StringTable() });
-  t.same([...new Set(broken.diagnostics.map((item) => item.code))].sort(), ['rules-not-found', 'yaml-syntax']);
+  t.equal(load('[[[').diagnostics.length, 1, 'one slip is told once');
+  const both = load(
+    'rules:\n  - {id: a-b, expression: exec.nme == 1}\n  - {id: 2fa_changed, expression: exec.uid == 0}\n',
+  );
+  t.same(
+    both.diagnostics.map((item) => item.code),
+    ['wrong-id', 'unknown-field'],
+  );
+  t.same(
+    both.rules.rules.map((item) => item.id),
+    ['2fa_changed'],
+  );
+  t.same(
+    load('rules: []\n').diagnostics.map((item) => item.code),
+    ['no-rules'],
+  );
+  t.same(
+    load('rules:\n  - {id: a, expression: exec.uid == 0, disabled: true}\n').diagnostics.map(
+      (item) => item.code,
+    ),
+    ['no-rules'],
+  );
+  const broken = loadRules([join(fixtures, 'bad', 'not-yaml.policy'), '/nonexistent/x'], {
+    strings: new StringTable(),
+  });
+  t.same([...new Set(broken.diagnostics.map((item) => item.code))].sort(), [
+    'rules-not-found',
+    'yaml-syntax',
+  ]);
   t.end();
 });
 
@@ -164,7 +246,8 @@ t.test('a folder is read with default.policy first and the rest by name', (t) =>
   const folder = mkdtempSync(join(tmpdir(), 'seccam-rules-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, 'sub'));
-  const put = (name: string, id: string): void => writeFileSync(join(folder, name), `rules:\n${rule(id, 'exec.uid == 0')}`);
+  const put = (name: string, id: string): void =>
+    writeFileSync(join(folder, name), `rules:\n${rule(id, 'exec.uid == 0')}`);
   put('b.policy', 'b');
   put('a.policy.yaml', 'a');
   put('default.policy', 'first');
@@ -172,38 +255,110 @@ t.test('a folder is read with default.policy first and the rest by name', (t) =>
   writeFileSync(join(folder, 'notes.txt'), 'no rules');
   writeFileSync(join(folder, 'd.policy'), `replace_policy_id: b\nrules:\n${rule('d', 'exec.uid == 0')}`);
   const { rules, diagnostics } = loadRules([folder], { strings: new StringTable() });
-  t.same(rules.rules.map((item) => item.id), ['first', 'a', 'd', 'c']);
-  t.same(diagnostics.map((item) => item.code), ['policy-replaced']);
+  t.same(
+    rules.rules.map((item) => item.id),
+    ['first', 'a', 'd', 'c'],
+  );
+  t.same(
+    diagnostics.map((item) => item.code),
+    ['policy-replaced'],
+  );
   t.end();
 });
 
 t.test('definitions of one id are combined', (t) => {
   const combined = (...texts: string[]) => {
-    const result = loadPolicies(texts.map((text, index) => ({ file: `${index}.policy`, text: `rules:\n${text}` })), { strings: new StringTable() });
+    const result = loadPolicies(
+      texts.map((text, index) => ({ file: `${index}.policy`, text: `rules:\n${text}` })),
+      { strings: new StringTable() },
+    );
     return { rules: result.rules.rules, codes: result.diagnostics.map((item) => item.code) };
   };
   const first = rule('a', 'exec.uid == 0', '    tags: {x: one}\n    every: 5s\n');
-  t.match(combined(first, rule('a', 'exec.uid == 1')), { codes: ['duplicate-id'], rules: [{ expression: 'exec.uid == 0' }] });
-  t.match(combined(first, rule('a', 'exec.uid == 1', '    combine: override\n    tags: {x: two}\n')), { codes: [], rules: [{ expression: 'exec.uid == 1', tags: { x: 'one' }, every: 5e9 }] });
-  t.match(combined(first, rule('a', 'exec.uid == 1', '    combine: override\n    override_options: {fields: [tags, every]}\n    tags: {x: two}\n    every: 1s\n')), { rules: [{ expression: 'exec.uid == 0', tags: { x: 'two' }, every: 1e9 }] });
-  t.match(combined(first, rule('a', 'exec.uid == 1', '    combine: override\n    override_options: {fields: [all]}\n')), { rules: [{ expression: 'exec.uid == 1', tags: {}, every: undefined }] });
+  t.match(combined(first, rule('a', 'exec.uid == 1')), {
+    codes: ['duplicate-id'],
+    rules: [{ expression: 'exec.uid == 0' }],
+  });
+  t.match(combined(first, rule('a', 'exec.uid == 1', '    combine: override\n    tags: {x: two}\n')), {
+    codes: [],
+    rules: [{ expression: 'exec.uid == 1', tags: { x: 'one' }, every: 5e9 }],
+  });
+  t.match(
+    combined(
+      first,
+      rule(
+        'a',
+        'exec.uid == 1',
+        '    combine: override\n    override_options: {fields: [tags, every]}\n    tags: {x: two}\n    every: 1s\n',
+      ),
+    ),
+    { rules: [{ expression: 'exec.uid == 0', tags: { x: 'two' }, every: 1e9 }] },
+  );
+  t.match(
+    combined(
+      first,
+      rule('a', 'exec.uid == 1', '    combine: override\n    override_options: {fields: [all]}\n'),
+    ),
+    { rules: [{ expression: 'exec.uid == 1', tags: {}, every: undefined }] },
+  );
   t.equal(combined(first, '  - {id: a, disabled: true}\n').rules.length, 0);
-  t.equal(combined('  - {id: a, expression: exec.uid == 0, disabled: true}\n', '  - {id: a, disabled: false}\n').rules.length, 1);
-  const macros = (a: string, b: string) => load(`macros:\n  - {id: M, ${a}}\n  - {id: M, ${b}}\nrules:\n  - {id: r, expression: exec.file.name in M}\n`);
+  t.equal(
+    combined('  - {id: a, expression: exec.uid == 0, disabled: true}\n', '  - {id: a, disabled: false}\n')
+      .rules.length,
+    1,
+  );
+  const macros = (a: string, b: string) =>
+    load(
+      `macros:\n  - {id: M, ${a}}\n  - {id: M, ${b}}\nrules:\n  - {id: r, expression: exec.file.name in M}\n`,
+    );
   t.match(macros('values: [a]', 'values: [b], combine: merge').rules.macros.get('M')?.macro.text, /"a", "b"/);
-  t.match(macros('values: [a]', 'values: [b], combine: override').rules.macros.get('M')?.macro.text, /^\["b"\]$/);
-  t.same(macros("expression: '[\"a\"]'", 'values: [b], combine: merge').diagnostics.map((item) => item.code), ['cannot-merge']);
-  t.same(macros('values: [a]', 'values: [b]').diagnostics.map((item) => item.code), ['duplicate-id']);
+  t.match(
+    macros('values: [a]', 'values: [b], combine: override').rules.macros.get('M')?.macro.text,
+    /^\["b"\]$/,
+  );
+  t.same(
+    macros('expression: \'["a"]\'', 'values: [b], combine: merge').diagnostics.map((item) => item.code),
+    ['cannot-merge'],
+  );
+  t.same(
+    macros('values: [a]', 'values: [b]').diagnostics.map((item) => item.code),
+    ['duplicate-id'],
+  );
   t.end();
 });
 
 t.test('agent_version and filters decide what is loaded', (t) => {
-  const loaded = (more: string, options: Partial<LoadOptions> = {}): boolean => load(`rules:\n  - {id: other, expression: exec.uid == 1}\n${rule('a', 'exec.uid == 0', `    ${more}\n`)}`, options).rules.byId('a') !== undefined;
-  for (const range of ['>= 7.42', '>=7.83', '7.83.x', '~7.83', '< 7.50 || > 7.60', '>= 7.34-0', '>= 7.42, < 8', '!= 7.50']) t.ok(loaded(`agent_version: "${range}"`), range);
-  for (const range of ['>= 7.84', '< 7.83', '!= 7.83', '^6', '>= 7.42, < 7.50']) t.notOk(loaded(`agent_version: "${range}"`), range);
+  const loaded = (more: string, options: Partial<LoadOptions> = {}): boolean =>
+    load(
+      `rules:\n  - {id: other, expression: exec.uid == 1}\n${rule('a', 'exec.uid == 0', `    ${more}\n`)}`,
+      options,
+    ).rules.byId('a') !== undefined;
+  for (const range of [
+    '>= 7.42',
+    '>=7.83',
+    '7.83.x',
+    '~7.83',
+    '< 7.50 || > 7.60',
+    '>= 7.34-0',
+    '>= 7.42, < 8',
+    '!= 7.50',
+  ])
+    t.ok(loaded(`agent_version: "${range}"`), range);
+  for (const range of ['>= 7.84', '< 7.83', '!= 7.83', '^6', '>= 7.42, < 7.50'])
+    t.notOk(loaded(`agent_version: "${range}"`), range);
   const host = { kernel: '5.15.0-91-generic', envs: ['A=1'], hostname: 'web-1', id: 'ubuntu' };
-  for (const filter of ['os == "linux"', 'kernel.version.major >= 5 && kernel.version.minor == 15', '"A=1" in envs', 'hostname == ~"web-*"', 'origin == "ebpfless"', 'os.id == "ubuntu"', 'kernel.version.flavor == "generic"']) t.ok(loaded(`filters: ['${filter}']`, { host }), filter);
-  for (const filter of ['os == "windows"', 'kernel.version.major < 5', 'os.is_debian']) t.notOk(loaded(`filters: ['${filter}']`, { host }), filter);
+  for (const filter of [
+    'os == "linux"',
+    'kernel.version.major >= 5 && kernel.version.minor == 15',
+    '"A=1" in envs',
+    'hostname == ~"web-*"',
+    'origin == "ebpfless"',
+    'os.id == "ubuntu"',
+    'kernel.version.flavor == "generic"',
+  ])
+    t.ok(loaded(`filters: ['${filter}']`, { host }), filter);
+  for (const filter of ['os == "windows"', 'kernel.version.major < 5', 'os.is_debian'])
+    t.notOk(loaded(`filters: ['${filter}']`, { host }), filter);
   t.ok(loaded(`filters: ['os == "windows"', 'os == "linux"']`), 'one of the filters is enough');
   t.end();
 });
@@ -221,10 +376,13 @@ t.test('every field of the catalogue can be read in every event', (t) => {
       const kind = field.type.replace('[]', '');
       const wanted = kind === 'int' ? 'number' : kind === 'bool' ? 'boolean' : 'string';
       const flat = (Array.isArray(value) ? value : [value]).flat();
-      if (flat.some((item) => typeof item !== wanted && !(wanted === 'number' && typeof item === 'string'))) t.fail(`${field.name} of ${row.name} is ${JSON.stringify(value)}`);
+      if (flat.some((item) => typeof item !== wanted && !(wanted === 'number' && typeof item === 'string')))
+        t.fail(`${field.name} of ${row.name} is ${JSON.stringify(value)}`);
     }
   }
-  const unread = allFields.filter((field) => field.source.kind === 'derived' && !derivedFields.has(field.name)).map((field) => field.name);
+  const unread = allFields
+    .filter((field) => field.source.kind === 'derived' && !derivedFields.has(field.name))
+    .map((field) => field.name);
   t.same(unread, [], 'every derived field has its function');
   t.end();
 });
@@ -233,9 +391,25 @@ t.test('fields mean what the reference says', (t) => {
   const world = new TestWorld();
   const init = world.process({ file: '/sbin/init', pid: 1 });
   const web = world.process({ file: '/usr/sbin/nginx', parent: init, uid: 1000 });
-  const sh = world.process({ file: '/usr/bin/dash', parent: web, uid: 1000, aliases: ['/bin/sh'], argv: ['sh', '-xe', '--color=always', 'a.sh'], envp: ['LD_PRELOAD=/tmp/x.so', 'HOME'], container: 'c1', created: world.now - 30e9 });
-  const open = (path: string, flags = 0, retval = 0): Event => world.event('open', sh, { file: world.file(path, { mode: 0o104755, changeTime: world.now - 2e9 }), flags, named: path }, { retval });
-  const connect = (ip: string, port = 443): Event => world.event('connect', sh, { address: world.address(ip, port, ip.includes(':') ? 10 : 2) });
+  const sh = world.process({
+    file: '/usr/bin/dash',
+    parent: web,
+    uid: 1000,
+    aliases: ['/bin/sh'],
+    argv: ['sh', '-xe', '--color=always', 'a.sh'],
+    envp: ['LD_PRELOAD=/tmp/x.so', 'HOME'],
+    container: 'c1',
+    created: world.now - 30e9,
+  });
+  const open = (path: string, flags = 0, retval = 0): Event =>
+    world.event(
+      'open',
+      sh,
+      { file: world.file(path, { mode: 0o104755, changeTime: world.now - 2e9 }), flags, named: path },
+      { retval },
+    );
+  const connect = (ip: string, port = 443): Event =>
+    world.event('connect', sh, { address: world.address(ip, port, ip.includes(':') ? 10 : 2) });
   const truths: [string, Event][] = [
     ['exec.file.path == "/bin/sh"', world.exec(sh)],
     ['exec.file.path == "/usr/bin/dash" && exec.file.name in ["sh"]', world.exec(sh)],
@@ -243,24 +417,42 @@ t.test('fields mean what the reference says', (t) => {
     ['open.file.path =~ "/etc/*" && !(open.file.path =~ "/et*")', open('/etc/a')],
     ['!(open.file.path == ~"/etc/*")', open('/etc/x/a')],
     ['open.file.path == ~"/etc/**"', open('/etc/x/a')],
-    ['process.ancestors.file.name == "nginx" && process.parent.file.name == "nginx" && open.flags == 0', open('/a')],
+    [
+      'process.ancestors.file.name == "nginx" && process.parent.file.name == "nginx" && open.flags == 0',
+      open('/a'),
+    ],
     ['process.ancestors.length == 2 && open.flags == 0', open('/a')],
-    ['process.ancestors[A].file.name == "init" && process.ancestors[A].pid == 1 && open.flags == 0', open('/a')],
-    ['!(process.ancestors[A].file.name == "nginx" && process.ancestors[A].pid == 1) && open.flags == 0', open('/a')],
+    [
+      'process.ancestors[A].file.name == "init" && process.ancestors[A].pid == 1 && open.flags == 0',
+      open('/a'),
+    ],
+    [
+      '!(process.ancestors[A].file.name == "nginx" && process.ancestors[A].pid == 1) && open.flags == 0',
+      open('/a'),
+    ],
     ['process.user == "alice" && process.uid == 1000 && open.flags == 0', open('/a')],
     ['open.retval == EACCES', open('/a', 0, -13)],
     ['open.file.rights == 04755 && open.file.mode & S_ISUID > 0', open('/a')],
     ['open.file.change_time < 5s && process.created_at > 20s', open('/a')],
     ['open.file.extension == ".so"', open('/a/b.so')],
-    ['exec.args_flags in ["x"] && exec.args_flags in ["xe"] && exec.args_options in ["color=always"]', world.exec(sh)],
+    [
+      'exec.args_flags in ["x"] && exec.args_flags in ["xe"] && exec.args_options in ["color=always"]',
+      world.exec(sh),
+    ],
     ['exec.args == "-xe --color=always a.sh" && exec.argv0 == "sh" && "a.sh" in exec.argv', world.exec(sh)],
     ['exec.envs in ["LD_PRELOAD"] && exec.envp in [~"LD_PRELOAD=/tmp/*"]', world.exec(sh)],
     ['container.id == "c1" && process.container.id != "" && exec.uid == 1000', world.exec(sh)],
     ['connect.addr.ip in [10.0.0.0/8] && connect.addr.is_public == false', connect('10.1.2.3')],
-    ['connect.addr.ip == 10.1.2.3 && connect.addr.port == 443 && connect.addr.family == AF_INET', connect('10.1.2.3')],
+    [
+      'connect.addr.ip == 10.1.2.3 && connect.addr.port == 443 && connect.addr.family == AF_INET',
+      connect('10.1.2.3'),
+    ],
     ['connect.addr.is_public && connect.addr.ip not in [10.0.0.0/8]', connect('8.8.8.8')],
     ['connect.addr.ip in [::/0] && connect.addr.is_public', connect('2001:4860:4860::8888')],
-    ['connect.addr.hostname in ["Example.COM"]', world.event('connect', sh, { address: world.address('1.2.3.4', 1) }, { hostnames: ['example.com'] })],
+    [
+      'connect.addr.hostname in ["Example.COM"]',
+      world.event('connect', sh, { address: world.address('1.2.3.4', 1) }, { hostnames: ['example.com'] }),
+    ],
     ['exit.code == 3 && exit.cause == 0', world.event('exit', sh, { code: 3 })],
     ['event.hostname == "host-1" && event.os == "linux" && exec.uid >= 0', world.exec(sh)],
   ];
@@ -276,7 +468,16 @@ t.test('fields mean what the reference says', (t) => {
 t.test('a later rule of the same event sees what an earlier one set', (t) => {
   const world = new TestWorld();
   const shell = world.process({ file: '/bin/sh' });
-  const engine = engineOf(t, world, rule('reads', 'exec.uid == 0 && ${seen}') + rule('sets', 'exec.file.name == "sh"', '    priority: 1\n    actions:\n      - set: {name: seen, value: true}\n'));
+  const engine = engineOf(
+    t,
+    world,
+    rule('reads', 'exec.uid == 0 && ${seen}') +
+      rule(
+        'sets',
+        'exec.file.name == "sh"',
+        '    priority: 1\n    actions:\n      - set: {name: seen, value: true}\n',
+      ),
+  );
   t.same(ids(engine.evaluate(world.exec(shell))), ['sets', 'reads']);
   t.same(engine.variables.globals(), { seen: true });
   t.end();
@@ -288,7 +489,8 @@ t.test('variables have scopes, ends and lengths', (t) => {
   const web = world.process({ file: '/usr/sbin/nginx', parent: init, container: 'c1', cgroup: 'g1' });
   const child = world.process({ file: '/bin/sh', parent: web, container: 'c1', cgroup: 'g2' });
   const other = world.process({ file: '/bin/cat', parent: init, cgroup: 'g1' });
-  const set = (id: string, options: string): string => rule(id, `open.file.path == "/set/${id}"`, `    actions:\n      - set: {${options}}\n`);
+  const set = (id: string, options: string): string =>
+    rule(id, `open.file.path == "/set/${id}"`, `    actions:\n      - set: {${options}}\n`);
   const get = (id: string, condition: string): string => rule(id, `open.file.path == "/get" && ${condition}`);
   const engine = engineOf(
     t,
@@ -313,22 +515,48 @@ t.test('variables have scopes, ends and lengths', (t) => {
       get('sees_touched', '${process.touched}'),
     ].join(''),
   );
-  const open = (process: typeof web, path: string, after = 1000) => ids(engine.evaluate(world.event('open', process, { file: path }, { after })));
+  const open = (process: typeof web, path: string, after = 1000) =>
+    ids(engine.evaluate(world.event('open', process, { file: path }, { after })));
   t.same(open(child, '/get'), []);
-  for (const id of ['own', 'inherited', 'container', 'cgroup', 'short', 'count', 'count']) t.same(open(web, `/set/${id}`), [id]);
-  t.same(open(web, '/get'), ['sees_own', 'sees_inherited', 'sees_container', 'sees_cgroup', 'sees_short', 'sees_count']);
-  t.same(open(child, '/get'), ['sees_inherited', 'sees_container', 'sees_short', 'sees_count'], 'a child inherits what is marked so');
-  t.same(open(other, '/get'), ['sees_cgroup', 'sees_short', 'sees_count'], 'a stranger shares the cgroup only');
+  for (const id of ['own', 'inherited', 'container', 'cgroup', 'short', 'count', 'count'])
+    t.same(open(web, `/set/${id}`), [id]);
+  t.same(open(web, '/get'), [
+    'sees_own',
+    'sees_inherited',
+    'sees_container',
+    'sees_cgroup',
+    'sees_short',
+    'sees_count',
+  ]);
+  t.same(
+    open(child, '/get'),
+    ['sees_inherited', 'sees_container', 'sees_short', 'sees_count'],
+    'a child inherits what is marked so',
+  );
+  t.same(
+    open(other, '/get'),
+    ['sees_cgroup', 'sees_short', 'sees_count'],
+    'a stranger shares the cgroup only',
+  );
   t.same(open(other, '/get', 11e9), ['sees_cgroup', 'sees_count'], 'the time of events ends a value');
   t.same(open(child, '/set/parent'), ['parent']);
   t.ok(open(web, '/get').includes('sees_touched'), 'scope_field names another process by pid');
   for (const path of ['/set/list', '/set/more', '/set/list2', '/set/more']) open(web, path);
   t.notOk(open(web, '/get').includes('sees_list'), 'the list holds its first member still');
   engine.evaluate(world.event('open', web, { file: '/set/more' }));
-  t.equal(engine.variables.origin('process.marked', world.event('open', child, { file: '/get' }))?.ruleId, 'inherited');
-  t.same(open(other, '/set/container'), ['container'], 'a process without a container matches, and sets nothing');
+  t.equal(
+    engine.variables.origin('process.marked', world.event('open', child, { file: '/get' }))?.ruleId,
+    'inherited',
+  );
+  t.same(
+    open(other, '/set/container'),
+    ['container'],
+    'a process without a container matches, and sets nothing',
+  );
   t.notOk(open(other, '/get').includes('sees_container'));
-  const detection = new Engine(engine.rules).evaluate(world.event('open', other, { file: '/set/container' }))[0];
+  const detection = new Engine(engine.rules).evaluate(
+    world.event('open', other, { file: '/set/container' }),
+  )[0];
   t.same(detection?.actions, []);
   t.end();
 });
@@ -336,9 +564,23 @@ t.test('variables have scopes, ends and lengths', (t) => {
 t.test('a list drops its oldest member', (t) => {
   const world = new TestWorld();
   const shell = world.process({ file: '/bin/sh' });
-  const engine = engineOf(t, world, rule('keep', 'open.file.name == "a" || open.file.name == "b" || open.file.name == "c"', '    actions:\n      - set: {name: names, field: open.file.name, append: true, size: 2, ttl: 10s}\n'));
+  const engine = engineOf(
+    t,
+    world,
+    rule(
+      'keep',
+      'open.file.name == "a" || open.file.name == "b" || open.file.name == "c"',
+      '    actions:\n      - set: {name: names, field: open.file.name, append: true, size: 2, ttl: 10s}\n',
+    ),
+  );
   const values: unknown[] = [];
-  for (const [name, after] of [['a', 1], ['b', 1], ['a', 1], ['c', 1], ['b', 9.5e9]] as const) {
+  for (const [name, after] of [
+    ['a', 1],
+    ['b', 1],
+    ['a', 1],
+    ['c', 1],
+    ['b', 9.5e9],
+  ] as const) {
     const event = world.event('open', shell, { file: `/${name}` }, { after });
     engine.evaluate(event);
     values.push(engine.variables.get('names', event));
@@ -350,9 +592,16 @@ t.test('a list drops its oldest member', (t) => {
 t.test('limits decide delivery and never what is detected', (t) => {
   const world = new TestWorld();
   const shell = world.process({ file: '/bin/sh' });
-  const burst = (engine: Engine, times: number, after: number, path = (_: number): string => '/a'): number => {
+  const burst = (
+    engine: Engine,
+    times: number,
+    after: number,
+    path = (_: number): string => '/a',
+  ): number => {
     let delivered = 0;
-    for (let index = 0; index < times; index++) for (const found of engine.evaluate(world.event('open', shell, { file: path(index) }, { after }))) delivered += found.delivered ? 1 : 0;
+    for (let index = 0; index < times; index++)
+      for (const found of engine.evaluate(world.event('open', shell, { file: path(index) }, { after })))
+        delivered += found.delivered ? 1 : 0;
     return delivered;
   };
   const any = (more = ''): string => rule('any', 'open.file.path != ""', more);
@@ -361,10 +610,21 @@ t.test('limits decide delivery and never what is detected', (t) => {
   t.equal(burst(plain, 10, 100e6), 10, 'then one per 100 ms');
   t.same(plain.counts, { matched: [110], delivered: [50] });
   t.equal(burst(engineOf(t, world, any('    every: 1s\n')), 50, 100e6), 5, 'every: one in each interval');
-  t.equal(burst(engineOf(t, world, any('    every: 1h\n    limiter_token: [open.file.path]\n')), 30, 1, (index) => `/${index % 3}`), 3, 'one for each value of the token');
+  t.equal(
+    burst(
+      engineOf(t, world, any('    every: 1h\n    limiter_token: [open.file.path]\n')),
+      30,
+      1,
+      (index) => `/${index % 3}`,
+    ),
+    3,
+    'one for each value of the token',
+  );
   t.equal(burst(engineOf(t, world, any(), { limits: false }), 100, 0), 100);
   const silent = engineOf(t, world, any('    silent: true\n'));
-  t.match(silent.evaluate(world.event('open', shell, { file: '/a' })), [{ delivered: false, suppressedBy: 'silent' }]);
+  t.match(silent.evaluate(world.event('open', shell, { file: '/a' })), [
+    { delivered: false, suppressedBy: 'silent' },
+  ]);
   t.end();
 });
 
@@ -376,16 +636,26 @@ t.test('a detection carries what matched, where it stands, and what was done', (
     t,
     world,
     'macros:\n  - {id: SERVERS, values: [nginx]}\nrules:\n' +
-      rule('spawn', 'exec.file.name in ["sh", "bash"] && process.ancestors.file.name in SERVERS', '    description: A shell\n    tags: {team: web}\n    actions:\n      - kill: {signal: SIGKILL, scope: container}\n      - hash: {}\n      - log: {level: info, message: "%{exec.file.path} as ${process.pid}"}\n      - filter: exec.uid == 99\n        kill: {signal: SIGTERM}\n'),
+      rule(
+        'spawn',
+        'exec.file.name in ["sh", "bash"] && process.ancestors.file.name in SERVERS',
+        '    description: A shell\n    tags: {team: web}\n    actions:\n      - kill: {signal: SIGKILL, scope: container}\n      - hash: {}\n      - log: {level: info, message: "%{exec.file.path} as ${process.pid}"}\n      - filter: exec.uid == 99\n        kill: {signal: SIGTERM}\n',
+      ),
   );
   const [found] = engine.evaluate(world.exec(shell));
-  t.match(found, { ruleId: 'spawn', policy: 'a.policy', description: 'A shell', tags: { team: 'web' }, eventType: 'exec', delivered: true });
+  t.match(found, {
+    ruleId: 'spawn',
+    policy: 'a.policy',
+    description: 'A shell',
+    tags: { team: 'web' },
+    eventType: 'exec',
+    delivered: true,
+  });
   t.match(found?.matched, [
     { field: 'exec.file.name', value: 'sh', start: 0, end: 14, span: { start: { line: 5, column: 18 } } },
-    { value: 'sh', span: { start: { line: 5 } } },
-    { field: 'process.ancestors.file.name', value: 'nginx' },
-    { value: 'nginx', macro: 'SERVERS', span: { start: { line: 2, column: 28 } } },
+    { field: 'process.ancestors.file.name', value: 'nginx', span: { start: { line: 5, column: 54 } } },
   ]);
+  t.equal(found?.matched.length, 2, 'the literal that a field equals is not repeated');
   t.match(found?.actions, [
     { kind: 'kill', simulated: true, detail: { signal: 'SIGKILL', scope: 'container', pid: 4242 } },
     { kind: 'hash', detail: { path: '/bin/sh' } },
@@ -398,9 +668,18 @@ t.test('a detection carries what matched, where it stands, and what was done', (
 t.test('the observer sees each rule with the variables as they were, and changes nothing', (t) => {
   const world = new TestWorld();
   const shell = world.process({ file: '/bin/sh' });
-  const text = rule('sets', 'exec.file.name == "sh" && ${seen} == false', '    actions:\n      - set: {name: seen, value: true, default_value: false}\n') + rule('reads', 'exec.uid == 0 && ${seen}') + rule('misses', 'exec.uid == 1 && exec.file.name == "sh"');
+  const text =
+    rule(
+      'sets',
+      'exec.file.name == "sh" && ${seen} == false',
+      '    actions:\n      - set: {name: seen, value: true, default_value: false}\n',
+    ) +
+    rule('reads', 'exec.uid == 0 && ${seen}') +
+    rule('misses', 'exec.uid == 1 && exec.file.name == "sh"');
   const seen: [string, boolean, number][] = [];
-  const watched = engineOf(t, world, text, { observer: { rule: (rule, _event, value, trace) => void seen.push([rule.id, value, trace().distance]) } });
+  const watched = engineOf(t, world, text, {
+    observer: { rule: (rule, _event, value, trace) => void seen.push([rule.id, value, trace().distance]) },
+  });
   const plain = engineOf(t, world, text);
   const event = world.exec(shell);
   t.same(ids(watched.evaluate(event)), ids(plain.evaluate(event)));
@@ -415,7 +694,15 @@ t.test('the observer sees each rule with the variables as they were, and changes
 t.test('conditions are asked with the variables of that moment', (t) => {
   const world = new TestWorld();
   const shell = world.process({ file: '/bin/sh' });
-  const engine = engineOf(t, world, rule('sets', 'exec.file.name == "sh"', '    actions:\n      - set: {name: seen, scope: process, value: true, inherited: true}\n'));
+  const engine = engineOf(
+    t,
+    world,
+    rule(
+      'sets',
+      'exec.file.name == "sh"',
+      '    actions:\n      - set: {name: seen, scope: process, value: true, inherited: true}\n',
+    ),
+  );
   const { condition, diagnostics } = engine.condition('${process.seen} == true && process.file.name == "sh"');
   t.same(diagnostics, []);
   const event = world.exec(shell);
@@ -430,9 +717,18 @@ t.test('conditions are asked with the variables of that moment', (t) => {
 t.test('the same events give the same detections, uuid included', (t) => {
   const run = (): string => {
     const world = new TestWorld();
-    const engine = engineOf(t, world, rule('a', 'exec.uid == 0', '    actions:\n      - set: {name: key, scope: process, expression: \'"k_${builtins.uuid4}_${builtins.uuid4}"\', default_value: ""}\n'));
+    const engine = engineOf(
+      t,
+      world,
+      rule(
+        'a',
+        'exec.uid == 0',
+        '    actions:\n      - set: {name: key, scope: process, expression: \'"k_${builtins.uuid4}_${builtins.uuid4}"\', default_value: ""}\n',
+      ),
+    );
     const all: unknown[] = [];
-    for (let index = 0; index < 20; index++) all.push(...engine.evaluate(world.exec(world.process({ file: '/bin/sh' }))));
+    for (let index = 0; index < 20; index++)
+      all.push(...engine.evaluate(world.exec(world.process({ file: '/bin/sh' }))));
     return JSON.stringify(all, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
   };
   const first = run();
@@ -445,10 +741,18 @@ t.test('the same events give the same detections, uuid included', (t) => {
 t.test('a reload takes over variables', (t) => {
   const world = new TestWorld();
   const shell = world.process({ file: '/bin/sh' });
-  const sets = rule('sets', 'exec.file.name == "sh"', '    actions:\n      - set: {name: seen, scope: process, value: true}\n      - set: {name: n, value: 1}\n');
+  const sets = rule(
+    'sets',
+    'exec.file.name == "sh"',
+    '    actions:\n      - set: {name: seen, scope: process, value: true}\n      - set: {name: n, value: 1}\n',
+  );
   const before = engineOf(t, world, sets);
   before.evaluate(world.exec(shell));
-  const after = engineOf(t, world, `${sets}${rule('reads', 'open.flags == 0 && ${process.seen} && ${n} == 1')}`);
+  const after = engineOf(
+    t,
+    world,
+    `${sets}${rule('reads', 'open.flags == 0 && ${process.seen} && ${n} == 1')}`,
+  );
   after.adopt(before);
   t.same(ids(after.evaluate(world.event('open', shell, { file: '/a' }))), ['reads']);
   t.end();
@@ -460,10 +764,18 @@ t.test('lint: fixes are mechanical, and what cannot fire is named', (t) => {
   const { rules } = loadRules([file], { strings: new StringTable() });
   const found = lintRules(rules);
   const { text: fixed, fixed: done } = applyFixes(file, text, found);
-  t.same([...new Set(done.map((item) => item.code))].sort(), ['allin-means-in', 'mixed-and-or', 'regexp-on-path', 'star-in-text']);
+  t.same([...new Set(done.map((item) => item.code))].sort(), [
+    'allin-means-in',
+    'mixed-and-or',
+    'regexp-on-path',
+    'star-in-text',
+  ]);
   t.match(fixed, 'exec.file.name == "a" && (exec.uid == 0 || exec.uid == 1)');
   const again = lintRules(loadPolicies([{ file, text: fixed }], { strings: new StringTable() }).rules);
-  t.notOk(again.some((item) => done.some((before) => before.code === item.code)), 'a fix leaves nothing of its kind');
+  t.notOk(
+    again.some((item) => done.some((before) => before.code === item.code)),
+    'a fix leaves nothing of its kind',
+  );
   const why = cannotFire(rules, { events: new Set(['exec']), mode: 'this recording' });
   t.match(why.get('star'), '"open" events are not in this recording');
   t.match(why.get('not_available'), 'k8s_username');

@@ -6,7 +6,9 @@ export interface SetAction {
   readonly variable: VariableDeclaration;
   readonly append: boolean;
   /** A constant, or a value read from the event. */
-  readonly source: { readonly kind: 'constant'; readonly value: unknown } | { readonly kind: 'computed'; readonly compiled: CompiledValue };
+  readonly source:
+    | { readonly kind: 'constant'; readonly value: unknown }
+    | { readonly kind: 'computed'; readonly compiled: CompiledValue };
   /** Gives the pid of the process whose variable is set; undefined: the acting one. */
   readonly scopeField: CompiledValue | undefined;
   readonly filter: ActionFilter | undefined;
@@ -35,7 +37,10 @@ export interface LogAction {
   readonly level: string;
   readonly message: string;
   /** The message, taken apart. */
-  readonly parts: readonly ({ readonly kind: 'text'; readonly text: string } | { readonly kind: 'variable' | 'field'; readonly name: string })[];
+  readonly parts: readonly (
+    | { readonly kind: 'text'; readonly text: string }
+    | { readonly kind: 'variable' | 'field'; readonly name: string }
+  )[];
   readonly filter: ActionFilter | undefined;
 }
 

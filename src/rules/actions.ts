@@ -1,7 +1,7 @@
 /** Checks the actions of a rule whose event is known, and makes them ready to carry out. */
 import type { Event } from '../catalogue/event.js';
-import { checkRule, checkValue, compileRule, compileValue } from '../language/index.js';
 import type { Rule, Scope, ValueExpression } from '../language/index.js';
+import { checkRule, checkValue, compileRule, compileValue } from '../language/index.js';
 import { type Diagnostic, diagnostic, type Span } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
 import type { Action, ActionFilter, HashAction, KillAction, LogAction, SetAction } from './action.js';
@@ -19,8 +19,14 @@ export interface ActionContext {
 }
 
 /** Those that can be carried out or reported; what is wrong is said, and the rule goes on without it. */
-export function checkActions(sections: readonly Section[], rule: Rule, context: ActionContext): readonly Action[] {
-  return sections.map((section) => new ActionCheck(section, rule, context).check()).filter((action) => action !== undefined);
+export function checkActions(
+  sections: readonly Section[],
+  rule: Rule,
+  context: ActionContext,
+): readonly Action[] {
+  return sections
+    .map((section) => new ActionCheck(section, rule, context).check())
+    .filter((action) => action !== undefined);
 }
 
 class ActionCheck {
@@ -33,8 +39,14 @@ class ActionCheck {
   check(): Action | undefined {
     const given = kinds.filter((kind) => this.section.has(kind));
     const kind = given[0];
-    if (kind === undefined) return this.#error(this.section.span, `an action has one of ${kinds.join(', ')}: have none`);
-    if (given.length > 1) return this.#error(this.section.keySpan(given[1]!), `only one action can be specified: have ${given.join(' and ')}`, ['write one list item for each']);
+    if (kind === undefined)
+      return this.#error(this.section.span, `an action has one of ${kinds.join(', ')}: have none`);
+    if (given.length > 1)
+      return this.#error(
+        this.section.keySpan(given[1]!),
+        `only one action can be specified: have ${given.join(' and ')}`,
+        ['write one list item for each'],
+      );
     const text = this.section.text('filter');
     const filter = text === undefined ? undefined : this.#filter(text);
     if (text !== undefined && filter === undefined) return undefined;
@@ -50,9 +62,18 @@ class ActionCheck {
         return this.#log(body, filter);
       default: {
         this.context.diagnostics.push(
-          diagnostic(ruleCodes, 'action-not-carried-out', `the action "${kind}" is reported with each match but not carried out`, { span: this.section.keySpan(kind) }),
+          diagnostic(
+            ruleCodes,
+            'action-not-carried-out',
+            `the action "${kind}" is reported with each match but not carried out`,
+            { span: this.section.keySpan(kind) },
+          ),
         );
-        return { kind, options: Object.fromEntries([...body.members].map(([key, member]) => [key, plain(member.value)])), filter };
+        return {
+          kind,
+          options: Object.fromEntries([...body.members].map(([key, member]) => [key, plain(member.value)])),
+          filter,
+        };
       }
     }
   }
@@ -66,7 +87,11 @@ class ActionCheck {
     const { rule, diagnostics } = checkRule(text.text, this.context.scope, options(text));
     this.context.diagnostics.push(...diagnostics);
     if (rule === undefined) return undefined;
-    if (rule.event !== undefined && rule.event !== this.rule.event) return this.#error(text.span, `the filter is about "${rule.event}" events, and the rule about "${this.rule.event}"`);
+    if (rule.event !== undefined && rule.event !== this.rule.event)
+      return this.#error(
+        text.span,
+        `the filter is about "${rule.event}" events, and the rule about "${this.rule.event}"`,
+      );
     return compileRule(rule, this.context.scope.model);
   }
 
@@ -80,16 +105,32 @@ class ActionCheck {
     const base = { kind: 'set', variable, append: body.flag('append'), filter } as const;
     const scopeField = this.#scopeField(body);
     if (body.has('scope_field') && scopeField === undefined) return undefined;
-    if (body.has('value')) return { ...base, scopeField, source: { kind: 'constant', value: body.value('value') } };
+    if (body.has('value'))
+      return { ...base, scopeField, source: { kind: 'constant', value: body.value('value') } };
     const text = body.text('field') ?? body.text('expression');
     if (text === undefined) return undefined;
     const value = this.#value(text);
     if (value === undefined) return undefined;
     if (value.type !== variable.type && !(value.type === 'cidr' && variable.type === 'string')) {
-      return this.#error(text.span, `\`${text.text}\` gives ${show(value)}, and variable "${name}" is ${show(variable)}`);
+      return this.#error(
+        text.span,
+        `\`${text.text}\` gives ${show(value)}, and variable "${name}" is ${show(variable)}`,
+      );
     }
-    if (value.multi && !variable.multi) return this.#error(text.span, `\`${text.text}\` gives ${show(value)}, and variable "${name}" holds one value`, ['append: true']);
-    return { ...base, scopeField, source: { kind: 'computed', compiled: { value, evaluate: compileValue(value, this.context.scope.model) } } };
+    if (value.multi && !variable.multi)
+      return this.#error(
+        text.span,
+        `\`${text.text}\` gives ${show(value)}, and variable "${name}" holds one value`,
+        ['append: true'],
+      );
+    return {
+      ...base,
+      scopeField,
+      source: {
+        kind: 'computed',
+        compiled: { value, evaluate: compileValue(value, this.context.scope.model) },
+      },
+    };
   }
 
   #value(text: Text): ValueExpression | undefined {
@@ -99,8 +140,14 @@ class ActionCheck {
       return undefined;
     }
     this.context.diagnostics.push(...diagnostics.filter((item) => item.severity !== 'error'));
-    const foreign = value.fields.map((field) => this.context.scope.model.field(field)).find((field) => field?.event !== undefined && field.event !== this.rule.event);
-    if (foreign !== undefined) return this.#error(text.span, `field "${foreign.name}" with event type "${foreign.event}" is not compatible with "${this.rule.event}" rules`);
+    const foreign = value.fields
+      .map((field) => this.context.scope.model.field(field))
+      .find((field) => field?.event !== undefined && field.event !== this.rule.event);
+    if (foreign !== undefined)
+      return this.#error(
+        text.span,
+        `field "${foreign.name}" with event type "${foreign.event}" is not compatible with "${this.rule.event}" rules`,
+      );
     return value;
   }
 
@@ -109,17 +156,31 @@ class ActionCheck {
     if (text === undefined) return undefined;
     const value = this.#value(text);
     if (value === undefined) return undefined;
-    if (value.type !== 'int' || value.multi) return this.#error(text.span, `"scope_field" is a field with a pid: \`${text.text}\` is ${show(value)}`, ['scope_field: process.parent.pid']);
+    if (value.type !== 'int' || value.multi)
+      return this.#error(
+        text.span,
+        `"scope_field" is a field with a pid: \`${text.text}\` is ${show(value)}`,
+        ['scope_field: process.parent.pid'],
+      );
     return { value, evaluate: compileValue(value, this.context.scope.model) };
   }
 
   #kill(body: Section, filter: ActionFilter | undefined): KillAction | undefined {
     const signal = body.string('signal') ?? '';
-    if (signal === '') return this.#error(this.section.keySpan('kill'), 'a valid signal has to be specified to the "kill" action', ['signal: SIGKILL']);
+    if (signal === '')
+      return this.#error(
+        this.section.keySpan('kill'),
+        'a valid signal has to be specified to the "kill" action',
+        ['signal: SIGKILL'],
+      );
     const number = signalNumbers[signal];
     if (number === undefined) {
-      const suggestion = didYouMean(signal, Object.keys(signalNumbers)) ?? didYouMean(`SIG${signal.toUpperCase()}`, Object.keys(signalNumbers));
-      return this.#error(body.valueSpan('signal'), `unsupported signal "${signal}"`, [suggestion ?? 'signal: SIGKILL']);
+      const suggestion =
+        didYouMean(signal, Object.keys(signalNumbers)) ??
+        didYouMean(`SIG${signal.toUpperCase()}`, Object.keys(signalNumbers));
+      return this.#error(body.valueSpan('signal'), `unsupported signal "${signal}"`, [
+        suggestion ?? 'signal: SIGKILL',
+      ]);
     }
     return {
       kind: 'kill',
@@ -136,17 +197,35 @@ class ActionCheck {
     const { model } = this.context.scope;
     const event = this.rule.event;
     const field = body.string('field') ?? (event === 'open' || event === 'exec' ? `${event}.file` : '');
-    if (field === '') return this.#error(body.span, `"field" is mandatory for the hash action of "${event}" rules`, [`field: ${model.field(`${event}.file.path`) === undefined ? 'process.file' : `${event}.file`}`]);
+    if (field === '')
+      return this.#error(body.span, `"field" is mandatory for the hash action of "${event}" rules`, [
+        `field: ${model.field(`${event}.file.path`) === undefined ? 'process.file' : `${event}.file`}`,
+      ]);
     const path = model.field(`${field}.path`);
-    if (path === undefined) return this.#error(body.has('field') ? body.valueSpan('field') : body.span, `"${field}" is not a file: there is no field "${field}.path"`, ['field: process.file']);
-    if (path.event !== undefined && path.event !== event) return this.#error(body.valueSpan('field'), `field "${field}" is not compatible with "${event}" rules`);
+    if (path === undefined)
+      return this.#error(
+        body.has('field') ? body.valueSpan('field') : body.span,
+        `"${field}" is not a file: there is no field "${field}.path"`,
+        ['field: process.file'],
+      );
+    if (path.event !== undefined && path.event !== event)
+      return this.#error(body.valueSpan('field'), `field "${field}" is not compatible with "${event}" rules`);
     return { kind: 'hash', field, maxFileSize: body.number('max_file_size'), filter };
   }
 
   #log(body: Section, filter: ActionFilter | undefined): LogAction | undefined {
     const level = body.string('level') ?? '';
-    if (level === '') return this.#error(body.span, 'a valid log level must be specified to the "log" action', ['level: info']);
-    return { kind: 'log', level, message: body.string('message') ?? '', parts: messageParts(body.string('message') ?? ''), filter };
+    if (level === '')
+      return this.#error(body.span, 'a valid log level must be specified to the "log" action', [
+        'level: info',
+      ]);
+    return {
+      kind: 'log',
+      level,
+      message: body.string('message') ?? '',
+      parts: messageParts(body.string('message') ?? ''),
+      filter,
+    };
   }
 }
 
@@ -156,12 +235,15 @@ function options(text: Text): { file: string; mapSpan: (start: number, end: numb
 
 /** `${variable}` and `%{field}` of a message; an unterminated one is literal text. */
 function messageParts(message: string): LogAction['parts'] {
-  return message.split(/([$%]\{[^}]*\})/).filter((part) => part !== '').map((part) => {
-    const name = part.slice(2, -1);
-    if (part.startsWith('${') && part.endsWith('}')) return { kind: 'variable', name } as const;
-    if (part.startsWith('%{') && part.endsWith('}')) return { kind: 'field', name } as const;
-    return { kind: 'text', text: part } as const;
-  });
+  return message
+    .split(/([$%]\{[^}]*\})/)
+    .filter((part) => part !== '')
+    .map((part) => {
+      const name = part.slice(2, -1);
+      if (part.startsWith('${') && part.endsWith('}')) return { kind: 'variable', name } as const;
+      if (part.startsWith('%{') && part.endsWith('}')) return { kind: 'field', name } as const;
+      return { kind: 'text', text: part } as const;
+    });
 }
 
 function plain(value: unknown): unknown {

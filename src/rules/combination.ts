@@ -24,11 +24,19 @@ export function combineMacros(all: readonly MacroDefinition[]): Combined<MacroDe
       found.set(next.id.text, { ...next, description: next.description || before.description });
     } else if (next.combine === 'merge') {
       if (before.expression !== undefined || next.expression !== undefined) {
-        refused.set(next, diagnostic(ruleCodes, 'cannot-merge', `cannot merge macro "${next.id.text}": merging works on values, and ${next.expression === undefined ? 'the first definition' : 'this one'} is an expression`, {
-          span: next.section.keySpan('combine'),
-          notes: [{ message: 'first defined here', span: before.id.span }],
-          suggestions: ['write `values:` in both, or `combine: override`'],
-        }));
+        refused.set(
+          next,
+          diagnostic(
+            ruleCodes,
+            'cannot-merge',
+            `cannot merge macro "${next.id.text}": merging works on values, and ${next.expression === undefined ? 'the first definition' : 'this one'} is an expression`,
+            {
+              span: next.section.keySpan('combine'),
+              notes: [{ message: 'first defined here', span: before.id.span }],
+              suggestions: ['write `values:` in both, or `combine: override`'],
+            },
+          ),
+        );
       } else {
         found.set(next.id.text, { ...before, values: [...before.values, ...next.values] });
       }
@@ -46,7 +54,8 @@ export function combineRules(all: readonly RuleDefinition[]): Combined<RuleDefin
     const before = found.get(next.id.text);
     if (before === undefined) found.set(next.id.text, next);
     else if (next.combine === 'override') found.set(next.id.text, override(before, next));
-    else if (before.disabled !== next.disabled) found.set(next.id.text, { ...before, disabled: next.disabled });
+    else if (before.disabled !== next.disabled)
+      found.set(next.id.text, { ...before, disabled: next.disabled });
     else refused.set(next, conflict('rule', next.id, before.id));
   }
   return { definitions: [...found.values()], refused };
@@ -56,7 +65,11 @@ function conflict(kind: string, id: MacroDefinition['id'], first: MacroDefinitio
   return diagnostic(ruleCodes, 'duplicate-id', `multiple definition with the same ID: ${kind} "${id.text}"`, {
     span: id.span,
     notes: [{ message: 'first defined here', span: first.span }],
-    suggestions: [kind === 'rule' ? 'give it another id, or `combine: override` to replace the expression of the first' : 'give it another id, or `combine: merge` or `combine: override`'],
+    suggestions: [
+      kind === 'rule'
+        ? 'give it another id, or `combine: override` to replace the expression of the first'
+        : 'give it another id, or `combine: merge` or `combine: override`',
+    ],
   });
 }
 

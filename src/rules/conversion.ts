@@ -14,7 +14,9 @@ const ids = (source: string): Read<Event> => ({ kind: 'string-id', source });
 /** A function of the value that `source` gives, kept per string number. */
 function perString<T>(source: string, strings: StringTable, decide: (text: string) => T): Read<Event> {
   const known: T[] = [];
-  const read = new Function('event', `'use strict'; return (${source});`) as (event: Event) => StringId | undefined;
+  const read = new Function('event', `'use strict'; return (${source});`) as (
+    event: Event,
+  ) => StringId | undefined;
   return {
     kind: 'call',
     read: (event) => {
@@ -38,7 +40,8 @@ export const conversions: Readonly<Record<Conversion, Convert>> = {
   rights: (source) => value(`${source} & 4095`),
   user: (source) => ids(`event.world.user(${source}, event.process.namespaces.mnt)`),
   group: (source) => ids(`event.world.group(${source}, event.process.namespaces.mnt)`),
-  basename: (source, _mask, strings) => perString(source, strings, (text) => text.slice(text.lastIndexOf('/') + 1)),
+  basename: (source, _mask, strings) =>
+    perString(source, strings, (text) => text.slice(text.lastIndexOf('/') + 1)),
   extension: (source, _mask, strings) =>
     perString(source, strings, (text) => {
       const name = text.slice(text.lastIndexOf('/') + 1);
@@ -51,14 +54,23 @@ export const conversions: Readonly<Record<Conversion, Convert>> = {
   'socket-type': (source) => value(`(${source} >>> 8) & 255`),
   'socket-protocol': (source) => value(`${source} >>> 16`),
   ip: (source) => ids(`${source}.ip`),
-  public: (source, _mask, strings) => perString(source.endsWith('.ip') ? source : `${source}.ip`, strings, isPublic),
+  public: (source, _mask, strings) =>
+    perString(source.endsWith('.ip') ? source : `${source}.ip`, strings, isPublic),
   hostnames: () => ids('event.hostnames'),
-  joined: (source, _mask, strings) => perValue(source, (list) => ((list as StringList | undefined)?.items ?? []).map((id) => strings.text(id)).join(' ')),
+  joined: (source, _mask, strings) =>
+    perValue(source, (list) =>
+      ((list as StringList | undefined)?.items ?? []).map((id) => strings.text(id)).join(' '),
+    ),
   truncated: (source) => {
     const column = Number(/columns\[(\d+)\]/.exec(source)?.[1] ?? 31);
     return value(`(event.cut & ${2 ** column}) !== 0 || ${source}?.truncated === true`);
   },
-  octets: (source, _mask, strings) => perValue(source, (given) => (typeof given === 'number' ? Buffer.byteLength(strings.text(given)) : ((given as StringList | undefined)?.total ?? 0))),
+  octets: (source, _mask, strings) =>
+    perValue(source, (given) =>
+      typeof given === 'number'
+        ? Buffer.byteLength(strings.text(given))
+        : ((given as StringList | undefined)?.total ?? 0),
+    ),
 };
 
 /** Private and special ranges as the reference counts them: everything else is public. */

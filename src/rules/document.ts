@@ -2,7 +2,18 @@
  * Reads a YAML text against a shape: typed access to what is there, a place for each piece, and all
  * complaints at once. What is wrong is left out; the rest is kept.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Pair, parseAllDocuments, type Scalar, type YAMLMap } from 'yaml';
+import {
+  type Document,
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  type Node,
+  type Pair,
+  parseAllDocuments,
+  type Scalar,
+  type YAMLMap,
+} from 'yaml';
 import { type Diagnostic, diagnostic, type Span } from '../support/diagnostic.js';
 import { didYouMean, nearest } from '../support/suggestion.js';
 import { ruleCodes } from './codes.js';
@@ -109,16 +120,32 @@ export interface ReadDocument {
 export function readDocument(file: string, text: string, shape: ObjectShape): ReadDocument {
   const lines = new LineIndex(file, text);
   const reader = new Reader(lines);
-  const parsed = parseAllDocuments(text, { prettyErrors: false, uniqueKeys: false, strict: true, keepSourceTokens: false, logLevel: 'silent' });
+  const parsed = parseAllDocuments(text, {
+    prettyErrors: false,
+    uniqueKeys: false,
+    strict: true,
+    keepSourceTokens: false,
+    logLevel: 'silent',
+  });
   const document = Array.isArray(parsed) ? parsed[0] : undefined;
   if (document === undefined) return { root: undefined, topKeys: [], diagnostics: [], lines };
+  const told = new Set<number>();
   for (const error of document.errors) {
+    // One slip makes the parser complain several times at one place.
+    if (told.has(error.pos[0])) continue;
+    told.add(error.pos[0]);
     const span = lines.span(error.pos[0], error.pos[1]);
-    reader.diagnostics.push(diagnostic(ruleCodes, 'yaml-syntax', `this is not YAML: ${plain(error.message)}`, { span, suggestions: yamlAdvice(error.message) }));
+    reader.diagnostics.push(
+      diagnostic(ruleCodes, 'yaml-syntax', `this is not YAML: ${plain(error.message)}`, {
+        span,
+        suggestions: yamlAdvice(error.message),
+      }),
+    );
   }
   reader.document = document;
   const contents = reader.resolve(document.contents as Node | null);
-  if (document.errors.length > 0 || !isMap(contents)) return { root: undefined, topKeys: [], diagnostics: reader.diagnostics, lines };
+  if (document.errors.length > 0 || !isMap(contents))
+    return { root: undefined, topKeys: [], diagnostics: reader.diagnostics, lines };
   const topKeys = contents.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : ''));
   return { root: reader.object(contents, shape), topKeys, diagnostics: reader.diagnostics, lines };
 }
@@ -129,8 +156,10 @@ function plain(message: string): string {
 }
 
 function yamlAdvice(message: string): string[] {
-  if (message.includes('Nested mappings') || message.includes('implicit map')) return ["put the text in quotes, or write it as a block: `expression: >-` and the text indented below"];
-  if (message.includes('flow sequence') || message.includes('flow map')) return ["inside [ ], put what holds brackets, commas or `: ` in quotes: '~\"/a[0-9]\"'"];
+  if (message.includes('Nested mappings') || message.includes('implicit map'))
+    return ['put the text in quotes, or write it as a block: `expression: >-` and the text indented below'];
+  if (message.includes('flow sequence') || message.includes('flow map'))
+    return ['inside [ ], put what holds brackets, commas or `: ` in quotes: \'~"/a[0-9]"\''];
   if (message.toLowerCase().includes('tab')) return ['indent with spaces; YAML does not allow tabs'];
   return [];
 }
@@ -163,8 +192,14 @@ class Reader {
   span(node: Node | null | undefined): Span {
     const range = node?.range;
     if (range === undefined || range === null) return this.lines.span(0, 0);
-    const end = isScalar(node) && (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED') ? range[0] + 1 : range[1];
-    return this.lines.span(range[0], isScalar(node) ? end : firstLineEnd(this.lines.text, range[0], range[1]));
+    const end =
+      isScalar(node) && (node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED')
+        ? range[0] + 1
+        : range[1];
+    return this.lines.span(
+      range[0],
+      isScalar(node) ? end : firstLineEnd(this.lines.text, range[0], range[1]),
+    );
   }
 
   object(node: YAMLMap, shape: ObjectShape): Section {
@@ -192,7 +227,13 @@ class Reader {
         continue;
       }
       if (section.has(key)) {
-        if (!merged) this.diagnostics.push(diagnostic(ruleCodes, 'duplicate-key', `"${key}" stands twice in this ${shape.name}`, { span: keySpan(), notes: [{ message: 'first here', span: section.keySpan(key) }] }));
+        if (!merged)
+          this.diagnostics.push(
+            diagnostic(ruleCodes, 'duplicate-key', `"${key}" stands twice in this ${shape.name}`, {
+              span: keySpan(),
+              notes: [{ message: 'first here', span: section.keySpan(key) }],
+            }),
+          );
         continue;
       }
       const known = shape.keys[key];
@@ -218,7 +259,10 @@ class Reader {
     this.diagnostics.push(
       diagnostic(ruleCodes, 'unknown-key', `a ${shape.name} has no key "${key}"; it is ignored`, {
         span,
-        suggestions: suggestion === undefined || best === undefined ? [`the keys of a ${shape.name} are ${known.join(', ')}`] : [{ text: suggestion, span, replacement: best }],
+        suggestions:
+          suggestion === undefined || best === undefined
+            ? [`the keys of a ${shape.name} are ${known.join(', ')}`]
+            : [{ text: suggestion, span, replacement: best }],
       }),
     );
   }
@@ -234,7 +278,8 @@ class Reader {
       case 'flag':
         return this.#flag(node, shape, key);
       case 'number': {
-        if (isScalar(node) && typeof node.value === 'number' && Number.isInteger(node.value)) return node.value;
+        if (isScalar(node) && typeof node.value === 'number' && Number.isInteger(node.value))
+          return node.value;
         return this.#mismatch(node, shape, key);
       }
       case 'duration':
@@ -251,7 +296,11 @@ class Reader {
         for (const item of node.items as Node[]) {
           const resolved = this.resolve(item);
           if (isMap(resolved)) items.push(this.object(resolved, shape.of));
-          else this.#wrong(this.span(item), `"${key}" is a list of mappings: have ${describe(resolved)}, want a ${shape.of.name} with its keys`);
+          else
+            this.#wrong(
+              this.span(item),
+              `"${key}" is a list of mappings: have ${describe(resolved)}, want a ${shape.of.name} with its keys`,
+            );
         }
         return items;
       }
@@ -267,15 +316,26 @@ class Reader {
     const text = scalarText(node);
     if (shape.among !== undefined && !shape.among.includes(text)) {
       this.diagnostics.push(
-        diagnostic(ruleCodes, 'wrong-shape', `"${key}" is one of ${shape.among.map((word) => `"${word}"`).join(', ')}: have "${text}"`, {
-          span: this.span(node),
-          suggestions: [didYouMean(text, shape.among)].filter((item) => item !== undefined),
-        }),
+        diagnostic(
+          ruleCodes,
+          'wrong-shape',
+          `"${key}" is one of ${shape.among.map((word) => `"${word}"`).join(', ')}: have "${text}"`,
+          {
+            span: this.span(node),
+            suggestions: [didYouMean(text, shape.among)].filter((item) => item !== undefined),
+          },
+        ),
       );
       return undefined;
     }
     const range = node.range ?? [0, 0, 0];
-    const placement = placeScalar(this.lines, text, styles[node.type ?? 'PLAIN'] ?? 'plain', range[0], range[1]);
+    const placement = placeScalar(
+      this.lines,
+      text,
+      styles[node.type ?? 'PLAIN'] ?? 'plain',
+      range[0],
+      range[1],
+    );
     const { lines } = this;
     const block = node.type === 'BLOCK_LITERAL' || node.type === 'BLOCK_FOLDED';
     return {
@@ -303,10 +363,21 @@ class Reader {
     const ns = parseDuration(text);
     if (ns !== undefined) return ns;
     this.diagnostics.push(
-      diagnostic(ruleCodes, 'wrong-duration', `"${key}" wants a duration: have "${text}", want a number with a unit`, {
-        span: this.span(node),
-        suggestions: [/^\d+$/.test(text) ? `${key}: ${text}s` : /^\d+d$/.test(text) ? `${key}: ${Number.parseInt(text, 10) * 24}h` : `${key}: 10s`],
-      }),
+      diagnostic(
+        ruleCodes,
+        'wrong-duration',
+        `"${key}" wants a duration: have "${text}", want a number with a unit`,
+        {
+          span: this.span(node),
+          suggestions: [
+            /^\d+$/.test(text)
+              ? `${key}: ${text}s`
+              : /^\d+d$/.test(text)
+                ? `${key}: ${Number.parseInt(text, 10) * 24}h`
+                : `${key}: 10s`,
+          ],
+        },
+      ),
     );
     return undefined;
   }
@@ -348,7 +419,8 @@ class Reader {
     const map: [string, string][] = [];
     for (const pair of node.items as Pair<Node, Node | null>[]) {
       const value = this.resolve(pair.value);
-      if (isScalar(pair.key) && (value === null || isScalar(value))) map.push([scalarText(pair.key), value === null ? '' : scalarText(value)]);
+      if (isScalar(pair.key) && (value === null || isScalar(value)))
+        map.push([scalarText(pair.key), value === null ? '' : scalarText(value)]);
       else this.#wrong(this.span(pair.key), `"${key}" holds texts only`);
     }
     return Object.fromEntries(map);
@@ -357,10 +429,15 @@ class Reader {
   #mismatch(node: Node, shape: Shape, key: string): undefined {
     const list = (shape.kind === 'texts' || shape.kind === 'items') && isScalar(node);
     this.diagnostics.push(
-      diagnostic(ruleCodes, 'wrong-shape', `"${key}" has the wrong kind: have ${describe(node)}, want ${kindNames[shape.kind]}`, {
-        span: this.span(node),
-        suggestions: list ? [`${key}: [${scalarText(node)}]`] : [],
-      }),
+      diagnostic(
+        ruleCodes,
+        'wrong-shape',
+        `"${key}" has the wrong kind: have ${describe(node)}, want ${kindNames[shape.kind]}`,
+        {
+          span: this.span(node),
+          suggestions: list ? [`${key}: [${scalarText(node)}]`] : [],
+        },
+      ),
     );
     return undefined;
   }
@@ -386,7 +463,8 @@ function describe(node: Node | null): string {
   if (isSeq(node)) return 'a list';
   if (!isScalar(node)) return 'an alias';
   if (node.value === null) return 'nothing';
-  if (typeof node.value === 'string') return `the text "${node.value.length > 40 ? `${node.value.slice(0, 37)}…` : node.value}"`;
+  if (typeof node.value === 'string')
+    return `the text "${node.value.length > 40 ? `${node.value.slice(0, 37)}…` : node.value}"`;
   return `${typeof node.value === 'boolean' ? 'the truth value' : 'the number'} ${String(node.value)}`;
 }
 

@@ -5,8 +5,8 @@
  * byte. Synchronous: nothing here awaits.
  */
 import type { Event, Process } from '../catalogue/event.js';
-import { checkRule, checkValue, compileRule, compileValue, traceRule } from '../language/index.js';
 import type { EvaluateAll, Rule, Trace } from '../language/index.js';
+import { checkRule, checkValue, compileRule, compileValue, traceRule } from '../language/index.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import type { HashAction, KillAction, LogAction, SetAction } from './action.js';
 import type { ActionReport, Detection, MatchedPart } from './detection.js';
@@ -111,7 +111,10 @@ export class Engine {
   }
 
   /** Checks a condition against the scope of the rules. `diagnostics` holds errors when there is no condition. */
-  condition(text: string, file?: string): { readonly condition?: Condition; readonly diagnostics: readonly Diagnostic[] } {
+  condition(
+    text: string,
+    file?: string,
+  ): { readonly condition?: Condition; readonly diagnostics: readonly Diagnostic[] } {
     const { rule, diagnostics } = checkRule(text, this.rules.scope, file === undefined ? {} : { file });
     if (rule === undefined) return { diagnostics };
     const { model } = this.rules;
@@ -120,14 +123,19 @@ export class Engine {
       diagnostics,
       condition: {
         rule,
-        decide: (event) => (rule.event === undefined || rule.event === event.type) && decide(event, event.wall, this.variables),
+        decide: (event) =>
+          (rule.event === undefined || rule.event === event.type) &&
+          decide(event, event.wall, this.variables),
         trace: (event) => traceRule(rule, model, event, event.wall, this.variables),
       },
     };
   }
 
   /** Checks a value expression (`eval`): gives what it is at an event. */
-  value(text: string, file?: string): { readonly read?: (event: Event) => unknown; readonly diagnostics: readonly Diagnostic[] } {
+  value(
+    text: string,
+    file?: string,
+  ): { readonly read?: (event: Event) => unknown; readonly diagnostics: readonly Diagnostic[] } {
     const { value, diagnostics } = checkValue(text, this.rules.scope, file === undefined ? {} : { file });
     if (value === undefined) return { diagnostics };
     const read = compileValue(value, this.rules.model);
@@ -136,7 +144,10 @@ export class Engine {
 
   #evaluator(type: string): EvaluateAll<Event> | null {
     const compiled = this.rules.compiled.evaluator(type) ?? null;
-    const evaluate = compiled === null || this.options.observer === undefined ? compiled : this.#observed(type, this.options.observer);
+    const evaluate =
+      compiled === null || this.options.observer === undefined
+        ? compiled
+        : this.#observed(type, this.options.observer);
     this.#evaluators.set(type, evaluate);
     return evaluate;
   }
@@ -144,7 +155,9 @@ export class Engine {
   /** The same decisions one by one, so that the observer sees each rule with the variables as they were. */
   #observed(type: string, observer: Observer): EvaluateAll<Event> {
     const { model } = this.rules;
-    const rules = this.rules.rules.filter((rule) => rule.eventType === type).map((rule) => ({ rule, decide: compileRule(rule.rule, model) }));
+    const rules = this.rules.rules
+      .filter((rule) => rule.eventType === type)
+      .map((rule) => ({ rule, decide: compileRule(rule.rule, model) }));
     return (event, now, variables, hit) => {
       for (const { rule, decide } of rules) {
         const value = decide(event, now, variables);
@@ -190,7 +203,10 @@ export class Engine {
     let limiter = this.#limiters[rule.index];
     if (limiter === undefined) {
       const { model } = this.rules;
-      const token = rule.limiterToken.length === 0 ? undefined : (at: Event) => JSON.stringify(rule.limiterToken.map((name) => model.read(name, at)));
+      const token =
+        rule.limiterToken.length === 0
+          ? undefined
+          : (at: Event) => JSON.stringify(rule.limiterToken.map((name) => model.read(name, at)));
       limiter = makeLimiter(rule, token);
       this.#limiters[rule.index] = limiter;
     }
@@ -199,14 +215,18 @@ export class Engine {
 
   #matchedParts(rule: LoadedRule, event: Event): readonly MatchedPart[] {
     const trace = this.trace(rule.index, event);
-    return trace.matched.map(({ span, field, value }) => ({
-      start: span.from,
-      end: span.to,
-      field,
-      value,
-      span: { file: span.file, start: span.start, end: span.end },
-      ...(span.macro === undefined ? {} : { macro: span.macro }),
-    }));
+    // The side that is read is what a reader wants; the literal that it equals would only repeat it.
+    const read = new Set(trace.matched.filter((part) => part.field !== undefined).map((part) => part.leaf));
+    return trace.matched
+      .filter((part) => part.field !== undefined || !read.has(part.leaf))
+      .map(({ span, field, value }) => ({
+        start: span.from,
+        end: span.to,
+        field,
+        value,
+        span: { file: span.file, start: span.start, end: span.end },
+        ...(span.macro === undefined ? {} : { macro: span.macro }),
+      }));
   }
 
   #variablesOf(rule: LoadedRule, event: Event): Readonly<Record<string, unknown>> {
@@ -246,12 +266,28 @@ export class Engine {
   }
 
   #set(action: SetAction, rule: LoadedRule, event: Event): ActionReport | undefined {
-    const value = action.source.kind === 'constant' ? action.source.value : action.source.compiled.evaluate(event, event.wall, this.variables);
-    const target = action.scopeField === undefined ? event.process : this.#processOf(action.scopeField.evaluate(event, event.wall, this.variables), event);
+    const value =
+      action.source.kind === 'constant'
+        ? action.source.value
+        : action.source.compiled.evaluate(event, event.wall, this.variables);
+    const target =
+      action.scopeField === undefined
+        ? event.process
+        : this.#processOf(action.scopeField.evaluate(event, event.wall, this.variables), event);
     if (target === undefined) return undefined;
     const done = this.variables.set(action.variable.name, value, action.append, event, target, rule.id);
     if (done === undefined) return undefined;
-    return { kind: 'set', detail: action.variable.private ? { name: done.name } : { name: done.name, value: done.value, ...(action.variable.scope === 'process' ? { pid: target.pid } : {}) }, simulated: false };
+    return {
+      kind: 'set',
+      detail: action.variable.private
+        ? { name: done.name }
+        : {
+            name: done.name,
+            value: done.value,
+            ...(action.variable.scope === 'process' ? { pid: target.pid } : {}),
+          },
+      simulated: false,
+    };
   }
 
   #processOf(pid: unknown, event: Event): Process | undefined {
@@ -259,7 +295,8 @@ export class Engine {
     const found = this.options.processOf?.(pid, event);
     if (found !== undefined) return found;
     if (event.target?.pid === pid) return event.target;
-    for (let image: Process | null = event.process; image !== null; image = image.parent) if (image.pid === pid) return image;
+    for (let image: Process | null = event.process; image !== null; image = image.parent)
+      if (image.pid === pid) return image;
     return undefined;
   }
 
@@ -267,7 +304,11 @@ export class Engine {
     const message = action.parts
       .map((part) => {
         if (part.kind === 'text') return part.text;
-        return spelled(part.kind === 'field' ? this.rules.model.read(part.name, event) : this.variables.get(part.name, event));
+        return spelled(
+          part.kind === 'field'
+            ? this.rules.model.read(part.name, event)
+            : this.variables.get(part.name, event),
+        );
       })
       .join('');
     this.options.log?.(action.level, message, rule);
@@ -275,9 +316,22 @@ export class Engine {
   }
 
   #simulated(action: KillAction | HashAction, event: Event): ActionReport {
-    if (action.kind === 'kill') return { kind: 'kill', detail: { signal: action.signal, scope: action.scope, pid: event.process.pid }, simulated: true };
+    if (action.kind === 'kill')
+      return {
+        kind: 'kill',
+        detail: { signal: action.signal, scope: action.scope, pid: event.process.pid },
+        simulated: true,
+      };
     const { model } = this.rules;
-    return { kind: 'hash', detail: { field: action.field, path: model.read(`${action.field}.path`, event), hashes: model.read(`${action.field}.hashes`, event) ?? [] }, simulated: true };
+    return {
+      kind: 'hash',
+      detail: {
+        field: action.field,
+        path: model.read(`${action.field}.path`, event),
+        hashes: model.read(`${action.field}.hashes`, event) ?? [],
+      },
+      simulated: true,
+    };
   }
 }
 

@@ -29,7 +29,12 @@ const expansions: readonly { readonly name: string; readonly prefix: string; rea
 const fim = 'fim.write.file.';
 
 /** The rule itself, or the eight that it stands for, with ids `__fim_expanded_<event>_<group>_<id>`. */
-export function expandFim(id: string, groupId: string | undefined, expression: string, placement: Placement): readonly ExpandedRule[] {
+export function expandFim(
+  id: string,
+  groupId: string | undefined,
+  expression: string,
+  placement: Placement,
+): readonly ExpandedRule[] {
   if (!expression.includes(fim)) return [{ id, expression, placement }];
   return expansions.map(({ name, prefix, also }) => {
     const pieces = expression.split(fim);
@@ -44,12 +49,19 @@ export function expandFim(id: string, groupId: string | undefined, expression: s
 }
 
 /** Maps offsets of the expanded text back to the text that was written; what was added points at its whole. */
-function moved(placement: Placement, pieces: readonly string[], prefix: string, before: number, length: number): Placement {
+function moved(
+  placement: Placement,
+  pieces: readonly string[],
+  prefix: string,
+  before: number,
+  length: number,
+): Placement {
   const original = (offset: number): number => {
     let from = before;
     let source = 0;
     for (const [index, piece] of pieces.entries()) {
-      if (offset <= from + piece.length || index === pieces.length - 1) return Math.min(length, source + Math.max(0, offset - from));
+      if (offset <= from + piece.length || index === pieces.length - 1)
+        return Math.min(length, source + Math.max(0, offset - from));
       from += piece.length;
       source += piece.length;
       if (offset < from + prefix.length) return source;
@@ -58,7 +70,8 @@ function moved(placement: Placement, pieces: readonly string[], prefix: string, 
     }
     return length;
   };
-  const end = before + pieces.reduce((sum, piece) => sum + piece.length, 0) + prefix.length * (pieces.length - 1);
+  const end =
+    before + pieces.reduce((sum, piece) => sum + piece.length, 0) + prefix.length * (pieces.length - 1);
   return {
     file: placement.file,
     span(start, stop) {

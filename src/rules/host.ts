@@ -1,7 +1,7 @@
 /** What `agent_version` and `filters` of a policy are decided on. */
 import semver from 'semver';
-import { checkRule, compileRule } from '../language/index.js';
 import type { Field, Macro, Model, Scope } from '../language/index.js';
+import { checkRule, compileRule } from '../language/index.js';
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import { ruleCodes } from './codes.js';
 import type { Text } from './document.js';
@@ -55,13 +55,16 @@ const isOs: Readonly<Record<string, (host: HostFacts) => boolean>> = {
 };
 
 function hostEvent(host: HostFacts): HostEvent {
-  const [, major, minor, patch, abi, flavor] = /^(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-(\d+)(?:-([a-z]+))?)?/.exec(host.kernel) ?? [];
+  const [, major, minor, patch, abi, flavor] =
+    /^(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-(\d+)(?:-([a-z]+))?)?/.exec(host.kernel) ?? [];
   return {
     os: host.os,
     'os.id': host.id,
     'os.version_id': host.versionId,
     'os.platform_id': host.platformId,
-    ...Object.fromEntries(Object.entries(isOs).map(([name, test]) => [`os.${name}`, host.os === 'linux' && test(host)])),
+    ...Object.fromEntries(
+      Object.entries(isOs).map(([name, test]) => [`os.${name}`, host.os === 'linux' && test(host)]),
+    ),
     'kernel.version.major': Number(major ?? 0),
     'kernel.version.minor': Number(minor ?? 0),
     'kernel.version.patch': Number(patch ?? 0),
@@ -79,7 +82,12 @@ function hostModel(): Model<HostEvent> {
   const fields = new Map<string, Field<HostEvent>>();
   for (const [name, value] of Object.entries(hostEvent(defaultHost))) {
     const type = typeof value === 'number' ? 'int' : typeof value === 'boolean' ? 'bool' : 'string';
-    fields.set(name, { name, type, ...(Array.isArray(value) ? { multi: true } : {}), read: { kind: 'value', source: `event[${JSON.stringify(name)}]` } });
+    fields.set(name, {
+      name,
+      type,
+      ...(Array.isArray(value) ? { multi: true } : {}),
+      read: { kind: 'value', source: `event[${JSON.stringify(name)}]` },
+    });
   }
   return {
     name: 'host',
@@ -96,7 +104,11 @@ function hostModel(): Model<HostEvent> {
 /** Decides the conditions under which rules and macros are loaded. */
 export class HostConditions {
   readonly #model = hostModel();
-  readonly #scope: Scope<HostEvent> = { model: this.#model, variable: () => undefined, macros: new Map<string, Macro>() };
+  readonly #scope: Scope<HostEvent> = {
+    model: this.#model,
+    variable: () => undefined,
+    macros: new Map<string, Macro>(),
+  };
   readonly #event: HostEvent;
   /** Filters repeat in every rule of a policy: text → result. */
   readonly #known = new Map<string, boolean>();
@@ -116,15 +128,26 @@ export class HostConditions {
   #decide(filter: Text, diagnostics: Diagnostic[]): boolean {
     const known = this.#known.get(filter.text);
     if (known !== undefined) return known;
-    const { rule, diagnostics: found } = checkRule(filter.text, this.#scope, { file: filter.placement.file, mapSpan: (start, end) => filter.placement.span(start, end) });
+    const { rule, diagnostics: found } = checkRule(filter.text, this.#scope, {
+      file: filter.placement.file,
+      mapSpan: (start, end) => filter.placement.span(start, end),
+    });
     if (rule === undefined) {
       for (const item of found) {
         diagnostics.push(
           item.code === 'unknown-field'
-            ? diagnostic(ruleCodes, 'wrong-filter', `a filter reads facts of the host, not of events: ${item.message}`, {
-                ...(item.span === undefined ? {} : { span: item.span }),
-                suggestions: item.suggestions.length > 0 ? item.suggestions : [`facts of the host are ${[...this.#model.fieldNames()].join(', ')}`],
-              })
+            ? diagnostic(
+                ruleCodes,
+                'wrong-filter',
+                `a filter reads facts of the host, not of events: ${item.message}`,
+                {
+                  ...(item.span === undefined ? {} : { span: item.span }),
+                  suggestions:
+                    item.suggestions.length > 0
+                      ? item.suggestions
+                      : [`facts of the host are ${[...this.#model.fieldNames()].join(', ')}`],
+                },
+              )
             : item,
         );
       }
@@ -144,7 +167,10 @@ export function acceptsVersion(range: string): boolean | undefined {
   let any = false;
   for (const alternative of range.split('||')) {
     let all = true;
-    const comparators = alternative.replace(/([<>=!~^]+)\s+/g, '$1').split(/[\s,]+/).filter((part) => part !== '');
+    const comparators = alternative
+      .replace(/([<>=!~^]+)\s+/g, '$1')
+      .split(/[\s,]+/)
+      .filter((part) => part !== '');
     for (const comparator of comparators) {
       const [, operator, version] = /^(!=|[<>=~^]*)(.*)$/.exec(comparator) ?? [];
       const text = `${operator === '!=' || operator === '==' ? '' : (operator ?? '').replace('=<', '<=').replace('=>', '>=')}${whole(version ?? '')}`;

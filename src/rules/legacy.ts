@@ -1,6 +1,19 @@
 /** Names that fields had in old policies; they load and mean the present field. */
 
-const fileEvents = ['open', 'unlink', 'rmdir', 'mkdir', 'chmod', 'chown', 'utimes', 'setxattr', 'removexattr', 'exec', 'process', 'process.ancestors'];
+const fileEvents = [
+  'open',
+  'unlink',
+  'rmdir',
+  'mkdir',
+  'chmod',
+  'chown',
+  'utimes',
+  'setxattr',
+  'removexattr',
+  'exec',
+  'process',
+  'process.ancestors',
+];
 
 function* rows(): Generator<[string, string]> {
   for (const event of fileEvents) {

@@ -19,7 +19,8 @@ class Bucket {
   }
 
   take(now: number): boolean {
-    if (this.#at !== Number.NEGATIVE_INFINITY && now > this.#at) this.#level = Math.min(this.burst, this.#level + (now - this.#at) / this.every);
+    if (this.#at !== Number.NEGATIVE_INFINITY && now > this.#at)
+      this.#level = Math.min(this.burst, this.#level + (now - this.#at) / this.every);
     if (now > this.#at) this.#at = now;
     // The sum of many parts of a token may fall short of one by a rounding error.
     if (this.#level < 1 - 1e-9) return false;

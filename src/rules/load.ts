@@ -1,19 +1,36 @@
 /** From paths or texts to a rule set: reads, combines, declares, checks; all complaints at once. */
 import type { Event } from '../catalogue/event.js';
+import type { RuleSet as CompiledRules, Macro, Scope } from '../language/index.js';
 import { checkMacro, checkRule, compileSet, valuesMacro } from '../language/index.js';
-import type { Macro, RuleSet as CompiledRules, Scope } from '../language/index.js';
 import { type Diagnostic, diagnostic, sortDiagnostics } from '../support/diagnostic.js';
 import type { StringTable } from '../support/strings.js';
 import { checkActions } from './actions.js';
 import { ruleCodes } from './codes.js';
 import { combineMacros, combineRules } from './combination.js';
-import type { Text } from './document.js';
 import { Declarations } from './declaration.js';
+import type { Text } from './document.js';
 import { expandFim } from './fim.js';
 import { acceptsVersion, agentVersion, defaultHost, HostConditions, type HostFacts } from './host.js';
 import type { Placement } from './placement.js';
-import { findPolicies, type MacroDefinition, type Policy, type PolicySource, type RuleDefinition, readPolicy } from './policy.js';
-import type { LoadErrorKind, LoadedMacro, LoadedRule, LoadResult, PolicyInfo, RuleEntry, RuleStatus, Ruleset } from './ruleset.js';
+import {
+  findPolicies,
+  isIdentifier,
+  type MacroDefinition,
+  type Policy,
+  type PolicySource,
+  type RuleDefinition,
+  readPolicy,
+} from './policy.js';
+import type {
+  LoadErrorKind,
+  LoadedMacro,
+  LoadedRule,
+  LoadResult,
+  PolicyInfo,
+  RuleEntry,
+  RuleStatus,
+  Ruleset,
+} from './ruleset.js';
 import { createModel, type ProductModel } from './scope.js';
 import { builtinVariables } from './variables.js';
 
@@ -84,11 +101,21 @@ class Loader {
   }
 
   load(sources: readonly PolicySource[], named: string): LoadResult {
-    const policies = this.#replace(sources.map((source) => this.#read(source)).filter((policy) => policy !== undefined));
-    const macros = combineMacros(policies.flatMap((policy) => policy.macros.filter((macro) => this.#acceptsMacro(macro))));
-    const rules = combineRules(policies.flatMap((policy) => policy.rules.filter((rule) => this.#acceptsRule(rule))));
-    const last = new Set<Text>([...rules.definitions, ...rules.refused.keys()].map((definition) => definition.id));
-    for (const policy of policies) for (const { id } of policy.rules) if (!last.has(id) && this.#entries.get(id)?.status === 'loaded') this.#entries.delete(id);
+    const policies = this.#replace(
+      sources.map((source) => this.#read(source)).filter((policy) => policy !== undefined),
+    );
+    const macros = combineMacros(
+      policies.flatMap((policy) => policy.macros.filter((macro) => this.#acceptsMacro(macro))),
+    );
+    const rules = combineRules(
+      policies.flatMap((policy) => policy.rules.filter((rule) => this.#acceptsRule(rule))),
+    );
+    const last = new Set<Text>(
+      [...rules.definitions, ...rules.refused.keys()].map((definition) => definition.id),
+    );
+    for (const policy of policies)
+      for (const { id } of policy.rules)
+        if (!last.has(id) && this.#entries.get(id)?.status === 'loaded') this.#entries.delete(id);
     for (const refused of macros.refused.values()) this.#diagnostics.push(refused);
     for (const [definition, refused] of rules.refused) this.#fail(definition, 'error', refused);
     // Disabled rules declare too: switching one off must not break those that read its variables.
@@ -96,9 +123,20 @@ class Loader {
     for (const macro of macros.definitions) this.#checkMacro(macro);
     const loaded = rules.definitions.flatMap((definition) => this.#checkRule(definition));
     // Sorting is stable: rules of equal priority stay in load order.
-    const ordered = loaded.sort((a, b) => b.priority - a.priority).map((rule, index): LoadedRule => ({ ...rule, index }));
-    const conclusion = ordered.length === 0 && this.options.allowEmpty !== true && (this.#entries.size > 0 || !this.#diagnostics.some((item) => item.severity === 'error')) ? [this.#empty(named)] : [];
-    return { rules: this.#ruleset(policies, ordered), diagnostics: [...sortDiagnostics(this.#diagnostics), ...conclusion], sources: new Map(sources.map((source) => [source.file, source.text])) };
+    const ordered = loaded
+      .sort((a, b) => b.priority - a.priority)
+      .map((rule, index): LoadedRule => ({ ...rule, index }));
+    const conclusion =
+      ordered.length === 0 &&
+      this.options.allowEmpty !== true &&
+      (this.#entries.size > 0 || !this.#diagnostics.some((item) => item.severity === 'error'))
+        ? [this.#empty(named)]
+        : [];
+    return {
+      rules: this.#ruleset(policies, ordered),
+      diagnostics: [...sortDiagnostics(this.#diagnostics), ...conclusion],
+      sources: new Map(sources.map((source) => [source.file, source.text])),
+    };
   }
 
   #read(source: PolicySource): Policy | undefined {
@@ -110,11 +148,19 @@ class Loader {
   /** `replace_policy_id` names a policy by its file name, with or without `.policy`. */
   #replace(policies: readonly Policy[]): readonly Policy[] {
     const replaced = new Map<string, Policy>();
-    for (const policy of policies) if (policy.replaces !== undefined) replaced.set(policy.replaces.text, policy);
+    for (const policy of policies)
+      if (policy.replaces !== undefined) replaced.set(policy.replaces.text, policy);
     return policies.filter((policy) => {
       const by = replaced.get(policy.name) ?? replaced.get(policy.name.replace(/\.policy(\.ya?ml)?$/, ''));
       if (by === undefined || by === policy) return true;
-      this.#diagnostics.push(diagnostic(ruleCodes, 'policy-replaced', `policy "${policy.name}" is not loaded: "${by.name}" replaces it`, { span: by.replaces!.span }));
+      this.#diagnostics.push(
+        diagnostic(
+          ruleCodes,
+          'policy-replaced',
+          `policy "${policy.name}" is not loaded: "${by.name}" replaces it`,
+          { span: by.replaces!.span },
+        ),
+      );
       return false;
     });
   }
@@ -124,7 +170,14 @@ class Loader {
   }
 
   #acceptsRule(rule: RuleDefinition): boolean {
-    const entry: Entry = { id: rule.id.text, policy: rule.policy.name, status: 'loaded', errorKind: undefined, reason: undefined, span: rule.id.span };
+    const entry: Entry = {
+      id: rule.id.text,
+      policy: rule.policy.name,
+      status: 'loaded',
+      errorKind: undefined,
+      reason: undefined,
+      span: rule.id.span,
+    };
     this.#entries.set(rule.id, entry);
     const refusal = this.#conditions(rule);
     if (refusal === undefined) return true;
@@ -133,26 +186,54 @@ class Loader {
   }
 
   /** Undefined: the conditions of the item hold. */
-  #conditions(item: MacroDefinition | RuleDefinition): Pick<Entry, 'status' | 'errorKind' | 'reason'> | undefined {
+  #conditions(
+    item: MacroDefinition | RuleDefinition,
+  ): Pick<Entry, 'status' | 'errorKind' | 'reason'> | undefined {
     const range = item.section.text('agent_version');
     if (range !== undefined && range.text.trim() !== '') {
       const accepted = acceptsVersion(range.text);
       if (accepted === undefined) {
-        this.#diagnostics.push(diagnostic(ruleCodes, 'wrong-agent-version', `"agent_version" is a range of versions: have "${range.text}"`, { span: range.span, suggestions: ['agent_version: ">= 7.42"'] }));
-        return { status: 'error', errorKind: 'agent_version_error', reason: `"${range.text}" is not a range of versions` };
+        this.#diagnostics.push(
+          diagnostic(
+            ruleCodes,
+            'wrong-agent-version',
+            `"agent_version" is a range of versions: have "${range.text}"`,
+            { span: range.span, suggestions: ['agent_version: ">= 7.42"'] },
+          ),
+        );
+        return {
+          status: 'error',
+          errorKind: 'agent_version_error',
+          reason: `"${range.text}" is not a range of versions`,
+        };
       }
-      if (!accepted) return { status: 'filtered', errorKind: 'agent_version_error', reason: `it is for agent version ${range.text}, and this engine stands for ${agentVersion.replace(/\.0$/, '')}` };
+      if (!accepted)
+        return {
+          status: 'filtered',
+          errorKind: 'agent_version_error',
+          reason: `it is for agent version ${range.text}, and this engine stands for ${agentVersion.replace(/\.0$/, '')}`,
+        };
     }
     const before = this.#diagnostics.length;
     const filters = item.section.texts('filters');
     if (this.#host.accepts(filters, this.#diagnostics)) return undefined;
     const wrong = this.#diagnostics.length > before;
-    return { status: wrong ? 'error' : 'filtered', errorKind: 'agent_filter_error', reason: wrong ? 'a filter has an error' : `it is for another host: ${filters.map((filter) => filter.text).join(' or ')}` };
+    return {
+      status: wrong ? 'error' : 'filtered',
+      errorKind: 'agent_filter_error',
+      reason: wrong
+        ? 'a filter has an error'
+        : `it is for another host: ${filters.map((filter) => filter.text).join(' or ')}`,
+    };
   }
 
   #fail(definition: RuleDefinition, kind: LoadErrorKind, ...found: Diagnostic[]): void {
     this.#diagnostics.push(...found);
-    this.#mark(definition, { status: 'error', errorKind: kind, reason: found.find((item) => item.severity === 'error')?.message ?? found[0]?.message });
+    this.#mark(definition, {
+      status: 'error',
+      errorKind: kind,
+      reason: found.find((item) => item.severity === 'error')?.message ?? found[0]?.message,
+    });
   }
 
   #mark(definition: RuleDefinition, change: Partial<Entry>): void {
@@ -165,7 +246,17 @@ class Loader {
     const { expression, values } = definition;
     let macro: Macro | undefined;
     if (expression !== undefined && values.length > 0) {
-      this.#diagnostics.push(diagnostic(ruleCodes, 'two-macro-bodies', `only one of "expression" and "values" can be defined: macro "${id}" has both`, { span: definition.section.keySpan('values'), notes: [{ message: 'the expression is here', span: expression.span }] }));
+      this.#diagnostics.push(
+        diagnostic(
+          ruleCodes,
+          'two-macro-bodies',
+          `only one of "expression" and "values" can be defined: macro "${id}" has both`,
+          {
+            span: definition.section.keySpan('values'),
+            notes: [{ message: 'the expression is here', span: expression.span }],
+          },
+        ),
+      );
       return;
     }
     if (expression !== undefined) {
@@ -175,20 +266,41 @@ class Loader {
     } else if (values.length > 0) {
       macro = this.#valuesMacro(id, values);
     } else {
-      this.#diagnostics.push(diagnostic(ruleCodes, 'missing-expression', `macro "${id}" has neither "expression" nor "values"`, { span: definition.id.span }));
+      this.#diagnostics.push(
+        diagnostic(ruleCodes, 'missing-expression', `macro "${id}" has neither "expression" nor "values"`, {
+          span: definition.id.span,
+        }),
+      );
     }
-    if (macro === undefined) return;
+    if (macro === undefined || !isIdentifier(id)) return;
     this.#macros.set(id, macro);
     for (const used of macro.macros) this.#use(used, id);
     const usedBy: string[] = [];
-    this.#loadedMacros.set(id, { id, policy: definition.policy.name, description: definition.description, macro, span: definition.id.span, placement: expression?.placement, usedBy });
+    this.#loadedMacros.set(id, {
+      id,
+      policy: definition.policy.name,
+      description: definition.description,
+      macro,
+      span: definition.id.span,
+      placement: expression?.placement,
+      usedBy,
+    });
   }
 
   /** The list is checked as text, so that each member keeps its place in the file; `~"…"` and `r"…"` are meant as such. */
   #valuesMacro(id: string, values: readonly Text[]): Macro | undefined {
     const members = values.map((value) => (/^(~|r)".*"$/s.test(value.text) ? value.text : `"${value.text}"`));
-    if (values.some((value, index) => value.text !== members[index] && /["\\]/.test(value.text))) return valuesMacro(id, values.map((value) => value.text));
-    const { macro, diagnostics } = checkMacro(id, `[${members.join(', ')}]`, this.#scope, place(placeMembers(values, members)));
+    if (values.some((value, index) => value.text !== members[index] && /["\\]/.test(value.text)))
+      return valuesMacro(
+        id,
+        values.map((value) => value.text),
+      );
+    const { macro, diagnostics } = checkMacro(
+      id,
+      `[${members.join(', ')}]`,
+      this.#scope,
+      place(placeMembers(values, members)),
+    );
     this.#diagnostics.push(...diagnostics);
     return macro;
   }
@@ -206,7 +318,13 @@ class Loader {
     }
     const { expression } = definition;
     if (expression === undefined) {
-      this.#fail(definition, 'error', diagnostic(ruleCodes, 'missing-expression', `rule "${definition.id.text}" has no "expression"`, { span: definition.id.span }));
+      this.#fail(
+        definition,
+        'error',
+        diagnostic(ruleCodes, 'missing-expression', `rule "${definition.id.text}" has no "expression"`, {
+          span: definition.id.span,
+        }),
+      );
       return [];
     }
     const expanded = expandFim(definition.id.text, definition.groupId, expression.text, expression.placement);
@@ -218,17 +336,42 @@ class Loader {
       const fresh = diagnostics.filter((item) => !said.has(identity(item)));
       for (const item of diagnostics) said.add(identity(item));
       if (rule === undefined) {
-        this.#fail(definition, fresh.some((item) => syntaxCodes.has(item.code)) ? 'syntax_error' : 'error', ...fresh);
+        this.#fail(
+          definition,
+          fresh.some((item) => syntaxCodes.has(item.code)) ? 'syntax_error' : 'error',
+          ...fresh,
+        );
         continue;
       }
       this.#diagnostics.push(...fresh);
       if (rule.event === undefined) {
-        this.#fail(definition, 'error', diagnostic(ruleCodes, 'no-event', `no event in the rule definition: nothing in "${definition.id.text}" says which type of event it is about`, { span: expression.span, suggestions: ['add a field of an event, such as `exec.file.path != ""`'] }));
+        this.#fail(
+          definition,
+          'error',
+          diagnostic(
+            ruleCodes,
+            'no-event',
+            `no event in the rule definition: nothing in "${definition.id.text}" says which type of event it is about`,
+            {
+              span: expression.span,
+              suggestions: ['add a field of an event, such as `exec.file.path != ""`'],
+            },
+          ),
+        );
         continue;
       }
       const unavailable = this.#model.unavailableEvent(rule.event);
       if (unavailable !== undefined) {
-        this.#fail(definition, 'event_type_disabled', diagnostic(ruleCodes, 'event-not-available', `rule "${definition.id.text}" is not loaded: "${rule.event}" events are not recorded. ${unavailable}`, { span: expression.placement.span(0, expression.text.length) }));
+        this.#fail(
+          definition,
+          'event_type_disabled',
+          diagnostic(
+            ruleCodes,
+            'event-not-available',
+            `rule "${definition.id.text}" is not loaded: "${rule.event}" events are not recorded. ${unavailable}`,
+            { span: expression.placement.span(0, expression.text.length) },
+          ),
+        );
         continue;
       }
       for (const name of rule.macros) this.#use(name, id);
@@ -248,13 +391,21 @@ class Loader {
         every: definition.every,
         everySpan: definition.everySpan,
         limiterToken: this.#limiterToken(definition, rule.event, said),
-        actions: checkActions(definition.actions, rule, { scope: this.#scope, declarations: this.#declarations, diagnostics: this.#diagnosticsOnce(said) }),
+        actions: checkActions(definition.actions, rule, {
+          scope: this.#scope,
+          declarations: this.#declarations,
+          diagnostics: this.#diagnosticsOnce(said),
+        }),
         eventType: rule.event,
         expression: text,
         rule,
         span: definition.id.span,
         placement,
       });
+    }
+    if (!isIdentifier(definition.id.text)) {
+      this.#mark(definition, { status: 'error', errorKind: 'error', reason: 'its id is not a name' });
+      return [];
     }
     return loaded;
   }
@@ -280,7 +431,12 @@ class Loader {
       said.add(`unavailable ${field}`);
       const at = text.indexOf(field);
       this.#diagnostics.push(
-        diagnostic(ruleCodes, 'field-not-available', `"${field}" is not available here and reads as ${this.#model.zeroOf(field)}: ${reason}`, { span: at < 0 ? placement.span(0, text.length) : placement.span(at, at + field.length) }),
+        diagnostic(
+          ruleCodes,
+          'field-not-available',
+          `"${field}" is not available here and reads as ${this.#model.zeroOf(field)}: ${reason}`,
+          { span: at < 0 ? placement.span(0, text.length) : placement.span(at, at + field.length) },
+        ),
       );
     }
   }
@@ -292,7 +448,14 @@ class Loader {
       if (field !== undefined && (field.event === undefined || field.event === event)) names.push(token.text);
       else if (!said.has(`token ${token.text}`)) {
         said.add(`token ${token.text}`);
-        this.#diagnostics.push(diagnostic(ruleCodes, 'wrong-limiter-token', `"${token.text}" in "limiter_token" is not a field of "${event}" events`, { span: token.span, suggestions: this.#model.suggest(token.text) }));
+        this.#diagnostics.push(
+          diagnostic(
+            ruleCodes,
+            'wrong-limiter-token',
+            `"${token.text}" in "limiter_token" is not a field of "${event}" events`,
+            { span: token.span, suggestions: this.#model.suggest(token.text) },
+          ),
+        );
       }
     }
     return names;
@@ -304,7 +467,13 @@ class Loader {
       entries.length === 0
         ? `there are no rules in ${named === '' ? 'what was given' : `"${named}"`}`
         : `none of the ${entries.length} rule${entries.length === 1 ? '' : 's'} in "${named}" loaded: ${entries[0]!.reason ?? 'see above'}`;
-    return diagnostic(ruleCodes, 'no-rules', message, { suggestions: [entries.length === 0 ? 'name a policy file, or a folder that holds *.policy files' : 'repair what did not load'] });
+    return diagnostic(ruleCodes, 'no-rules', message, {
+      suggestions: [
+        entries.length === 0
+          ? 'name a policy file, or a folder that holds *.policy files'
+          : 'repair what did not load',
+      ],
+    });
   }
 
   #ruleset(policies: readonly Policy[], rules: readonly LoadedRule[]): Ruleset {
@@ -315,7 +484,14 @@ class Loader {
       const macro = this.#loadedMacros.get(id);
       if (macro !== undefined) (macro.usedBy as string[]).push(...users);
     }
-    const infos: PolicyInfo[] = policies.map((policy) => ({ name: policy.name, file: policy.file, version: policy.version, type: policy.type, replaces: policy.replaces?.text, text: policy.text }));
+    const infos: PolicyInfo[] = policies.map((policy) => ({
+      name: policy.name,
+      file: policy.file,
+      version: policy.version,
+      type: policy.type,
+      replaces: policy.replaces?.text,
+      text: policy.text,
+    }));
     return {
       policies: infos,
       rules,
@@ -336,7 +512,15 @@ class Loader {
   }
 }
 
-const syntaxCodes = new Set(['syntax-error', 'unknown-character', 'unterminated-string', 'invalid-duration', 'invalid-number', 'too-long', 'too-deep']);
+const syntaxCodes = new Set([
+  'syntax-error',
+  'unknown-character',
+  'unterminated-string',
+  'invalid-duration',
+  'invalid-number',
+  'too-long',
+  'too-deep',
+]);
 
 function place(placement: Placement): { file: string; mapSpan: Placement['span'] } {
   return { file: placement.file, mapSpan: (start, end) => placement.span(start, end) };
@@ -352,7 +536,8 @@ function placeMembers(values: readonly Text[], members: readonly string[]): Plac
         const value = values[index]!;
         if (start < from + member.length || index === members.length - 1) {
           const quote = member === value.text ? 0 : 1;
-          const at = (offset: number): number => Math.max(0, Math.min(value.text.length, offset - from - quote));
+          const at = (offset: number): number =>
+            Math.max(0, Math.min(value.text.length, offset - from - quote));
           return value.placement.span(at(start), Math.max(at(start), at(end)));
         }
         from += member.length + 2;

@@ -46,12 +46,27 @@ export type ScalarStyle = 'plain' | 'single' | 'double' | 'literal' | 'folded';
  * YAML changes only white space (folding, indentation) and escapes, so value and source are aligned by their
  * other characters; the map is made at the first question, since most texts have no diagnostic.
  */
-export function placeScalar(lines: LineIndex, value: string, style: ScalarStyle, start: number, end: number): Placement {
+export function placeScalar(
+  lines: LineIndex,
+  value: string,
+  style: ScalarStyle,
+  start: number,
+  end: number,
+): Placement {
   // Most scalars stand on one line without escapes: there offset and place differ by a constant.
   const first = bodyStart(lines.text, style, start);
-  if (style !== 'literal' && style !== 'folded' && lines.text.startsWith(value, first) && first + value.length <= end) {
+  if (
+    style !== 'literal' &&
+    style !== 'folded' &&
+    lines.text.startsWith(value, first) &&
+    first + value.length <= end
+  ) {
     const last = value.length;
-    return { file: lines.file, span: (from, to) => lines.span(first + Math.min(from, last), first + Math.min(Math.max(from, to), last)) };
+    return {
+      file: lines.file,
+      span: (from, to) =>
+        lines.span(first + Math.min(from, last), first + Math.min(Math.max(from, to), last)),
+    };
   }
   let map: Int32Array | undefined;
   return {
@@ -119,7 +134,18 @@ function afterUnit(text: string, at: number, style: ScalarStyle): number {
   return at + unitAt(text, at, style).length;
 }
 
-const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '0': '\0', a: '\x07', b: '\b', e: '\x1b', f: '\f', v: '\v', '\n': '' };
+const escapes: Readonly<Record<string, string>> = {
+  n: '\n',
+  t: '\t',
+  r: '\r',
+  '0': '\0',
+  a: '\x07',
+  b: '\b',
+  e: '\x1b',
+  f: '\f',
+  v: '\v',
+  '\n': '',
+};
 
 /** One character of the value as the source writes it. */
 function unitAt(text: string, at: number, style: ScalarStyle): Unit {
@@ -130,7 +156,10 @@ function unitAt(text: string, at: number, style: ScalarStyle): Unit {
   const digits = next === 'x' ? 2 : next === 'u' ? 4 : next === 'U' ? 8 : 0;
   if (digits === 0) return { char: escapes[next] ?? next, length: 2 };
   const code = Number.parseInt(text.slice(at + 2, at + 2 + digits), 16);
-  return { char: Number.isNaN(code) || code > 0x10ffff ? '' : String.fromCodePoint(code), length: 2 + digits };
+  return {
+    char: Number.isNaN(code) || code > 0x10ffff ? '' : String.fromCodePoint(code),
+    length: 2 + digits,
+  };
 }
 
 function isSpace(char: string): boolean {

@@ -67,7 +67,10 @@ const endings = ['.policy', '.policy.yaml', '.policy.yml'];
  * Lists the policies under paths: a file as it is, a folder with all below it, `default.policy` first and the
  * rest by name. Errors: `rules-not-found`, `not-a-policy` (a folder without policies gives nothing).
  */
-export function findPolicies(paths: readonly string[]): { readonly sources: PolicySource[]; readonly diagnostics: Diagnostic[] } {
+export function findPolicies(paths: readonly string[]): {
+  readonly sources: PolicySource[];
+  readonly diagnostics: Diagnostic[];
+} {
   const sources: PolicySource[] = [];
   const diagnostics: Diagnostic[] = [];
   const seen = new Set<string>();
@@ -116,13 +119,17 @@ function folder(path: string, diagnostics: Diagnostic[]): string[] {
     try {
       entries = readdirSync(at, { withFileTypes: true });
     } catch (error) {
-      diagnostics.push(diagnostic(ruleCodes, 'rules-not-found', `the folder "${at}" cannot be read: ${reason(error)}`));
+      diagnostics.push(
+        diagnostic(ruleCodes, 'rules-not-found', `the folder "${at}" cannot be read: ${reason(error)}`),
+      );
       return;
     }
     for (const entry of entries) {
       const name = inside === '' ? entry.name : `${inside}/${entry.name}`;
-      if (entry.isDirectory() && entry.name !== 'node_modules' && !entry.name.startsWith('.')) walk(join(at, entry.name), name);
-      else if (endings.some((ending) => entry.name.endsWith(ending)) && !entry.isDirectory()) found.push(name);
+      if (entry.isDirectory() && entry.name !== 'node_modules' && !entry.name.startsWith('.'))
+        walk(join(at, entry.name), name);
+      else if (endings.some((ending) => entry.name.endsWith(ending)) && !entry.isDirectory())
+        found.push(name);
     }
   };
   walk(path, '');
@@ -152,22 +159,31 @@ function notPolicy(file: string, what: string, verb: string | undefined, span?: 
 }
 
 /** Reads one policy; what is wrong in it is reported and left out. */
-export function readPolicy(source: PolicySource): { readonly policy: Policy | undefined; readonly diagnostics: Diagnostic[] } {
+export function readPolicy(source: PolicySource): {
+  readonly policy: Policy | undefined;
+  readonly diagnostics: Diagnostic[];
+} {
   const { file, text } = source;
   const read = readDocument(file, text, policyShape);
   const diagnostics: Diagnostic[] = [...read.diagnostics];
   const start = read.lines.span(0, 0);
   if (read.root === undefined) {
     if (diagnostics.length === 0) {
-      const what = text.trim() === '' || /^(\s*#[^\n]*\n?|---)*\s*$/.test(text) ? 'empty' : 'a text without keys';
+      const what =
+        text.trim() === '' || /^(\s*#[^\n]*\n?|---)*\s*$/.test(text) ? 'empty' : 'a text without keys';
       diagnostics.push(notPolicy(file, what, undefined, start));
     }
     return { policy: undefined, diagnostics };
   }
   const foreign = foreignKind(file, read.topKeys);
-  if (foreign !== undefined) return { policy: undefined, diagnostics: [notPolicy(file, foreign.what, foreign.verb, start)] };
+  if (foreign !== undefined)
+    return { policy: undefined, diagnostics: [notPolicy(file, foreign.what, foreign.verb, start)] };
   if (read.root.has('hooks')) {
-    diagnostics.push(diagnostic(ruleCodes, 'hooks-not-loaded', 'on-demand hooks are not loaded: they need eBPF', { span: read.root.keySpan('hooks') }));
+    diagnostics.push(
+      diagnostic(ruleCodes, 'hooks-not-loaded', 'on-demand hooks are not loaded: they need eBPF', {
+        span: read.root.keySpan('hooks'),
+      }),
+    );
   }
   const macros: MacroDefinition[] = [];
   const rules: RuleDefinition[] = [];
@@ -195,15 +211,24 @@ export function readPolicy(source: PolicySource): { readonly policy: Policy | un
 }
 
 /** Recognises the other kinds of file by their keys, and names the verb that takes them. */
-function foreignKind(file: string, keys: readonly string[]): { what: string; verb: string | undefined } | undefined {
+function foreignKind(
+  file: string,
+  keys: readonly string[],
+): { what: string; verb: string | undefined } | undefined {
   const has = (...names: string[]): boolean => names.some((name) => keys.includes(name));
-  if (file.endsWith('.snap.yaml') || (has('detections') && !has('rules', 'macros'))) return { what: 'a snapshot of a test', verb: `seccam test ${file.replace(/\.snap\.yaml$/, '.yaml')}` };
+  if (file.endsWith('.snap.yaml') || (has('detections') && !has('rules', 'macros')))
+    return { what: 'a snapshot of a test', verb: `seccam test ${file.replace(/\.snap\.yaml$/, '.yaml')}` };
   if (has('tests')) {
     // The project file lists globs of tests; a test file holds the tests themselves.
-    if (has('packs', 'contexts', 'recordings', 'check', 'snapshot', 'test', 'requires') || basename(file).startsWith('seccam.y')) return { what: 'a project file', verb: `seccam check ${file}` };
+    if (
+      has('packs', 'contexts', 'recordings', 'check', 'snapshot', 'test', 'requires') ||
+      basename(file).startsWith('seccam.y')
+    )
+      return { what: 'a project file', verb: `seccam check ${file}` };
     return { what: 'a test file', verb: `seccam test ${file}` };
   }
-  if (has('requires', 'contexts', 'packs', 'recordings')) return { what: 'a project file', verb: `seccam check ${file}` };
+  if (has('requires', 'contexts', 'packs', 'recordings'))
+    return { what: 'a project file', verb: `seccam check ${file}` };
   if (has('schema') && !has('rules')) return { what: 'a result of seccam', verb: undefined };
   if (!has('rules', 'macros', 'hooks', 'replace_policy_id')) {
     if (has('version') && keys.length === 1) return undefined;
@@ -212,7 +237,13 @@ function foreignKind(file: string, keys: readonly string[]): { what: string; ver
   return undefined;
 }
 
-const idPattern = /^[a-zA-Z_][a-zA-Z0-9_]*$/;
+/** A digit may come first: published policies have such ids. */
+const idPattern = /^[a-zA-Z0-9_]+$/;
+
+/** Whether a rule or macro of that id can load. */
+export function isIdentifier(id: string): boolean {
+  return idPattern.test(id);
+}
 
 function identifier(section: Section, kind: string, diagnostics: Diagnostic[]): Text | undefined {
   const id = section.text('id');
@@ -220,19 +251,30 @@ function identifier(section: Section, kind: string, diagnostics: Diagnostic[]): 
     if (id === undefined && section.has('id')) return undefined;
     const expression = section.string('expression');
     diagnostics.push(
-      diagnostic(ruleCodes, 'missing-id', `a ${kind} has no "id"${expression === undefined ? '' : `: the one with the expression \`${expression.length > 50 ? `${expression.slice(0, 47)}…` : expression}\``}`, { span: section.span }),
+      diagnostic(
+        ruleCodes,
+        'missing-id',
+        `a ${kind} has no "id"${expression === undefined ? '' : `: the one with the expression \`${expression.length > 50 ? `${expression.slice(0, 47)}…` : expression}\``}`,
+        { span: section.span },
+      ),
     );
     return undefined;
   }
   if (!idPattern.test(id.text)) {
-    const better = id.text.replace(/[^a-zA-Z0-9_]/g, '_').replace(/^(?=\d)/, '_');
+    const better = id.text.replace(/[^a-zA-Z0-9_]/g, '_');
     diagnostics.push(
-      diagnostic(ruleCodes, 'wrong-id', `the ID "${id.text}" does not match the pattern \`^[a-zA-Z_][a-zA-Z0-9_]*$\``, {
-        span: id.span,
-        suggestions: [{ text: `id: ${better}`, span: id.span, replacement: better }],
-      }),
+      diagnostic(
+        ruleCodes,
+        'wrong-id',
+        `the ID "${id.text}" does not match the pattern \`^[a-zA-Z0-9_]*$\``,
+        {
+          span: id.span,
+          suggestions: [{ text: `id: ${better}`, span: id.span, replacement: better }],
+        },
+      ),
     );
-    return undefined;
+    // Read on, so that all errors of the item come at once; the loader leaves it out.
+    return id;
   }
   return id;
 }
@@ -268,7 +310,11 @@ function ruleDefinition(id: Text, policy: Policy, section: Section): RuleDefinit
     priority: section.number('priority') ?? 0,
     disabled: section.flag('disabled'),
     combine: section.string('combine') as 'override' | undefined,
-    overrideFields: section.section('override_options')?.texts('fields').map((item) => item.text) ?? [],
+    overrideFields:
+      section
+        .section('override_options')
+        ?.texts('fields')
+        .map((item) => item.text) ?? [],
   };
 }
 

@@ -6,14 +6,26 @@
  * `Engine`.
  */
 import type { Event } from '../catalogue/event.js';
-import type { Macro, Rule, RuleSet as CompiledRules, Scope, ValueExpression, Variable } from '../language/index.js';
+import type {
+  RuleSet as CompiledRules,
+  Macro,
+  Rule,
+  Scope,
+  ValueExpression,
+  Variable,
+} from '../language/index.js';
 import type { Diagnostic, Span } from '../support/diagnostic.js';
 import type { Action } from './action.js';
 import type { Placement } from './placement.js';
 import type { ProductModel } from './scope.js';
 
 /** Why an item of a policy did not load: the reference's five kinds. */
-export type LoadErrorKind = 'agent_version_error' | 'agent_filter_error' | 'event_type_disabled' | 'syntax_error' | 'error';
+export type LoadErrorKind =
+  | 'agent_version_error'
+  | 'agent_filter_error'
+  | 'event_type_disabled'
+  | 'syntax_error'
+  | 'error';
 
 /** What became of a rule: the state that `list rules` and `ruleset_loaded` show. */
 export type RuleStatus = 'loaded' | 'disabled' | 'filtered' | 'error';
@@ -133,5 +145,9 @@ export interface LoadResult {
 /** A `set` action's value, ready to evaluate. */
 export interface CompiledValue {
   readonly value: ValueExpression;
-  readonly evaluate: (event: Event, now: number, variables: import('../language/index.js').VariableReader<Event>) => unknown;
+  readonly evaluate: (
+    event: Event,
+    now: number,
+    variables: import('../language/index.js').VariableReader<Event>,
+  ) => unknown;
 }

@@ -9,7 +9,9 @@ import { type ObjectShape, policyShape, type Shape } from './shape.js';
 function schemaOf(shape: Shape): z.ZodType {
   switch (shape.kind) {
     case 'text':
-      return shape.among === undefined ? z.union([z.string(), z.number(), z.boolean()]).describe(shape.doc) : z.enum(shape.among as [string, ...string[]]).describe(shape.doc);
+      return shape.among === undefined
+        ? z.union([z.string(), z.number(), z.boolean()]).describe(shape.doc)
+        : z.enum(shape.among as [string, ...string[]]).describe(shape.doc);
     case 'flag':
       return z.boolean().describe(shape.doc);
     case 'number':
@@ -19,9 +21,17 @@ function schemaOf(shape: Shape): z.ZodType {
         .union([z.string().regex(/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/), z.int().nonnegative()])
         .describe(shape.doc);
     case 'value':
-      return z.union([z.string(), z.int(), z.boolean(), z.array(z.string()), z.array(z.int())]).describe(shape.doc);
+      return z
+        .union([z.string(), z.int(), z.boolean(), z.array(z.string()), z.array(z.int())])
+        .describe(shape.doc);
     case 'texts':
-      return z.array(shape.among === undefined ? z.union([z.string(), z.number(), z.boolean()]) : z.enum(shape.among as [string, ...string[]])).describe(shape.doc);
+      return z
+        .array(
+          shape.among === undefined
+            ? z.union([z.string(), z.number(), z.boolean()])
+            : z.enum(shape.among as [string, ...string[]]),
+        )
+        .describe(shape.doc);
     case 'map':
       return z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).describe(shape.doc);
     case 'items':
@@ -34,7 +44,10 @@ function schemaOf(shape: Shape): z.ZodType {
 }
 
 function objectSchema(shape: ObjectShape): z.ZodType {
-  const members = Object.entries(shape.keys).map(([key, member]): [string, z.ZodType] => [key, shape.required.includes(key) ? schemaOf(member) : schemaOf(member).optional()]);
+  const members = Object.entries(shape.keys).map(([key, member]): [string, z.ZodType] => [
+    key,
+    shape.required.includes(key) ? schemaOf(member) : schemaOf(member).optional(),
+  ]);
   return z.strictObject(Object.fromEntries(members));
 }
 
@@ -43,5 +56,8 @@ export const policySchema: z.ZodType = objectSchema(policyShape);
 
 /** The JSON schema of policy files. */
 export function policyJsonSchema(): Record<string, unknown> {
-  return { title: 'Policy: detection rules in SECL', ...z.toJSONSchema(policySchema, { unrepresentable: 'any' }) };
+  return {
+    title: 'Policy: detection rules in SECL',
+    ...z.toJSONSchema(policySchema, { unrepresentable: 'any' }),
+  };
 }

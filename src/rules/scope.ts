@@ -6,7 +6,14 @@ import { constants } from '../catalogue/constants.js';
 import { derivedFields } from '../catalogue/derived.js';
 import type { Event, Process } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
-import { allFields, fieldByName, fieldsOfEvent, type Field as CatalogueField, type FieldSource as CatalogueSource, type ProcessOf } from '../catalogue/fields.js';
+import {
+  allFields,
+  type Field as CatalogueField,
+  type FieldSource as CatalogueSource,
+  fieldByName,
+  fieldsOfEvent,
+  type ProcessOf,
+} from '../catalogue/fields.js';
 import type { Conversion, FieldType } from '../catalogue/row.js';
 import type { BaseType, Field, Iterator, Model, Read, TextSemantics } from '../language/index.js';
 import type { StringTable } from '../support/strings.js';
@@ -45,6 +52,8 @@ interface KnownField extends Field<Event> {
   readonly columns: readonly string[];
   /** Stands in the `fields` member of a line of JSON. */
   readonly own: boolean;
+  /** … only when it is not empty: most lack it. */
+  readonly sparse: boolean;
 }
 
 /** Builds the model over the run's strings; fields are made when they are first asked for. */
@@ -56,7 +65,11 @@ export function createModel(strings: StringTable): ProductModel {
     let found = readers.get(name);
     const field = build.field(name);
     if (found === undefined && field !== undefined) {
-      found = makeReader(field, strings, field.iterator === undefined ? undefined : build.iterator(field.iterator));
+      found = makeReader(
+        field,
+        strings,
+        field.iterator === undefined ? undefined : build.iterator(field.iterator),
+      );
       readers.set(name, found);
     }
     return found;
@@ -75,7 +88,11 @@ export function createModel(strings: StringTable): ProductModel {
     unavailable: (name) => build.field(name)?.unavailable,
     unavailableEvent: (type) => eventByName(type)?.unavailable,
     zeroOf: (name) => zeroWords(build.field(name)),
-    suggest: (name) => nearest(name, allFields.map((field) => field.name)).map((near) => `"${near}"`),
+    suggest: (name) =>
+      nearest(
+        name,
+        allFields.map((field) => field.name),
+      ).map((near) => `"${near}"`),
     columnsOf: (name) => build.field(name)?.columns ?? [],
     constantsOf: (name) => build.field(name)?.constants,
     read: (name, event) => reader(name)?.(event),
@@ -83,7 +100,10 @@ export function createModel(strings: StringTable): ProductModel {
       let all = byEvent.get(event.type);
       if (all === undefined) {
         const fields = fieldsOfEvent(event.type).map((row) => build.field(row.name)!);
-        all = makeFieldsOf(fields.filter((field) => field.own && field.unavailable === undefined), reader);
+        all = makeFieldsOf(
+          fields.filter((field) => field.own && field.unavailable === undefined),
+          reader,
+        );
         byEvent.set(event.type, all);
       }
       return all(event);
@@ -123,9 +143,14 @@ class FieldBuilder {
     const found = this.#iterators.get(name);
     if (found !== undefined) return found;
     const row = fieldByName(`${name}.pid`);
-    if (row?.iterator !== name || row.source.kind === 'unavailable') return row?.iterator === name ? this.#iterator(name, row, 'undefined') : undefined;
+    if (row?.iterator !== name || row.source.kind === 'unavailable')
+      return row?.iterator === name ? this.#iterator(name, row, 'undefined') : undefined;
     const of = row.source.kind === 'process' ? row.source.of : 'ancestors';
-    return this.#iterator(name, row, of === 'target-ancestors' ? 'event.target?.parent' : 'event.process.parent');
+    return this.#iterator(
+      name,
+      row,
+      of === 'target-ancestors' ? 'event.target?.parent' : 'event.process.parent',
+    );
   }
 
   #iterator(name: string, row: CatalogueField, first: string): Iterator<Event> {
@@ -158,7 +183,11 @@ class FieldBuilder {
       events: row.events,
       unavailable: source.kind === 'unavailable' ? source.reason : undefined,
       columns: source.kind === 'column' ? [source.column] : source.kind === 'derived' ? source.needs : [],
-      own: source.kind !== 'process' && source.kind !== 'process-file' && source.kind !== 'common',
+      own:
+        source.kind !== 'common' &&
+        (!(source.kind === 'process' || source.kind === 'process-file') ||
+          (event !== undefined && (source.of === 'self' || source.of === 'target'))),
+      sparse: source.kind === 'process' || source.kind === 'process-file' || sparse.test(row.name),
     };
   }
 
@@ -174,18 +203,35 @@ class FieldBuilder {
       case 'network':
         return { read: derivedRead(row.name, this.strings) };
       case 'common':
-        return { read: source.field === 'event.service' ? serviceRead(this.strings) : readOf(commonSources[source.field]) };
+        return {
+          read:
+            source.field === 'event.service'
+              ? serviceRead(this.strings)
+              : readOf(commonSources[source.field]),
+        };
       case 'process': {
         const given: FieldSource = processSources[source.field];
-        return { read: readOf(given, processAt[source.of]), ...(given.fixed === true ? { fixed: true } : {}) };
+        return {
+          read: readOf(given, processAt[source.of]),
+          ...(given.fixed === true ? { fixed: true } : {}),
+        };
       }
       case 'process-file': {
         const place = `${processAt[source.of]}.${source.file}`;
-        const aliases = source.file !== 'file' ? undefined : row.name.endsWith('file.path') ? 'aliases' : row.name.endsWith('file.name') ? 'aliasNames' : undefined;
+        const aliases =
+          source.file !== 'file'
+            ? undefined
+            : row.name.endsWith('file.path')
+              ? 'aliases'
+              : row.name.endsWith('file.name')
+                ? 'aliasNames'
+                : undefined;
         return {
           read: fileRead(place, source, row, this.strings, processAt[source.of]),
           // Names of users can change while the image lives, and facts of content come late.
-          ...(source.as === 'user' || source.as === 'group' || source.member.startsWith('content') ? {} : { fixed: true }),
+          ...(source.as === 'user' || source.as === 'group' || source.member.startsWith('content')
+            ? {}
+            : { fixed: true }),
           ...(aliases === undefined ? {} : { aliases: `${processAt[source.of]}.${aliases}` }),
         };
       }
@@ -205,19 +251,38 @@ interface ReadOf {
 type ColumnSource = Extract<CatalogueSource, { kind: 'column' }>;
 type FilePart = { readonly member?: string; readonly as?: Conversion; readonly mask?: number };
 
-const head = { retval: 'event.retval', nr: 'event.syscall', arch: 'event.arch', duration: 'event.duration' } as const;
+const head = {
+  retval: 'event.retval',
+  nr: 'event.syscall',
+  arch: 'event.arch',
+  duration: 'event.duration',
+} as const;
 
 function readOf(given: FieldSource, at = ''): Read<Event> {
-  return { kind: given.ids === true ? 'string-id' : 'value', source: given.source.replaceAll('$.', `${at}.`) };
+  return {
+    kind: given.ids === true ? 'string-id' : 'value',
+    source: given.source.replaceAll('$.', `${at}.`),
+  };
 }
 
 /** A member of a file tuple that stands at `at`. */
-function fileRead(at: string, part: FilePart, row: CatalogueField, strings: StringTable, process = 'event.process'): Read<Event> {
+function fileRead(
+  at: string,
+  part: FilePart,
+  row: CatalogueField,
+  strings: StringTable,
+  process = 'event.process',
+): Read<Event> {
   const member = part.member ?? 'path';
   if (part.as === 'basename') return { kind: 'string-id', source: `${at}.name` };
   if (part.as === 'extension') return { kind: 'string-id', source: `${at}.extension` };
-  if (part.as === 'user' || part.as === 'group') return { kind: 'string-id', source: `event.world.${part.as}(${at}.${member}, ${process}.namespaces.mnt)` };
-  if (member === 'content.flags') return { kind: 'value', source: `${at}.${contentFlags[part.mask ?? 0] ?? 'extra?.metadata?.flags'}` };
+  if (part.as === 'user' || part.as === 'group')
+    return {
+      kind: 'string-id',
+      source: `event.world.${part.as}(${at}.${member}, ${process}.namespaces.mnt)`,
+    };
+  if (member === 'content.flags')
+    return { kind: 'value', source: `${at}.${contentFlags[part.mask ?? 0] ?? 'extra?.metadata?.flags'}` };
   const source = `${at}.${fileMembers[member] ?? member}`;
   if (part.as !== undefined) return conversions[part.as](source, part.mask, strings);
   return { kind: row.type.startsWith('string') ? 'string-id' : 'value', source };
@@ -232,22 +297,33 @@ function columnRead(source: ColumnSource, row: CatalogueField, strings: StringTa
   if (source.as !== undefined) return conversions[source.as](member, source.mask, strings);
   if (column?.type === 'list') return { kind: 'string-id', source: `${member}.items` };
   if (row.type === 'bool') return { kind: 'value', source: `!!${member}` };
-  return { kind: row.type.startsWith('string') || row.type === 'cidr' ? 'string-id' : 'value', source: member };
+  return {
+    kind: row.type.startsWith('string') || row.type === 'cidr' ? 'string-id' : 'value',
+    source: member,
+  };
 }
 
 /** A member of the facts of a file's content, which stand in a column of their own. */
 function contentRead(at: string, part: FilePart, row: CatalogueField): Read<Event> {
-  const member = part.member === 'flags' ? contentFlags[part.mask ?? 0] : fileMembers[`content.${part.member ?? ''}`];
-  return { kind: row.type.startsWith('string') ? 'string-id' : 'value', source: `${at}?.${(member ?? 'extra?.hashes').slice('extra?.'.length)}` };
+  const member =
+    part.member === 'flags' ? contentFlags[part.mask ?? 0] : fileMembers[`content.${part.member ?? ''}`];
+  return {
+    kind: row.type.startsWith('string') ? 'string-id' : 'value',
+    source: `${at}?.${(member ?? 'extra?.hashes').slice('extra?.'.length)}`,
+  };
 }
 
 function camel(name: string): string {
-  return name === 'no_new_privs' ? 'noNewPrivileges' : name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
+  return name === 'no_new_privs'
+    ? 'noNewPrivileges'
+    : name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
 function derivedRead(name: string, strings: StringTable): Read<Event> {
   const derive = derivedFields.get(name);
-  return derive === undefined ? { kind: 'value', source: `event.derived(${JSON.stringify(name)})` } : { kind: 'call', read: (event) => derive(event, strings) };
+  return derive === undefined
+    ? { kind: 'value', source: `event.derived(${JSON.stringify(name)})` }
+    : { kind: 'call', read: (event) => derive(event, strings) };
 }
 
 /** DD_SERVICE of the process, or of its nearest ancestor that has one. */
@@ -257,7 +333,9 @@ function serviceRead(strings: StringTable): Read<Event> {
     if (image === null) return '';
     let service = known.get(image);
     if (service === undefined) {
-      const own = image.envp.items.map((id) => strings.text(id)).find((item) => item.startsWith('DD_SERVICE='));
+      const own = image.envp.items
+        .map((id) => strings.text(id))
+        .find((item) => item.startsWith('DD_SERVICE='));
       service = own === undefined ? find(image.parent) : own.slice('DD_SERVICE='.length);
       known.set(image, service);
     }
@@ -270,12 +348,16 @@ function textOf(row: CatalogueField, read: ReadOf): TextSemantics {
   return {
     ...(row.path === true ? { glob: true } : {}),
     ...(row.ignoreCase === true ? { fold: true } : {}),
-    ...(read.aliases === undefined ? {} : { aliases: [{ read: { kind: 'string-id', source: read.aliases }, multi: true }] }),
+    ...(read.aliases === undefined
+      ? {}
+      : { aliases: [{ read: { kind: 'string-id', source: read.aliases }, multi: true }] }),
   };
 }
 
 function splitType(type: FieldType): { type: BaseType; multi: boolean } {
-  return type.endsWith('[]') ? { type: type.slice(0, -2) as BaseType, multi: true } : { type: type as BaseType, multi: false };
+  return type.endsWith('[]')
+    ? { type: type.slice(0, -2) as BaseType, multi: true }
+    : { type: type as BaseType, multi: false };
 }
 
 function zeroWords(field: Field<Event> | undefined): string {
@@ -289,21 +371,37 @@ type Reader = (event: Event) => unknown;
 function makeReader(field: KnownField, strings: StringTable, iterator: Iterator<Event> | undefined): Reader {
   const { read } = field;
   const raw: (event: Event, item: unknown) => unknown =
-    read.kind === 'call' ? (event, item) => read.read(event, item, event.wall) : (new Function('event', 'item', `'use strict'; return (${read.source});`) as (event: Event, item: unknown) => unknown);
+    read.kind === 'call'
+      ? (event, item) => read.read(event, item, event.wall)
+      : (new Function('event', 'item', `'use strict'; return (${read.source});`) as (
+          event: Event,
+          item: unknown,
+        ) => unknown);
   const one = (value: unknown): unknown => {
     if (read.kind === 'string-id') return strings.text((value as number | undefined) ?? 0);
-    if (typeof value === 'number') return Number.isSafeInteger(value) ? value : BigInt(Math.trunc(value)).toString();
+    if (typeof value === 'number')
+      return Number.isSafeInteger(value) ? value : BigInt(Math.trunc(value)).toString();
     return value ?? (field.type === 'int' ? 0 : field.type === 'bool' ? false : '');
   };
   const at = (event: Event, item: unknown): unknown => {
     const value = raw(event, item);
-    return field.multi === true ? ((value as readonly unknown[] | undefined | null) ?? []).map(one) : one(value);
+    return field.multi === true
+      ? ((value as readonly unknown[] | undefined | null) ?? []).map(one)
+      : one(value);
   };
   if (iterator === undefined) return (event) => at(event, undefined);
-  const first = iterator.walk.kind === 'chain' ? (new Function('event', `'use strict'; return (${iterator.walk.first});`) as (event: Event) => unknown) : () => undefined;
+  const first =
+    iterator.walk.kind === 'chain'
+      ? (new Function('event', `'use strict'; return (${iterator.walk.first});`) as (event: Event) => unknown)
+      : () => undefined;
   return (event) => {
     const list: unknown[] = [];
-    for (let item = first(event); item !== null && item !== undefined; item = (item as { parent: unknown }).parent) list.push(at(event, item));
+    for (
+      let item = first(event);
+      item !== null && item !== undefined;
+      item = (item as { parent: unknown }).parent
+    )
+      list.push(at(event, item));
     return list;
   };
 }
@@ -311,13 +409,24 @@ function makeReader(field: KnownField, strings: StringTable, iterator: Iterator<
 /** Facts that most files lack: shown only when they are there. */
 const sparse = /\.(hashes|package\.\w+|metadata\.\w+|mount_visible|mount_detached|in_upper_layer)$/;
 
-function makeFieldsOf(fields: readonly KnownField[], reader: (name: string) => Reader | undefined): (event: Event) => Readonly<Record<string, unknown>> {
-  const readers = fields.map((field) => ({ name: field.name, read: reader(field.name)!, sparse: sparse.test(field.name) }));
+function makeFieldsOf(
+  fields: readonly KnownField[],
+  reader: (name: string) => Reader | undefined,
+): (event: Event) => Readonly<Record<string, unknown>> {
+  const readers = fields.map((field) => ({
+    name: field.name,
+    read: reader(field.name)!,
+    sparse: field.sparse,
+  }));
   return (event) => {
     const found: Record<string, unknown> = {};
     for (const { name, read, sparse: optional } of readers) {
       const value = read(event);
-      if (optional && (value === 0 || value === '' || value === false || (Array.isArray(value) && value.length === 0))) continue;
+      if (
+        optional &&
+        (value === 0 || value === '' || value === false || (Array.isArray(value) && value.length === 0))
+      )
+        continue;
       found[name] = value;
     }
     return found;

@@ -5,7 +5,12 @@
 
 export type Shape =
   /** Any scalar; taken as it is written, as the reference does (`version: 1.0` is "1.0"). */
-  | { readonly kind: 'text'; readonly doc: string; readonly among?: readonly string[]; readonly expression?: true }
+  | {
+      readonly kind: 'text';
+      readonly doc: string;
+      readonly among?: readonly string[];
+      readonly expression?: true;
+    }
   | { readonly kind: 'flag'; readonly doc: string }
   | { readonly kind: 'number'; readonly doc: string }
   /** `10s`, `1h30m`, or a number of ns. */
@@ -32,12 +37,26 @@ const set: ObjectShape = {
     name: { kind: 'text', doc: 'Name of the variable; with a scope, rules read it as `${scope.name}`.' },
     value: { kind: 'value', doc: 'The value to set: text, number, true or false, or a list of one of them.' },
     field: { kind: 'text', doc: 'The field whose value at the event is set.' },
-    expression: { kind: 'text', doc: 'An expression whose value is set; needs `default_value`.', expression: true },
+    expression: {
+      kind: 'text',
+      doc: 'An expression whose value is set; needs `default_value`.',
+      expression: true,
+    },
     default_value: { kind: 'value', doc: 'What the variable is while it is not set; gives its type.' },
-    scope: { kind: 'text', doc: 'What has its own value; default: one value for all.', among: ['process', 'container', 'cgroup'] },
-    scope_field: { kind: 'text', doc: 'Field with the pid of the process whose variable is set (scope `process`).' },
+    scope: {
+      kind: 'text',
+      doc: 'What has its own value; default: one value for all.',
+      among: ['process', 'container', 'cgroup'],
+    },
+    scope_field: {
+      kind: 'text',
+      doc: 'Field with the pid of the process whose variable is set (scope `process`).',
+    },
     append: { kind: 'flag', doc: 'Add to the list instead of replacing it.' },
-    size: { kind: 'number', doc: 'Greatest number of elements of a list; the oldest goes first. Default 100.' },
+    size: {
+      kind: 'number',
+      doc: 'Greatest number of elements of a list; the oldest goes first. Default 100.',
+    },
     ttl: { kind: 'duration', doc: 'How long a value lasts, on the time of events.' },
     private: { kind: 'flag', doc: 'Not shown in detections.' },
     inherited: { kind: 'flag', doc: 'Children see the value of their parent (scope `process`).' },
@@ -59,7 +78,11 @@ const action: ObjectShape = {
   name: 'action',
   required: [],
   keys: {
-    filter: { kind: 'text', doc: 'The action is carried out only when this is true of the event.', expression: true },
+    filter: {
+      kind: 'text',
+      doc: 'The action is carried out only when this is true of the event.',
+      expression: true,
+    },
     set: { kind: 'object', doc: 'Set a variable.', of: set },
     kill: { kind: 'object', doc: 'Send a signal.', of: kill },
     hash: {
@@ -116,8 +139,14 @@ const action: ObjectShape = {
   },
 };
 
-const filters: Shape = { kind: 'texts', doc: 'Loaded only where one of these is true of the host (os, kernel.version.major, envs, hostname, origin …).' };
-const agentVersion: Shape = { kind: 'text', doc: 'Range of agent versions for which it is meant; this engine stands for 7.83.' };
+const filters: Shape = {
+  kind: 'texts',
+  doc: 'Loaded only where one of these is true of the host (os, kernel.version.major, envs, hostname, origin …).',
+};
+const agentVersion: Shape = {
+  kind: 'text',
+  doc: 'Range of agent versions for which it is meant; this engine stands for 7.83.',
+};
 
 export const overrideFields = ['all', 'expression', 'actions', 'every', 'tags', 'product_tags'] as const;
 
@@ -131,7 +160,11 @@ const macro: ObjectShape = {
     description: { kind: 'text', doc: 'For people.' },
     agent_version: agentVersion,
     filters,
-    combine: { kind: 'text', doc: 'What becomes of an earlier macro of that id: `merge` adds values, `override` replaces it.', among: ['merge', 'override'] },
+    combine: {
+      kind: 'text',
+      doc: 'What becomes of an earlier macro of that id: `merge` adds values, `override` replaces it.',
+      among: ['merge', 'override'],
+    },
   },
 };
 
@@ -152,11 +185,18 @@ const rule: ObjectShape = {
     override_options: {
       kind: 'object',
       doc: 'What `combine: override` replaces; default: the expression.',
-      of: { name: 'override_options', required: [], keys: { fields: { kind: 'texts', doc: 'What to replace.', among: overrideFields } } },
+      of: {
+        name: 'override_options',
+        required: [],
+        keys: { fields: { kind: 'texts', doc: 'What to replace.', among: overrideFields } },
+      },
     },
     actions: { kind: 'items', doc: 'What is done at each match, in order.', of: action },
     every: { kind: 'duration', doc: 'Deliver at most one in this time.' },
-    limiter_token: { kind: 'texts', doc: 'Fields: each combination of their values has a rate limit of its own.' },
+    limiter_token: {
+      kind: 'texts',
+      doc: 'Fields: each combination of their values has a rate limit of its own.',
+    },
     silent: { kind: 'flag', doc: 'Matches and acts, but is never delivered.' },
     group_id: { kind: 'text', doc: 'Group of the rule.' },
     priority: { kind: 'number', doc: 'Higher is evaluated earlier. Default 0.' },
@@ -170,9 +210,15 @@ export const policyShape: ObjectShape = {
   keys: {
     version: { kind: 'text', doc: 'Version of the policy.' },
     type: { kind: 'text', doc: 'Kind of policy.', among: ['policy', 'content_pack'] },
-    replace_policy_id: { kind: 'text', doc: 'Name of a policy that is not loaded because this one stands for it.' },
+    replace_policy_id: {
+      kind: 'text',
+      doc: 'Name of a policy that is not loaded because this one stands for it.',
+    },
     macros: { kind: 'items', doc: 'Names for conditions, lists and values.', of: macro },
     rules: { kind: 'items', doc: 'What to detect.', of: rule },
-    hooks: { kind: 'anything', doc: 'Kernel hooks of on-demand events; they need eBPF and are reported, not loaded.' },
+    hooks: {
+      kind: 'anything',
+      doc: 'Kernel hooks of on-demand events; they need eBPF and are reported, not loaded.',
+    },
   },
 };

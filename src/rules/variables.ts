@@ -66,7 +66,12 @@ class Slot {
   own(event: Event, target: Process): Cell | undefined {
     const make = (): Cell => {
       this.touched = true;
-      return { value: undefined, expires: Number.POSITIVE_INFINITY, members: this.declaration.multi ? new Map() : undefined, origin: { ruleId: '', seq: 0, pid: undefined } };
+      return {
+        value: undefined,
+        expires: Number.POSITIVE_INFINITY,
+        members: this.declaration.multi ? new Map() : undefined,
+        origin: { ruleId: '', seq: 0, pid: undefined },
+      };
     };
     switch (this.declaration.scope) {
       case 'global':
@@ -111,7 +116,8 @@ export class VariableStore implements VariableReader<Event> {
     rules: Ruleset,
     readonly now: (event: Event) => number = (event) => event.elapsed,
   ) {
-    for (const declaration of rules.variables.values()) this.#slots.set(declaration.name, new Slot(declaration));
+    for (const declaration of rules.variables.values())
+      this.#slots.set(declaration.name, new Slot(declaration));
   }
 
   /** Called before each event: `builtins.uuid4` depends on the event and the number of the read only. */
@@ -138,7 +144,14 @@ export class VariableStore implements VariableReader<Event> {
   }
 
   /** Sets or appends; `target` is the process whose variable it is. False: the event has no such scope. */
-  set(name: string, value: unknown, append: boolean, event: Event, target: Process, ruleId: string): Assignment | undefined {
+  set(
+    name: string,
+    value: unknown,
+    append: boolean,
+    event: Event,
+    target: Process,
+    ruleId: string,
+  ): Assignment | undefined {
     const slot = this.#slots.get(name);
     const cell = slot?.own(event, target);
     if (slot === undefined || cell === undefined) return undefined;
@@ -181,8 +194,22 @@ export class VariableStore implements VariableReader<Event> {
   adopt(before: VariableStore): void {
     for (const [name, slot] of this.#slots) {
       const old = before.#slots.get(name);
-      if (old === undefined || old.declaration.scope !== slot.declaration.scope || old.declaration.type !== slot.declaration.type || old.declaration.multi !== slot.declaration.multi) continue;
-      this.#slots.set(name, Object.assign(new Slot(slot.declaration), { global: old.global, processes: old.processes, scopes: old.scopes, touched: old.touched }));
+      if (
+        old === undefined ||
+        old.declaration.scope !== slot.declaration.scope ||
+        old.declaration.type !== slot.declaration.type ||
+        old.declaration.multi !== slot.declaration.multi
+      )
+        continue;
+      this.#slots.set(
+        name,
+        Object.assign(new Slot(slot.declaration), {
+          global: old.global,
+          processes: old.processes,
+          scopes: old.scopes,
+          touched: old.touched,
+        }),
+      );
     }
   }
 }
@@ -190,7 +217,8 @@ export class VariableStore implements VariableReader<Event> {
 /** A version 4 UUID that depends on its arguments only. */
 function uuid(seq: number, read: number): string {
   const words: number[] = [];
-  let state = (Math.imul(seq, 0x9e3779b1) ^ Math.imul(read + 1, 0x85ebca6b) ^ Math.floor(seq / 0x100000000)) >>> 0;
+  let state =
+    (Math.imul(seq, 0x9e3779b1) ^ Math.imul(read + 1, 0x85ebca6b) ^ Math.floor(seq / 0x100000000)) >>> 0;
   for (let index = 0; index < 4; index++) {
     state = (state + 0x9e3779b9) >>> 0;
     let word = state ^ (state >>> 16);

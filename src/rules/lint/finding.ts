@@ -1,6 +1,12 @@
 /** One complaint of lint, and the places where expressions are found. */
 import type { Expression, Rule } from '../../language/index.js';
-import { type Diagnostic, diagnostic, type Note, type Span, type Suggestion } from '../../support/diagnostic.js';
+import {
+  type Diagnostic,
+  diagnostic,
+  type Note,
+  type Span,
+  type Suggestion,
+} from '../../support/diagnostic.js';
 import type { Placement } from '../placement.js';
 import type { LoadedRule, Ruleset } from '../ruleset.js';
 import { lintCodes } from './codes.js';

@@ -14,7 +14,9 @@ export interface FixResult {
 export function applyFixes(file: string, text: string, diagnostics: readonly Diagnostic[]): FixResult {
   const edits: { readonly diagnostic: Diagnostic; readonly suggestion: Required<Suggestion> }[] = [];
   for (const diagnostic of diagnostics) {
-    const suggestion = diagnostic.suggestions.find((item): item is Required<Suggestion> => item.span?.file === file && item.replacement !== undefined);
+    const suggestion = diagnostic.suggestions.find(
+      (item): item is Required<Suggestion> => item.span?.file === file && item.replacement !== undefined,
+    );
     if (suggestion !== undefined) edits.push({ diagnostic, suggestion });
   }
   edits.sort((a, b) => a.suggestion.span.start.offset - b.suggestion.span.start.offset);

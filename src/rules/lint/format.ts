@@ -23,7 +23,9 @@ export function formatPolicy(file: string, text: string): FormatResult {
   const edits: { from: number; to: number; text: string }[] = [];
   const format = (written: Text | undefined, macro: boolean): void => {
     if (written === undefined || /(^|\s)(#|\/\/)/.test(stripTexts(written.text))) return;
-    const parsed = macro ? parseMacro(written.text) : parse(written.text, { file, mapSpan: (start, end) => written.placement.span(start, end) });
+    const parsed = macro
+      ? parseMacro(written.text)
+      : parse(written.text, { file, mapSpan: (start, end) => written.placement.span(start, end) });
     if (parsed.tree === undefined) {
       problems.push(...parsed.diagnostics);
       return;
@@ -35,10 +37,18 @@ export function formatPolicy(file: string, text: string): FormatResult {
     const style = styleOf(text, from);
     const width = style === 'block' ? Math.max(40, WIDTH - column) : undefined;
     const printed = print(parsed.tree, width === undefined ? {} : { width });
-    const replaced = style === 'block' ? printed.split('\n').join(`\n${' '.repeat(column)}`) : style === 'single' ? printed.replaceAll("'", "''") : style === 'double' ? printed.replaceAll('\\', '\\\\').replaceAll('"', '\\"') : printed;
+    const replaced =
+      style === 'block'
+        ? printed.split('\n').join(`\n${' '.repeat(column)}`)
+        : style === 'single'
+          ? printed.replaceAll("'", "''")
+          : style === 'double'
+            ? printed.replaceAll('\\', '\\\\').replaceAll('"', '\\"')
+            : printed;
     if (style === 'plain' && !plainIsSafe(printed)) return;
     // A flow or plain scalar over several lines becomes one line; too long for comfort, it is left.
-    if (replaced === source || (style !== 'block' && source.includes('\n') && replaced.length > WIDTH)) return;
+    if (replaced === source || (style !== 'block' && source.includes('\n') && replaced.length > WIDTH))
+      return;
     const again = macro ? parseMacro(printed) : parse(printed);
     if (again.tree === undefined || !sameTree(parsed.tree, again.tree)) return;
     edits.push({ from, to, text: replaced });
@@ -58,7 +68,11 @@ export function formatPolicy(file: string, text: string): FormatResult {
     at = edit.to;
   }
   out += text.slice(at);
-  return { text: out, changed: out !== text, diagnostics: [...diagnostics.filter((item) => item.severity === 'error'), ...problems] };
+  return {
+    text: out,
+    changed: out !== text,
+    diagnostics: [...diagnostics.filter((item) => item.severity === 'error'), ...problems],
+  };
 }
 
 function section(from: Section, key: string): Section | undefined {
@@ -82,5 +96,10 @@ function styleOf(text: string, from: number): 'block' | 'single' | 'double' | 'p
 
 /** A plain scalar may not begin with an indicator or hold `: ` or ` #`. */
 function plainIsSafe(text: string): boolean {
-  return !/^[[\]{},#&*!|>'"%@`?:-]/.test(text) && !text.includes(': ') && !text.includes(' #') && !text.includes('\n');
+  return (
+    !/^[[\]{},#&*!|>'"%@`?:-]/.test(text) &&
+    !text.includes(': ') &&
+    !text.includes(' #') &&
+    !text.includes('\n')
+  );
 }

@@ -16,12 +16,17 @@ export const grouping: SetCheck = (context) => {
       const turn = node.ops.findIndex((op, index) => index > 0 && op !== node.ops[index - 1]);
       const at = written.placement.span(node.operands[turn]!.start, node.operands[turn + 1]!.end);
       found.push(
-        finding('mixed-and-or', at, '"&&" and "||" are mixed without parentheses: they have the same precedence and group to the right', {
-          suggestions: [
-            { text: `${oneLine(meant)}   (what it means now)`, span, replacement: meant },
-            `${oneLine(other)}   (if "&&" was meant to bind tighter)`,
-          ],
-        }),
+        finding(
+          'mixed-and-or',
+          at,
+          '"&&" and "||" are mixed without parentheses: they have the same precedence and group to the right',
+          {
+            suggestions: [
+              { text: `${oneLine(meant)}   (what it means now)`, span, replacement: meant },
+              `${oneLine(other)}   (if "&&" was meant to bind tighter)`,
+            ],
+          },
+        ),
       );
     });
   }
@@ -32,16 +37,24 @@ export const grouping: SetCheck = (context) => {
 export function expressions(rules: import('../ruleset.js').Ruleset): WrittenExpression[] {
   const found: WrittenExpression[] = [];
   const seen = new Set<string>();
-  const add = (text: string, placement: WrittenExpression['placement'], tree: Expression | undefined): void => {
+  const add = (
+    text: string,
+    placement: WrittenExpression['placement'],
+    tree: Expression | undefined,
+  ): void => {
     const { file, start } = placement.span(0, 1);
     const key = `${file}:${start.offset}`;
     if (tree === undefined || seen.has(key)) return;
     seen.add(key);
     found.push({ text, placement, tree });
   };
-  for (const rule of rules.rules) if (rule.id === rule.sourceId) add(rule.expression, rule.placement, parse(rule.expression).tree);
-  for (const rule of rules.rules) if (rule.id !== rule.sourceId) add(rule.expression, rule.placement, parse(rule.expression).tree);
-  for (const macro of rules.macros.values()) if (macro.placement !== undefined) add(macro.macro.text, macro.placement, parseMacro(macro.macro.text).tree);
+  for (const rule of rules.rules)
+    if (rule.id === rule.sourceId) add(rule.expression, rule.placement, parse(rule.expression).tree);
+  for (const rule of rules.rules)
+    if (rule.id !== rule.sourceId) add(rule.expression, rule.placement, parse(rule.expression).tree);
+  for (const macro of rules.macros.values())
+    if (macro.placement !== undefined)
+      add(macro.macro.text, macro.placement, parseMacro(macro.macro.text).tree);
   return found;
 }
 
@@ -71,7 +84,12 @@ export function walk(node: Expression, visit: (node: Expression) => void): void 
 type Source = (from: number, to: number) => string;
 
 /** The text between two offsets as the file has it, so that a fix keeps line breaks and indentation. */
-function slice(context: Parameters<SetCheck>[0], written: WrittenExpression, from: number, to: number): string {
+function slice(
+  context: Parameters<SetCheck>[0],
+  written: WrittenExpression,
+  from: number,
+  to: number,
+): string {
   const span = written.placement.span(from, to);
   return context.text(span.file)?.slice(span.start.offset, span.end.offset) ?? written.text.slice(from, to);
 }

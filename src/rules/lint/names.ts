@@ -7,9 +7,20 @@ export const names: SetCheck = (context) => {
   const found: Diagnostic[] = [];
   const { rules } = context;
   for (const macro of rules.macros.values()) {
-    if (macro.usedBy.length === 0) found.push(finding('unused-macro', macro.span, `macro "${macro.id}" is not used`));
-    const what = rules.model.field(macro.id) !== undefined ? 'field' : rules.model.constants.has(macro.id) ? 'constant' : undefined;
-    if (what !== undefined) found.push(finding('shadowed-variable', macro.span, `macro "${macro.id}" hides the ${what} of the same name`, { suggestions: ['give the macro another name'] }));
+    if (macro.usedBy.length === 0)
+      found.push(finding('unused-macro', macro.span, `macro "${macro.id}" is not used`));
+    const what =
+      rules.model.field(macro.id) !== undefined
+        ? 'field'
+        : rules.model.constants.has(macro.id)
+          ? 'constant'
+          : undefined;
+    if (what !== undefined)
+      found.push(
+        finding('shadowed-variable', macro.span, `macro "${macro.id}" hides the ${what} of the same name`, {
+          suggestions: ['give the macro another name'],
+        }),
+      );
   }
   const read = variablesRead(context);
   const byShort = new Map<string, string>();
@@ -20,13 +31,19 @@ export const names: SetCheck = (context) => {
     else {
       const first = rules.variables.get(other)!;
       found.push(
-        finding('shadowed-variable', variable.span, `variables "\${${other}}" and "\${${variable.name}}" have the same name in two scopes: each keeps its own value`, {
-          notes: [{ message: 'the other is set here', span: first.span }],
-          suggestions: ['use two names, so that no rule reads the wrong one'],
-        }),
+        finding(
+          'shadowed-variable',
+          variable.span,
+          `variables "\${${other}}" and "\${${variable.name}}" have the same name in two scopes: each keeps its own value`,
+          {
+            notes: [{ message: 'the other is set here', span: first.span }],
+            suggestions: ['use two names, so that no rule reads the wrong one'],
+          },
+        ),
       );
     }
-    if (!read.has(variable.name)) found.push(finding('unread-variable', variable.span, `nothing reads variable "\${${variable.name}}"`));
+    if (!read.has(variable.name))
+      found.push(finding('unread-variable', variable.span, `nothing reads variable "\${${variable.name}}"`));
   }
   return found;
 };
@@ -45,9 +62,19 @@ function variablesRead(context: Parameters<SetCheck>[0]): ReadonlySet<string> {
 }
 
 function ofAction(action: Action): readonly string[] {
-  if (action.kind === 'set' && action.source.kind === 'computed') return action.source.compiled.value.variables;
+  if (action.kind === 'set' && action.source.kind === 'computed')
+    return action.source.compiled.value.variables;
   return [];
 }
 
 export const limits: RuleCheck = (rule) =>
-  rule.every === 0 ? [finding('every-zero', rule.everySpan ?? rule.span, `"every: 0s" of rule "${rule.sourceId}" is not a limit: the default of one per 100 ms with a burst of 40 applies`, { suggestions: ['every: 1s, or no `every`'] })] : [];
+  rule.every === 0
+    ? [
+        finding(
+          'every-zero',
+          rule.everySpan ?? rule.span,
+          `"every: 0s" of rule "${rule.sourceId}" is not a limit: the default of one per 100 ms with a burst of 40 applies`,
+          { suggestions: ['every: 1s, or no `every`'] },
+        ),
+      ]
+    : [];

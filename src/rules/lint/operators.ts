@@ -41,22 +41,38 @@ function fieldName(operand: Operand): string | undefined {
 
 function negatedList(test: TestNode, context: LintContext): Diagnostic[] {
   const name = fieldName(test.left) ?? fieldName(test.right);
-  const list = test.left.kind === 'field' && test.left.multi ? test.left : test.right.kind === 'field' && test.right.multi ? test.right : undefined;
+  const list =
+    test.left.kind === 'field' && test.left.multi
+      ? test.left
+      : test.right.kind === 'field' && test.right.multi
+        ? test.right
+        : undefined;
   if (!test.negated || list === undefined || name === undefined) return [];
   const written = test.symbol;
   const some = written === '!=' ? `${name}[A] != …, which is true when some element differs` : undefined;
   void context;
   return [
-    finding('negated-list', test.span, `"${written}" on "${name}", which has several values, is true only when none of them matches`, {
-      severity: written === '!=' ? 'warning' : 'note',
-      suggestions: written === '!=' ? [`write \`${name} not in […]\` or \`!(… == …)\` to say that none is meant${list.iterator === undefined || some === undefined ? '' : `, or \`${some}\``}`] : [],
-    }),
+    finding(
+      'negated-list',
+      test.span,
+      `"${written}" on "${name}", which has several values, is true only when none of them matches`,
+      {
+        severity: written === '!=' ? 'warning' : 'note',
+        suggestions:
+          written === '!='
+            ? [
+                `write \`${name} not in […]\` or \`!(… == …)\` to say that none is meant${list.iterator === undefined || some === undefined ? '' : `, or \`${some}\``}`,
+              ]
+            : [],
+      },
+    ),
   ];
 }
 
 function allin(test: TestNode, context: LintContext): Diagnostic[] {
   if (test.symbol !== 'allin' || test.left.type === 'cidr') return [];
-  const text = context.text(test.span.file)?.slice(test.left.span.end.offset, test.right.span.start.offset) ?? '';
+  const text =
+    context.text(test.span.file)?.slice(test.left.span.end.offset, test.right.span.start.offset) ?? '';
   const at = text.indexOf('allin');
   const start = test.left.span.end.offset + at;
   const before = text.slice(0, at);
@@ -66,11 +82,23 @@ function allin(test: TestNode, context: LintContext): Diagnostic[] {
     line: test.left.span.end.line + before.split('\n').length - 1,
     column: newline < 0 ? test.left.span.end.column + at : at - newline,
   };
-  const span = at < 0 ? test.span : { file: test.span.file, start: position, end: { ...position, offset: start + 5, column: position.column + 5 } };
+  const span =
+    at < 0
+      ? test.span
+      : {
+          file: test.span.file,
+          start: position,
+          end: { ...position, offset: start + 5, column: position.column + 5 },
+        };
   return [
-    finding('allin-means-in', span, '"allin" asks about every element only for IP addresses; here one element is enough, as with "in"', {
-      suggestions: [at < 0 ? 'write `in`' : { text: 'write `in`', span, replacement: 'in' }],
-    }),
+    finding(
+      'allin-means-in',
+      span,
+      '"allin" asks about every element only for IP addresses; here one element is enough, as with "in"',
+      {
+        suggestions: [at < 0 ? 'write `in`' : { text: 'write `in`', span, replacement: 'in' }],
+      },
+    ),
   ];
 }
 
@@ -80,9 +108,18 @@ function regexp(test: TestNode): Diagnostic[] {
     .filter((literal) => literal.matcher?.kind === 'regexp')
     .map((literal) => {
       const better = globOf(literal.matcher!.text);
-      return finding('regexp-on-path', literal.span, `a regular expression on the path "${fieldName(test.left) ?? ''}": the reference refuses it`, {
-        suggestions: [better === undefined ? 'write a pattern: `~"/etc/*"`, or `~"/etc/**"` for all below' : { text: `~"${better}"`, span: literal.span, replacement: `~"${better}"` }],
-      });
+      return finding(
+        'regexp-on-path',
+        literal.span,
+        `a regular expression on the path "${fieldName(test.left) ?? ''}": the reference refuses it`,
+        {
+          suggestions: [
+            better === undefined
+              ? 'write a pattern: `~"/etc/*"`, or `~"/etc/**"` for all below'
+              : { text: `~"${better}"`, span: literal.span, replacement: `~"${better}"` },
+          ],
+        },
+      );
     });
 }
 
@@ -96,10 +133,28 @@ function globOf(text: string): string | undefined {
 function star(test: TestNode): Diagnostic[] {
   if (test.op !== 'equal' || test.left.type !== 'string') return [];
   return literals(test.right)
-    .filter((literal) => literal.type === 'string' && (literal.matcher === undefined || literal.matcher.kind === 'exact') && typeof literal.value === 'string' && /(^|[^\\])\*/.test(literal.value) && literal.value.length > 1)
+    .filter(
+      (literal) =>
+        literal.type === 'string' &&
+        (literal.matcher === undefined || literal.matcher.kind === 'exact') &&
+        typeof literal.value === 'string' &&
+        /(^|[^\\])\*/.test(literal.value) &&
+        literal.value.length > 1,
+    )
     .map((literal) =>
-      finding('star-in-text', literal.span, `"${String(literal.value)}" is a text, not a pattern: its "*" stands for itself`, {
-        suggestions: [{ text: `~"${String(literal.value)}"`, span: literal.span, replacement: `~"${String(literal.value)}"` }],
-      }),
+      finding(
+        'star-in-text',
+        literal.span,
+        `"${String(literal.value)}" is a text, not a pattern: its "*" stands for itself`,
+        {
+          suggestions: [
+            {
+              text: `~"${String(literal.value)}"`,
+              span: literal.span,
+              replacement: `~"${String(literal.value)}"`,
+            },
+          ],
+        },
+      ),
     );
 }
