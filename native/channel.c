@@ -48,6 +48,7 @@ enum {
 #define PAUSE_LAST_MS 1000
 #define RING_DEFAULT ((size_t)32 << 20)
 #define COMMANDS_MAX 256
+#define SENT_MAX 4096
 
 struct block {
 	struct block *next;
@@ -55,6 +56,10 @@ struct block {
 	size_t length;
 	int counts; /* 0: a block of the channel's own */
 	uint8_t bytes[];
+};
+
+struct span {
+	uint64_t first_seq, next_seq;
 };
 
 struct channel {
@@ -76,7 +81,8 @@ struct channel {
 	struct block *head, *tail;
 	size_t waiting;
 	int shut; /* an epoch is needed first */
-	uint64_t lost_first, lost_count;
+	struct channel_loss loss;
+	uint64_t told; /* of loss.count: what the checkpoint under way tells of */
 	uint8_t *prologue;
 	size_t prologue_length;
 	int tried, welcomed, trusted, finished, closing;
@@ -85,6 +91,9 @@ struct channel {
 	uint32_t wanted[CHANNEL_EVENT_WORDS];
 	struct channel_command commands[COMMANDS_MAX];
 	unsigned int command_first, command_count;
+	/* Blocks that went over the link and that the agent has not acknowledged, oldest first. */
+	struct span sent[SENT_MAX];
+	unsigned int sent_first, sent_count;
 	struct channel_counters counters;
 	pthread_t waiter;
 	int waiter_signal; /* 0: nobody is to be woken */
@@ -232,9 +241,14 @@ static void lose(struct channel *channel, uint64_t first_seq, uint64_t count)
 {
 	if (count == 0)
 		return;
-	if (channel->lost_count == 0 || first_seq < channel->lost_first)
-		channel->lost_first = first_seq;
-	channel->lost_count += count;
+	if (channel->loss.count == 0) {
+		struct timespec now;
+		clock_gettime(CLOCK_BOOTTIME, &now);
+		channel->loss.since = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	}
+	if (channel->loss.count == 0 || first_seq < channel->loss.first_seq)
+		channel->loss.first_seq = first_seq;
+	channel->loss.count += count;
 	channel->counters.lost_events += count;
 }
 
@@ -261,6 +275,28 @@ static struct block *pop(struct channel *channel)
 	return block;
 }
 
+static void remember_sent(struct channel *channel, const struct block *block)
+{
+	if (block->next_seq == block->first_seq)
+		return;
+	if (channel->sent_count == SENT_MAX) {
+		/* The newest grows: acknowledged a little later than it could be. */
+		channel->sent[(channel->sent_first + SENT_MAX - 1) % SENT_MAX].next_seq = block->next_seq;
+		return;
+	}
+	channel->sent[(channel->sent_first + channel->sent_count++) % SENT_MAX] =
+		(struct span){ block->first_seq, block->next_seq };
+}
+
+/* The agent has seen the block that begins with `seq`, and all before it. */
+static void acknowledged(struct channel *channel, uint64_t seq)
+{
+	while (channel->sent_count > 0 && channel->sent[channel->sent_first].first_seq <= seq) {
+		channel->sent_first = (channel->sent_first + 1) % SENT_MAX;
+		channel->sent_count--;
+	}
+}
+
 /*
  * The link was cut: blocks refer to a dictionary that the other side has lost, so what waits is lost
  * too, and the stream begins again with an epoch.
@@ -268,6 +304,10 @@ static struct block *pop(struct channel *channel)
 static void forget(struct channel *channel, struct block *underway)
 {
 	struct block *block = underway != NULL ? underway : pop(channel);
+	for (; channel->sent_count > 0; channel->sent_count--) {
+		struct span *span = &channel->sent[(channel->sent_first + channel->sent_count - 1) % SENT_MAX];
+		lose(channel, span->first_seq, span->next_seq - span->first_seq);
+	}
 	while (block != NULL) {
 		if (block->counts) {
 			lose(channel, block->first_seq, block->next_seq - block->first_seq);
@@ -277,6 +317,7 @@ static void forget(struct channel *channel, struct block *underway)
 		block = pop(channel);
 	}
 	channel->shut = 1;
+	channel->loss.cut = 1;
 }
 
 /* ---- the link ---- */
@@ -510,7 +551,7 @@ static void take_message(struct channel *channel, const uint8_t *bytes, size_t l
 {
 	int kind = bytes[4] | bytes[5] << 8;
 	struct channel_command given = { 0 };
-	if (!channel->trusted)
+	if (!channel->trusted && kind != MESSAGE_ACK)
 		return;
 	if (kind == MESSAGE_KILL && length >= 40) {
 		given.kind = CHANNEL_KILL;
@@ -526,6 +567,11 @@ static void take_message(struct channel *channel, const uint8_t *bytes, size_t l
 	} else if (kind == MESSAGE_EVENTS && length >= 16 && get32(bytes + 8) <= (length - 16) / 4) {
 		given.kind = CHANNEL_EVENTS;
 		read_bitmap(given.events, bytes + 16, get32(bytes + 8));
+	} else if (kind == MESSAGE_ACK && length >= 24) {
+		pthread_mutex_lock(&channel->lock);
+		acknowledged(channel, get64(bytes + 8));
+		pthread_mutex_unlock(&channel->lock);
+		return;
 	} else if (kind == MESSAGE_BYE) {
 		given.kind = CHANNEL_BYE;
 	} else if (kind == MESSAGE_EPOCH) {
@@ -654,6 +700,8 @@ static int serve(struct channel *channel, int fd)
 			pthread_mutex_lock(&channel->lock);
 			channel->counters.sent_bytes += underway->length;
 			channel->counters.sent_blocks += (uint64_t)underway->counts;
+			if (underway->counts)
+				remember_sent(channel, underway);
 			pthread_mutex_unlock(&channel->lock);
 			free(underway);
 			underway = NULL;
@@ -880,7 +928,10 @@ enum channel_put channel_put(struct channel *channel, const void *block, size_t 
 	}
 	if (begins_epoch) {
 		channel->shut = 0;
-		channel->lost_count = 0;
+		channel->loss.count -= channel->told;
+		channel->told = 0;
+		if (channel->loss.count == 0)
+			channel->loss.cut = 0;
 	}
 	memcpy(copy->bytes, block, length);
 	copy->length = length;
@@ -918,11 +969,11 @@ void channel_skip(struct channel *channel, uint64_t first_seq, uint64_t count)
 	pthread_mutex_unlock(&channel->lock);
 }
 
-void channel_lost(struct channel *channel, uint64_t *first_seq, uint64_t *count)
+void channel_lost(struct channel *channel, struct channel_loss *out)
 {
 	pthread_mutex_lock(&channel->lock);
-	*first_seq = channel->lost_first;
-	*count = channel->lost_count;
+	*out = channel->loss;
+	channel->told = channel->loss.count;
 	pthread_mutex_unlock(&channel->lock);
 }
 

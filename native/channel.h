@@ -105,8 +105,14 @@ int channel_is_shut(struct channel *channel);
 /* Adds events that were numbered but never encoded while the channel was shut. */
 void channel_skip(struct channel *channel, uint64_t first_seq, uint64_t count);
 
-/* First seq and number of events lost since the last checkpoint block that was taken; count 0: none. */
-void channel_lost(struct channel *channel, uint64_t *first_seq, uint64_t *count);
+struct channel_loss {
+	uint64_t first_seq, count; /* count 0: none */
+	uint64_t since;            /* CLOCK_BOOTTIME when the first of them was lost, ns */
+	int cut;                   /* 1: the link was cut; 0: there was no room */
+};
+
+/* What was lost and not told of yet. The next checkpoint block that is taken tells of it. */
+void channel_lost(struct channel *channel, struct channel_loss *out);
 
 /* Sends `signal` to `thread` when there is a command, so that it interrupts its wait. */
 void channel_wake_thread(struct channel *channel, pthread_t thread, int signal);

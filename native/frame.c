@@ -138,11 +138,13 @@ static enum sink_result hand_over(struct frame *frame, bool last_words)
 	if (result == SINK_TAKEN) {
 		remember(frame, offset);
 		frame->bytes += frame->used;
+		frame->kept += frame->events - frame->at_flush;
 		if (frame->kind == BLOCK_DATA)
 			frame->epoch_bytes += frame->used;
 		frame->begins_epoch = false;
 	}
 	frame->used = 0;
+	frame->at_flush = frame->events;
 	/* A checkpoint or a megabyte of arguments made it large: not kept. */
 	if (frame->size > 4 * BLOCK_BYTES) {
 		free(frame->block);
@@ -219,8 +221,11 @@ bool frame_wants_checkpoint(struct frame *frame)
 {
 	if (frame->closed)
 		return false;
+	/* Asked before anything is refused: after a cut the agent must not wait for our next event. */
+	if (frame->sink->channel && channel_wants_epoch(frame->sink->channel))
+		return true;
 	if (frame->skipping)
-		return channel_wants_epoch(frame->sink->channel) == 1;
+		return false;
 	return frame->epoch_bytes >= EPOCH_BYTES || frame->intern.used >= POOL_CAP || frame->intern.last_string >= STRINGS_CAP;
 }
 

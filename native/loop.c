@@ -88,7 +88,7 @@ static void disk_full_words(struct frame *frame, void *context)
 static void close_recording(struct tracer *tracer)
 {
 	int error = tracer->sink.error;
-	uint64_t whole = tracer->frame.events;
+	uint64_t whole = tracer->frame.kept;
 
 	if (error == EPIPE || error == 0 || tracer->sink.plain) {
 		fail(&tracer->failure, 125, "sink-failed", error, "the reader of the stream went away; the program goes on unrecorded");
@@ -113,8 +113,10 @@ static void on_tick(struct tracer *tracer)
 
 	act_adopt(tracer);
 	frame_flush(&tracer->frame);
-	if (tracer->channel)
+	if (tracer->channel) {
 		respond(tracer);
+		checkpoint_when_due(tracer);
+	}
 	if (tracer->channel || tracer->sink.plain) {
 		if (now > tracer->next_checkpoint) {
 			snapshot_write(tracer);

@@ -47,6 +47,16 @@ static int by_start(const void *a, const void *b)
 	return one->tgid < other->tgid ? -1 : one->tgid > other->tgid;
 }
 
+/* What the channel to the agent has lost before this epoch. */
+static void tell_lost(struct tracer *tracer)
+{
+	struct channel_loss loss;
+
+	channel_lost(tracer->channel, &loss);
+	if (loss.count)
+		emit_gap(&tracer->frame, loss.cut ? GAP_DISCONNECTED : GAP_SINK_FULL, 0, loss.count, loss.since, boot_time());
+}
+
 void snapshot_write(struct tracer *tracer)
 {
 	struct process **processes = grab((tracer->task_count + 1) * sizeof(*processes));
@@ -54,6 +64,8 @@ void snapshot_write(struct tracer *tracer)
 
 	frame_checkpoint(&tracer->frame);
 	emit_clock(tracer, 0);
+	if (tracer->channel)
+		tell_lost(tracer);
 	for (unsigned n = 0; n < TASK_BUCKETS; n++)
 		for (struct task *task = tracer->buckets[n]; task; task = task->next)
 			if (task->process && (task->tid == task->process->tgid || !task_find(tracer, task->process->tgid))) {

@@ -55,9 +55,11 @@ export class LiveStream {
   #epoch = 0;
   /** CLOCK_BOOTTIME ns of the newest block. */
   #time = 0;
+  /** Of the newest block's header. */
   #nextSeq = 0;
-  #acked = 0;
+  #acked = -1;
   #ackedAt = 0;
+  #ackTimer: NodeJS.Timeout | undefined;
   #ended = false;
   #damage: string | undefined;
 
@@ -99,6 +101,7 @@ export class LiveStream {
   /** The link has ended; `complete`: in good order, as far as the transport knows. */
   end(): void {
     if (this.#ended) return;
+    this.#sendAck();
     this.#ended = true;
     this.#options.enter(this);
     this.pipeline.end();
@@ -181,10 +184,21 @@ export class LiveStream {
     this.end();
   }
 
+  /** Tells the tracer how far we are: at once when the last time is long ago, else soon. */
   #acknowledge(): void {
-    const now = Date.now();
-    if (this.#nextSeq <= this.#acked || now - this.#ackedAt < ACK_PERIOD) return;
-    this.#ackedAt = now;
+    if (this.#nextSeq <= this.#acked || this.#ackTimer !== undefined) return;
+    const wait = this.#ackedAt + ACK_PERIOD - Date.now();
+    if (wait <= 0) return this.#sendAck();
+    this.#ackTimer = setTimeout(() => {
+      this.#ackTimer = undefined;
+      this.#sendAck();
+    }, wait);
+    this.#ackTimer.unref();
+  }
+
+  #sendAck(): void {
+    if (this.#ended) return;
+    this.#ackedAt = Date.now();
     this.#acked = this.#nextSeq;
     this.send(ack(this.#nextSeq, this.#epoch));
   }
