@@ -407,9 +407,12 @@ static struct value run(const struct capture_site *site)
 	case CAPTURE_VECTOR_BYTES:
 		return capture_vector(site, capture_argument(site->task, row->args[0]), capture_argument(site->task, row->args[1]), -1);
 	case CAPTURE_ADDRESS:
+		/* send() names nobody: the message goes to the peer of the socket. */
+		if (!capture_argument(site->task, row->args[0]))
+			return capture_socket_address(site, (int)capture_argument(site->task, 0), true);
 		return capture_address(site, capture_argument(site->task, row->args[0]), capture_argument(site->task, row->args[1]));
 	case CAPTURE_RESULT_ADDRESS:
-		return site->result >= 0 ? capture_socket_address(site, (int)site->result, true) : absent;
+		return site->result >= 0 ? capture_result_address(site, capture_argument(site->task, row->args[0]), capture_argument(site->task, row->args[1])) : absent;
 	case CAPTURE_LOCAL_ADDRESS:
 		return capture_socket_address(site, fd_argument(site, 0), false);
 	case CAPTURE_PEER_ADDRESS:

@@ -30,6 +30,7 @@ uint64_t capture_argument(const struct task *task, unsigned place);
 struct value capture_socket(const struct capture_site *site, int fd);
 struct value capture_address(const struct capture_site *site, uint64_t address, uint64_t length);
 struct value capture_socket_address(const struct capture_site *site, int fd, bool peer);
+struct value capture_result_address(const struct capture_site *site, uint64_t address, uint64_t length);
 struct value capture_message(const struct capture_site *site, bool address, int64_t written);
 struct value capture_vector(const struct capture_site *site, uint64_t vector, uint64_t count, int64_t limit);
 /* A copy of a descriptor of the tracee in our own table, or -1. */

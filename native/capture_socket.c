@@ -101,6 +101,24 @@ struct value capture_socket_address(const struct capture_site *site, int fd, boo
 	return of_sockaddr(site->arena, &raw, length < sizeof(raw) ? length : (uint32_t)sizeof(raw));
 }
 
+/*
+ * The other end of what the call took in: the peer of the descriptor that accept() returned; for a
+ * message the address that the call wrote, or the peer of the socket when the program wanted none.
+ */
+struct value capture_result_address(const struct capture_site *site, uint64_t address, uint64_t length)
+{
+	uint32_t written = 0;
+
+	/* accept(fd, address, length), recvfrom(fd, bytes, size, flags, address, length) */
+	if (site->row->args[0] == 1)
+		return capture_socket_address(site, (int)site->result, true);
+	if (!address || !length)
+		return capture_socket_address(site, (int)capture_argument(site->task, 0), true);
+	if (!remote_exact(site->task->tid, length, &written, 4))
+		return missing;
+	return written ? capture_address(site, address, written) : capture_socket_address(site, (int)capture_argument(site->task, 0), true);
+}
+
 struct value capture_socket(const struct capture_site *site, int fd)
 {
 	int copy = capture_take_descriptor(site->tracer, site->task, fd);
@@ -162,6 +180,6 @@ struct value capture_message(const struct capture_site *site, bool address, int6
 	    !remote_pointer(site->task->tid, message + 2 * width, narrow, &vector) || !remote_pointer(site->task->tid, message + 3 * width, narrow, &count))
 		return missing;
 	if (address)
-		return capture_address(site, name, name_length);
+		return name && name_length ? capture_address(site, name, name_length) : capture_socket_address(site, (int)capture_argument(site->task, 0), true);
 	return capture_vector(site, vector, count, written);
 }

@@ -83,3 +83,7 @@ t.test('files', async (t) => {
 t.test('processes', async (t) => {
   await holds(t, 'fields-process');
 });
+
+t.test('sockets, names, metadata services', async (t) => {
+  await holds(t, 'fields-network');
+});

@@ -2,11 +2,12 @@
  * Fields that no column holds as they are: computed from the columns that their rows name in `needs`.
  * Texts are JavaScript strings. What cannot be computed reads as the zero value of the field's type.
  */
+import ipaddr from 'ipaddr.js';
 import type { StringId, StringTable } from '../support/strings.js';
 import { callName } from './calls.js';
 import { decodeDns, type DnsMessage } from './dns.js';
-import type { Event, FileFacts } from './event.js';
-import { eventByName } from './events.js';
+import type { Address, Event, FileFacts } from './event.js';
+import { eventByName, eventRows } from './events.js';
 import { filterHash, filterText, helpersOf, immediates, instructionCount } from './filter.js';
 import { decodeMetadata, type MetadataMessage } from './metadata-service.js';
 
@@ -102,6 +103,54 @@ const socketType = column('socket', 'type');
 const SOCK_TYPE_MASK = 0xf;
 const COMM_BYTES = 15;
 
+/** What a message of a socket tells: events with the columns server, local, direction, socket and message. */
+interface Carried {
+  readonly source: Address;
+  readonly destination: Address;
+  readonly outgoing: boolean;
+  readonly protocol: number;
+  readonly size: number;
+}
+
+const messages = new Map(
+  eventRows
+    .filter((row) => row.network !== undefined && 'server' in row.columns)
+    .map((row) => [row.name, positionsOf(row.columns)] as const),
+);
+
+function positionsOf(columns: Readonly<Record<string, unknown>>): ReadonlyMap<string, number> {
+  return new Map(Object.keys(columns).map((name, index) => [name, index]));
+}
+
+function carried(event: Event, strings: StringTable): Carried | undefined {
+  const at = messages.get(event.type);
+  if (at === undefined) return undefined;
+  const read = (name: string) => event.columns[at.get(name) ?? -1];
+  const outgoing = read('direction') === 0;
+  const [server, local] = [read('server') as Address, read('local') as Address];
+  return {
+    source: outgoing ? local : server,
+    destination: outgoing ? server : local,
+    outgoing,
+    protocol: Math.floor(Number(read('socket')) / 65536) & 0xffff,
+    size: event.retval > 0 ? event.retval : strings.bytes(Number(read('message'))).length,
+  };
+}
+
+const network =
+  (read: (message: Carried, strings: StringTable, event: Event) => DerivedValue, zero: DerivedValue): Derivation =>
+  (event, strings) => {
+    const message = carried(event, strings);
+    return message === undefined ? zero : read(message, strings, event);
+  };
+
+const layer3: Readonly<Record<number, number>> = { 2: 0x0800, 10: 0x86dd };
+
+/** Not private, local, reserved or otherwise special. */
+export function isPublicAddress(text: string): boolean {
+  return ipaddr.isValid(text) && ipaddr.process(text).range() === 'unicast';
+}
+
 /** By the full name of the field. */
 export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, Derivation>([
   ['exit.code', (event) => exitSignal(event) || exitCode(event)],
@@ -144,5 +193,16 @@ export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, De
   ['imds.server', imds((message) => message.server)],
   ['imds.aws.is_imds_v2', imds((message) => message.isTokenRequest)],
   ['imds.aws.security_credentials.type', imds((message) => message.credentialsType)],
+  ['network.device.netns', network((_message, _strings, event) => event.process.namespaces.net, 0)],
+  ['network.l3_protocol', network((message) => layer3[message.destination.family || message.source.family] ?? 0, 0)],
+  ['network.l4_protocol', network((message) => message.protocol, 0)],
+  ['network.source.ip', network((message, strings) => strings.text(message.source.ip), '')],
+  ['network.source.port', network((message) => message.source.port, 0)],
+  ['network.source.is_public', network((message, strings) => isPublicAddress(strings.text(message.source.ip)), false)],
+  ['network.destination.ip', network((message, strings) => strings.text(message.destination.ip), '')],
+  ['network.destination.port', network((message) => message.destination.port, 0)],
+  ['network.destination.is_public', network((message, strings) => isPublicAddress(strings.text(message.destination.ip)), false)],
+  ['network.network_direction', network((message) => (message.outgoing ? 1 : 2), 0)],
+  ['network.size', network((message) => message.size, 0)],
   ['syscall.name', (event) => callName(event.arch, event.syscall) ?? ''],
 ]);
