@@ -4,6 +4,7 @@
  */
 import type { BoolNode, Leaf, Trace } from '../language/index.js';
 import type { LoadedRule, Observer } from '../rules/index.js';
+import { lookup } from '../support/lookup.js';
 import { decide } from './doubt.js';
 import { nodeText } from './explain.js';
 import { fits } from './glob.js';
@@ -73,14 +74,12 @@ export class CoverageBook {
   }
 
   observer(session: string): Observer {
-    let counts = this.#sessions.get(session);
-    if (counts === undefined) this.#sessions.set(session, (counts = new Map()));
+    const counts = lookup(this.#sessions, session, () => new Map());
     const own = counts;
     return {
       rule: (rule, _event, value, trace) => {
         const key = keyOf(rule);
-        let count = own.get(key);
-        if (count === undefined) own.set(key, (count = emptyCount(rule)));
+        const count = lookup(own, key, () => emptyCount(rule));
         if (value) count.fired += 1;
         const seen = trace();
         for (const leaf of seen.leaves) {

@@ -9,6 +9,7 @@ import { eventByName } from '../catalogue/events.js';
 import type { EventRow } from '../catalogue/row.js';
 import type { BoolNode, Leaf, Node, Trace } from '../language/index.js';
 import type { LoadedRule } from '../rules/index.js';
+import { lookup } from '../support/lookup.js';
 import type { StringTable } from '../support/strings.js';
 import type { InconclusiveCode } from './codes.js';
 
@@ -169,8 +170,7 @@ export class Doubts {
   }
 
   #add(rule: string, code: InconclusiveCode, field: string): void {
-    let doubts = this.#found.get(rule);
-    if (doubts === undefined) this.#found.set(rule, (doubts = new Map()));
+    const doubts = lookup(this.#found, rule, () => new Map());
     const key = `${code} ${field}`;
     const known = doubts.get(key);
     if (known === undefined) doubts.set(key, { code, field, events: 1 });
@@ -178,15 +178,13 @@ export class Doubts {
   }
 
   #fieldsOf(leaf: Leaf): readonly string[] {
-    let fields = this.#leafFields.get(leaf);
-    if (fields === undefined) this.#leafFields.set(leaf, (fields = fieldsOf(leaf)));
+    const fields = lookup(this.#leafFields, leaf, () => fieldsOf(leaf));
     return fields;
   }
 
   #isRedacted(list: StringList): boolean {
     for (const id of list.items) {
-      let marked = this.#redacted.get(id);
-      if (marked === undefined) this.#redacted.set(id, (marked = redactionMark.test(this.strings.text(id))));
+      const marked = lookup(this.#redacted, id, () => redactionMark.test(this.strings.text(id)));
       if (marked) return true;
     }
     return false;

@@ -10,6 +10,7 @@ import { type Input, replay } from '../pipeline/index.js';
 import { processLine } from '../pipeline/line.js';
 import { Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic, type Span } from '../support/diagnostic.js';
+import { lookup } from '../support/lookup.js';
 import { closestRule } from './closest.js';
 import { workbenchCodes } from './codes.js';
 import { Declared, isEmptyContext } from './declared.js';
@@ -201,8 +202,7 @@ export async function explainRules(
         (options.at === undefined || event.seq === options.at) &&
         (where?.condition === undefined || where.condition.decide(event));
       if (shown) return;
-      let results = hidden.get(event.type);
-      if (results === undefined) hidden.set(event.type, (results = new Map()));
+      const results = lookup(hidden, event.type, () => new Map());
       results.set(event.retval, (results.get(event.retval) ?? 0) + 1);
     },
     onDetection: (detection, event) => log.see(detection, event),

@@ -190,7 +190,10 @@ class Rows {
   #file(file: FileFacts, event: Event): void {
     const path = this.model.strings.text(file.path);
     if (path === '') return;
-    if (this.view === 'private') return this.#add('path', path);
+    if (this.view === 'private') {
+      this.#add('path', path);
+      return;
+    }
     this.#count(`${path}\n${event.type}`, {
       path,
       type: event.type,
@@ -201,7 +204,10 @@ class Rows {
   #address(address: Address, event: Event): void {
     const text = this.model.strings.text(address.ip) || this.model.strings.text(address.path);
     if (text === '') return;
-    if (this.view === 'private') return this.#add('address', text);
+    if (this.view === 'private') {
+      this.#add('address', text);
+      return;
+    }
     this.#count(`${text}\n${address.port}\n${event.type}`, {
       address: text,
       port: address.port,

@@ -4,6 +4,7 @@
  * Numbers that the kernel hands out are numbered by first appearance per kind, times are dropped, known
  * folders are named, the user's masks come last. Every rule that changed something is counted.
  */
+import { lookup } from '../support/lookup.js';
 import { fits } from './glob.js';
 
 export interface Mask {
@@ -96,10 +97,8 @@ export class Normaliser {
   }
 
   #number(kind: string, value: string): string {
-    let known = this.#numbers.get(kind);
-    if (known === undefined) this.#numbers.set(kind, (known = new Map()));
-    let number = known.get(value);
-    if (number === undefined) known.set(value, (number = known.size + 1));
+    const known = lookup(this.#numbers, kind, () => new Map());
+    const number = lookup(known, value, () => known.size + 1);
     this.#count(kind);
     return `<${kind} ${number}>`;
   }

@@ -5,6 +5,7 @@ import { homedir } from 'node:os';
 import { structuredPatch } from 'diff';
 import { parse, stringify } from 'yaml';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { lookup } from '../support/lookup.js';
 import { workbenchCodes } from './codes.js';
 import { type Mask, Normaliser } from './normalise.js';
 import type { SnapshotChange } from './results.js';
@@ -51,8 +52,7 @@ export function snapshotEntries(lines: readonly SnapshotLine[], options: Snapsho
       if (value !== undefined && value !== '')
         entry[field === 'process.lineage' ? 'process' : field === 'process.args' ? 'args' : field] = value;
     }
-    let group = groups.get(line.lineage);
-    if (group === undefined) groups.set(line.lineage, (group = new Map()));
+    const group = lookup(groups, line.lineage, () => new Map());
     const key = JSON.stringify(entry);
     const known = group.get(key);
     if (known === undefined) group.set(key, { entry, times: 1 });

@@ -249,16 +249,14 @@ class Teller {
     }
     if (source.kind !== 'column') return;
     const type = row.columns[source.column]?.type;
-    if (type === 'file')
-      return this.#file(
-        tuple(columns, source.column),
-        source.member ?? 'path',
-        source.as,
-        source.mask,
-        value,
-      );
-    if (type === 'address')
-      return this.#address(tuple(columns, source.column), source.member, source.as, value);
+    if (type === 'file') {
+      this.#file(tuple(columns, source.column), source.member ?? 'path', source.as, source.mask, value);
+      return;
+    }
+    if (type === 'address') {
+      this.#address(tuple(columns, source.column), source.member, source.as, value);
+      return;
+    }
     if (type === 'credentials' || type === 'context' || type === 'namespaces' || type === 'content') {
       tuple(columns, source.column)[source.member ?? ''] = plain(value);
       return;

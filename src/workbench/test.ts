@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path';
 import type { Input } from '../pipeline/index.js';
 import type { Observer } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { lookup } from '../support/lookup.js';
 import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
 import { checkCase } from './conditions.js';
@@ -336,8 +337,7 @@ class Run {
 
   #snapshot(test: TestCase, facts: readonly Facts[], checks: CheckResult[]): TestResult['snapshot'] {
     const path = snapshotPath(test.absolute);
-    let file = this.#snapshots.get(path);
-    if (file === undefined) this.#snapshots.set(path, (file = new SnapshotFile(path, shown(path, this.cwd))));
+    const file = lookup(this.#snapshots, path, () => new SnapshotFile(path, shown(path, this.cwd)));
     const { fields, mask } = this.project.config.snapshot ?? {};
     const entries = snapshotEntries(
       facts.flatMap((one) => one.detections.flatMap((seen) => (seen.line === undefined ? [] : [seen.line]))),
@@ -379,9 +379,11 @@ class Run {
 
   #ask(test: TestCase, recording: string): void {
     const key = this.#key(test, recording);
-    let question = this.#questions.get(key);
-    if (question === undefined)
-      this.#questions.set(key, (question = { conditions: new Map(), finals: new Set(), lines: false }));
+    const question = lookup(this.#questions, key, () => ({
+      conditions: new Map(),
+      finals: new Set(),
+      lines: false,
+    }));
     for (const item of test.entry.expect ?? []) {
       if (typeof item === 'string' || item.where === undefined) continue;
       const condition = { rule: item.rule, text: item.where };

@@ -128,8 +128,8 @@ class Judge {
     const title = `order ${patterns.join(' › ')}`;
     const firsts = patterns.map((pattern) => ({ pattern, at: this.#first(pattern) }));
     const absent = firsts.find((item) => item.at === undefined);
-    if (absent !== undefined)
-      return this.#miss(
+    if (absent !== undefined) {
+      this.#miss(
         'order',
         'order-differs',
         title,
@@ -138,18 +138,21 @@ class Judge {
         ['order', patterns.indexOf(absent.pattern)],
         true,
       );
+      return;
+    }
     for (let index = 1; index < firsts.length; index++) {
       const before = firsts[index - 1]!;
       const after = firsts[index]!;
       if (after.at!.position > before.at!.position) continue;
       const how = after.at!.position === before.at!.position ? 'at the same event as' : 'before';
-      return this.#fail(
+      this.#fail(
         'order',
         'order-differs',
         title,
         `${after.pattern} (event ${after.at!.seq}) came ${how} ${before.pattern} (event ${before.at!.seq})`,
         ['order', index],
       );
+      return;
     }
     this.#pass('order', title, ['order']);
   }
@@ -275,18 +278,20 @@ class Judge {
       const want =
         range.to === 0 ? 'none' : range.from === range.to ? String(range.to) : `at most ${range.to}`;
       const word = pattern === '*' ? '' : ` of ${pattern}`;
-      return this.#fail(
-        key,
-        code,
-        title,
-        `Have ${plural(count, 'detection')}${word}, want ${want}${extra}`,
-        at,
-        { rule: pattern, seen },
-      );
+      this.#fail(key, code, title, `Have ${plural(count, 'detection')}${word}, want ${want}${extra}`, at, {
+        rule: pattern,
+        seen,
+      });
+      return;
     }
-    if (count >= range.from && range.to === Number.POSITIVE_INFINITY)
-      return this.#pass(key, title, at, pattern, seen);
-    if (count >= range.from) return this.#unlessDoubted(key, title, pattern, at, seen);
+    if (count >= range.from && range.to === Number.POSITIVE_INFINITY) {
+      this.#pass(key, title, at, pattern, seen);
+      return;
+    }
+    if (count >= range.from) {
+      this.#unlessDoubted(key, title, pattern, at, seen);
+      return;
+    }
     const least = range.from === range.to ? String(range.from) : `at least ${range.from}`;
     this.#miss(
       key,

@@ -1,0 +1,183 @@
+/** Recordings written anew: cut to what rules need, merged, redacted, upgraded. */
+import { createReadStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { replay } from '../pipeline/index.js';
+import { eventByName } from '../catalogue/events.js';
+import {
+  mergeRecordings,
+  openOutput,
+  recordingCodes,
+  redactRecording,
+  type Rewritten,
+  type Source,
+  trimRecording,
+  upgradeRecording,
+} from '../recording/index.js';
+import { Engine } from '../rules/index.js';
+import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { workbenchCodes } from './codes.js';
+import { fits } from './glob.js';
+import { projectOf, rulesOrigin } from './project.js';
+import { existing } from './recordings.js';
+import { RuleSets, type RulesInUse } from './ruleset.js';
+
+interface OutputOptions {
+  readonly output: string;
+  readonly force?: boolean;
+  readonly cwd?: string;
+}
+
+export interface RewriteResult {
+  readonly events: number;
+  readonly kept: number;
+  readonly output: string;
+  /** Of the source: damage that ended the reading. */
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+export interface TrimFileOptions extends OutputOptions {
+  readonly recording: string;
+  /** Policies whose detections are kept; default: the rules in use. */
+  readonly rules?: readonly string[];
+  /** Only detections of rules whose id fits one of these patterns. */
+  readonly rule?: readonly string[];
+  /** Events for which this is true are kept too. */
+  readonly where?: string;
+  /** So many events before and after each. */
+  readonly near?: number;
+  /** Search for the smallest recording with the same detections of `rule`. */
+  readonly shrink?: boolean;
+}
+
+const chunk = 1 << 20;
+const fileSource = (path: string): Source => () => createReadStream(path, { highWaterMark: chunk });
+
+async function written(output: string, options: OutputOptions, write: (emit: (bytes: Uint8Array) => void) => Promise<Rewritten>): Promise<RewriteResult> {
+  const file = openOutput(resolve(options.cwd ?? process.cwd(), output), options.force === true);
+  try {
+    const done = await write((bytes) => file.write(bytes));
+    file.finish();
+    return { events: done.events, kept: done.kept, output, diagnostics: done.diagnostics };
+  } catch (error) {
+    file.abandon();
+    throw error;
+  }
+}
+
+/** What fires where: `seq → rules` and the list of detections as text, for comparison. */
+interface Found {
+  readonly seqs: Set<number>;
+  readonly list: string[];
+}
+
+async function detections(name: string, bytes: Source | string, inUse: RulesInUse, options: TrimFileOptions): Promise<Found> {
+  const engine = new Engine(inUse.rules, { limits: false });
+  const found: Found = { seqs: new Set(), list: [] };
+  const condition = options.where === undefined ? undefined : engine.condition(options.where, '<where>');
+  if (condition !== undefined && condition.condition === undefined) throw new DiagnosticError(condition.diagnostics);
+  const patterns = options.rule ?? [];
+  await replay([typeof bytes === 'string' ? bytes : { name, bytes: bytes() }], {
+    strings: inUse.strings,
+    engine,
+    onEvent: (event) => {
+      if (condition?.condition?.decide(event) === true) found.seqs.add(event.seq);
+    },
+    onDetection: (detection) => {
+      if (patterns.length > 0 && !patterns.some((pattern) => fits(pattern, detection.ruleId))) return;
+      found.seqs.add(detection.seq);
+      found.list.push(`${detection.seq} ${detection.ruleId}`);
+    },
+  });
+  return found;
+}
+
+/** Writes what the detections of rules (or a condition) need. */
+export async function trimFile(options: TrimFileOptions): Promise<RewriteResult> {
+  const cwd = options.cwd ?? process.cwd();
+  const path = existing(options.recording, cwd);
+  const inUse = new RuleSets(cwd).load(rulesOrigin(options, projectOf({ cwd })).paths);
+  const errors = inUse.diagnostics.filter((item) => item.severity === 'error');
+  if (inUse.rules.rules.length === 0 && options.where === undefined)
+    throw new DiagnosticError([...errors, diagnostic(workbenchCodes, 'no-rules', 'No rule was loaded, and there is no --where: nothing says what to keep.')]);
+  const found = await detections(options.recording, path, inUse, options);
+  if (found.seqs.size === 0)
+    throw new DiagnosticError([diagnostic(recordingCodes, 'nothing-to-trim', `No event of "${options.recording}" is asked for: no detection and no event fits.`)], 1);
+  const types = new Set(inUse.rules.rules.filter((rule) => options.rule === undefined || options.rule.some((pattern) => fits(pattern, rule.id))).map((rule) => rule.eventType));
+  const keep = options.shrink === true ? await shrink(fileSource(path), found, inUse, options) : found.seqs;
+  const result = await written(options.output, options, (emit) =>
+    trimRecording(fileSource(path), emit, {
+      name: options.recording,
+      keep: (raw) => keep.has(raw.seq),
+      near: options.near ?? 0,
+      reason: options.shrink === true ? 'shrink' : 'trim',
+      traced: [...types].filter((type) => eventByName(type) !== undefined).sort(),
+    }),
+  );
+  return { ...result, diagnostics: [...errors, ...result.diagnostics] };
+}
+
+/** At most this many replays are made to find a smaller set. */
+const TRIALS = 200;
+
+/**
+ * Finds a small set of events after which the rules detect the same: first the events of the detections,
+ * then, when they need more (variables, answers), by delta debugging over all events.
+ */
+async function shrink(source: Source, wanted: Found, inUse: RulesInUse, options: TrimFileOptions): Promise<ReadonlySet<number>> {
+  const same = async (seqs: ReadonlySet<number>): Promise<boolean> => {
+    const parts: Uint8Array[] = [];
+    await trimRecording(source, (bytes) => parts.push(bytes), { name: options.recording, keep: (raw) => seqs.has(raw.seq) });
+    const now = await detections(options.recording, () => parts, inUse, options);
+    return now.list.join() === wanted.list.join();
+  };
+  if (await same(wanted.seqs)) return wanted.seqs;
+  const all: number[] = [];
+  await trimRecording(source, () => undefined, { name: options.recording, keep: (raw) => all.push(raw.seq) > 0 });
+  let extra = all.filter((seq) => !wanted.seqs.has(seq));
+  let parts = 2;
+  for (let trial = 0; trial < TRIALS && extra.length > 0; ) {
+    const size = Math.ceil(extra.length / parts);
+    let smaller: number[] | undefined;
+    for (let from = 0; from < extra.length && trial < TRIALS; from += size, trial++) {
+      const rest = [...extra.slice(0, from), ...extra.slice(from + size)];
+      if (await same(new Set([...wanted.seqs, ...rest]))) {
+        smaller = rest;
+        break;
+      }
+    }
+    if (smaller !== undefined) {
+      extra = smaller;
+      parts = Math.max(2, parts - 1);
+    } else if (size === 1) break;
+    else parts = Math.min(extra.length, parts * 2);
+  }
+  return new Set([...wanted.seqs, ...extra]);
+}
+
+export async function mergeFiles(options: OutputOptions & { readonly recordings: readonly string[] }): Promise<RewriteResult> {
+  const cwd = options.cwd ?? process.cwd();
+  const sources = options.recordings.map((name) => ({ name, read: fileSource(existing(name, cwd)) }));
+  return written(options.output, options, (emit) => mergeRecordings(sources, emit));
+}
+
+/** Patterns that are not given come from seccam.yaml. */
+export async function redactFile(options: OutputOptions & { readonly recording: string; readonly args?: readonly string[]; readonly paths?: Readonly<Record<string, string>> }): Promise<RewriteResult> {
+  const cwd = options.cwd ?? process.cwd();
+  const configured = projectOf({ cwd }).config.recordings?.redact;
+  const args = options.args ?? configured?.args ?? [];
+  const paths = options.paths ?? configured?.paths ?? {};
+  const path = existing(options.recording, cwd);
+  for (const pattern of args) {
+    try {
+      new RegExp(pattern, 'd');
+    } catch (error) {
+      throw new DiagnosticError([diagnostic(workbenchCodes, 'bad-pattern', `"${pattern}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`)]);
+    }
+  }
+  return written(options.output, options, (emit) => redactRecording(fileSource(path), emit, { name: options.recording, args, paths }));
+}
+
+export async function upgradeFile(options: OutputOptions & { readonly recording: string }): Promise<RewriteResult> {
+  const path = existing(options.recording, options.cwd ?? process.cwd());
+  return written(options.output, options, (emit) => upgradeRecording(fileSource(path), emit, options.recording));
+}
