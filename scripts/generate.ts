@@ -8,6 +8,7 @@ import { eventsPage, fieldsPage, fieldsSchema } from './generated/catalogue.js';
 import { policyJsonSchema } from '../src/rules/schema.js';
 import { commandsPage, errorsPage } from './generated/reference.js';
 import { answerSchemas } from './generated/schemas.js';
+import { workbenchFiles } from './generated/workbench.js';
 
 const root = join(import.meta.dirname, '..');
 
@@ -22,6 +23,7 @@ export function generatedFiles(): Map<string, string> {
     ['docs/commands.md', commandsPage()],
     ['docs/errors.md', errorsPage()],
     ...answerSchemas(root),
+    ...workbenchFiles(root),
   ]);
 }
 
