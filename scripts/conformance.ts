@@ -21,11 +21,11 @@ import {
   fieldValues,
   globContains,
   globProblem,
-  isDiscarder,
   type Iterator,
+  isDiscarder,
   type Macro,
-  matchPattern,
   type Model,
+  matchPattern,
   parse,
   parseMacro,
   type Read,
@@ -102,19 +102,28 @@ const clock = 1_700_000_000_000_000_000;
 // ------------------------------------------------------------------ model
 
 /** How plain facts become a model; `strings`: texts are interned, as the product's are. */
-export function modelOf(facts: ModelFacts, group: Pick<Group, 'legacy_fields' | 'constants' | 'note'> = {}, strings?: StringTable): Model<Event> {
+export function modelOf(
+  facts: ModelFacts,
+  group: Pick<Group, 'legacy_fields' | 'constants' | 'note'> = {},
+  strings?: StringTable,
+): Model<Event> {
   const fields = new Map<string, Field<Event>>();
   const iterators = new Map<string, Iterator<Event>>();
   const event = (name: string): { event?: string } => {
     for (const [pattern, type] of Object.entries(facts.event_types ?? {})) {
       if (type.startsWith('(')) continue;
-      if (pattern === name || (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -1)))) return { event: type };
+      if (pattern === name || (pattern.endsWith('.*') && name.startsWith(pattern.slice(0, -1))))
+        return { event: type };
     }
     return {};
   };
   for (const [name, fact] of Object.entries(facts.fields)) {
     if (fact.type === 'iterator') {
-      iterators.set(name, { name, ...event(name), walk: { kind: 'array', source: `event[${JSON.stringify(name)}]` } });
+      iterators.set(name, {
+        name,
+        ...event(name),
+        walk: { kind: 'array', source: `event[${JSON.stringify(name)}]` },
+      });
       for (const [sub, type] of Object.entries(fact.sub ?? {})) {
         if (sub === 'length') continue;
         const key = `${name}.${sub}`;
@@ -129,9 +138,17 @@ export function modelOf(facts: ModelFacts, group: Pick<Group, 'legacy_fields' | 
       }
       continue;
     }
-    fields.set(name, { name, ...typeOf(fact.type), ...event(name), read: readingOf(name, fact, strings), ...semantics(fact), ...validator(fact) });
+    fields.set(name, {
+      name,
+      ...typeOf(fact.type),
+      ...event(name),
+      read: readingOf(name, fact, strings),
+      ...semantics(fact),
+      ...validator(fact),
+    });
   }
-  const constants = group.note?.includes('constants map empty') === true ? {} : (group.constants ?? facts.constants ?? {});
+  const constants =
+    group.note?.includes('constants map empty') === true ? {} : (group.constants ?? facts.constants ?? {});
   return {
     name: 'conformance',
     field: (name) => fields.get(name),
@@ -153,7 +170,9 @@ function readingOf(name: string, fact: FieldFact, strings: StringTable | undefin
   const dot = name.lastIndexOf('.');
   const parent = name.slice(0, dot);
   const member = JSON.stringify(name.slice(dot + 1));
-  const source = fact.type.endsWith('[]') ? `(${own} ?? (event[${JSON.stringify(parent)}] ?? []).map((one) => one[${member}]))` : own;
+  const source = fact.type.endsWith('[]')
+    ? `(${own} ?? (event[${JSON.stringify(parent)}] ?? []).map((one) => one[${member}]))`
+    : own;
   return reading(source, fact.type, strings);
 }
 
@@ -166,7 +185,8 @@ function reading(source: string, type: string, strings: StringTable | undefined)
 
 /** The event with every text that a string-id field reads replaced by its number. */
 function interned(facts: ModelFacts, event: Event, strings: StringTable): Event {
-  const number = (value: Json): Json => (typeof value === 'string' ? strings.intern(value) : Array.isArray(value) ? value.map(number) : value);
+  const number = (value: Json): Json =>
+    typeof value === 'string' ? strings.intern(value) : Array.isArray(value) ? value.map(number) : value;
   const result: Event = {};
   for (const [name, value] of Object.entries(event)) {
     const fact = facts.fields[name];
@@ -179,7 +199,9 @@ function interned(facts: ModelFacts, event: Event, strings: StringTable): Event 
 
 function internedItem(item: Json, number: (value: Json) => Json): Json {
   if (item === null || typeof item !== 'object' || Array.isArray(item)) return item;
-  return Object.fromEntries(Object.entries(item).map(([key, value]) => [key, typeof value === 'string' ? number(value) : value]));
+  return Object.fromEntries(
+    Object.entries(item).map(([key, value]) => [key, typeof value === 'string' ? number(value) : value]),
+  );
 }
 
 function semantics(fact: FieldFact): Pick<Field<Event>, 'text'> {
@@ -195,7 +217,10 @@ function semantics(fact: FieldFact): Pick<Field<Event>, 'text'> {
 function validator(fact: FieldFact): Pick<Field<Event>, 'validate'> {
   const least = />=\s*(-?\d+)/.exec(fact.validator ?? '');
   if (least === null) return {};
-  return { validate: (literal) => (typeof literal === 'number' && literal < Number(least[1]) ? `it is at least ${least[1]}` : undefined) };
+  return {
+    validate: (literal) =>
+      typeof literal === 'number' && literal < Number(least[1]) ? `it is at least ${least[1]}` : undefined,
+  };
 }
 
 // ------------------------------------------------------------------ cases
@@ -227,7 +252,9 @@ function check(world: World, expr: string, model = world.model): CheckedRule {
 }
 
 function errors(checked: CheckedRule): string {
-  return checked.diagnostics.map((item) => `${item.span?.start.column ?? 0}: ${item.message} [${item.code}]`).join('; ');
+  return checked.diagnostics
+    .map((item) => `${item.span?.start.column ?? 0}: ${item.message} [${item.code}]`)
+    .join('; ');
 }
 
 type Judge = (world: World, one: Case) => { expected: Json; got: Json | undefined };
@@ -249,26 +276,34 @@ function evaluated(world: World, expr: string): Json {
     hits += 1;
   });
   const tracedSet = set.trace(0, event, clock, variables).value;
-  const agreed = closure === traced && (hits === 2) === closure && tracedSet === closure && (hits === 0) === !closure;
+  const agreed =
+    closure === traced && (hits === 2) === closure && tracedSet === closure && (hits === 0) === !closure;
   return agreed ? closure : `closure ${closure}, trace ${traced}, set ${hits}/2, trace of set ${tracedSet}`;
 }
 
 const judges: Readonly<Record<string, Judge>> = {
   eval: (world, one) => {
     const got = evaluated(world, one.expr!);
-    if (one['compile_error'] === true) return { expected: 'a compile error', got: String(got).startsWith('error') ? 'a compile error' : got };
+    if (one['compile_error'] === true)
+      return { expected: 'a compile error', got: String(got).startsWith('error') ? 'a compile error' : got };
     return { expected: one['expected']!, got };
   },
   error: (world, one) => {
     const checked = check(world, one.expr!);
-    const columns = checked.diagnostics.filter((item) => item.severity === 'error').map((item) => item.span?.start.column ?? 0);
+    const columns = checked.diagnostics
+      .filter((item) => item.severity === 'error')
+      .map((item) => item.span?.start.column ?? 0);
     return { expected: one['compile_error_column']!, got: columns[0] ?? 'no error' };
   },
   compile: (world, one) => ({ expected: one['compiles']!, got: check(world, one.expr!).rule !== undefined }),
   partial: (world, one) => {
     const checked = check(world, one.expr!);
-    if (checked.rule === undefined) return { expected: one['is_discarder']!, got: `error: ${errors(checked)}` };
-    return { expected: one['is_discarder']!, got: isDiscarder(checked.rule, world.model, String(one['field']), world.event, clock) };
+    if (checked.rule === undefined)
+      return { expected: one['is_discarder']!, got: `error: ${errors(checked)}` };
+    return {
+      expected: one['is_discarder']!,
+      got: isDiscarder(checked.rule, world.model, String(one['field']), world.event, clock),
+    };
   },
   fieldvalue: (world, one) => {
     const checked = check(world, one.expr!);
@@ -276,8 +311,13 @@ const judges: Readonly<Record<string, Judge>> = {
     const found = fieldValues(checked.rule, String(one['field']));
     const kinds: Record<string, string[]> = { pattern: ['pattern', 'glob'], ipnet: ['cidr'] };
     const wanted = String(one['value_type']);
-    const match = found.find((item) => item.value === one['value'] && (item.kind === wanted || kinds[wanted]?.includes(item.kind)));
-    return { expected: `${wanted} ${String(one['value'])}`, got: match === undefined ? JSON.stringify(found) : `${wanted} ${String(match.value)}` };
+    const match = found.find(
+      (item) => item.value === one['value'] && (item.kind === wanted || kinds[wanted]?.includes(item.kind)),
+    );
+    return {
+      expected: `${wanted} ${String(one['value'])}`,
+      got: match === undefined ? JSON.stringify(found) : `${wanted} ${String(match.value)}`,
+    };
   },
   recorded: (world, one) => {
     const checked = check(world, one.expr!);
@@ -285,24 +325,37 @@ const judges: Readonly<Record<string, Judge>> = {
     const found = fieldValues(checked.rule, String(one['field']));
     if (one['recorded'] !== true) return { expected: false, got: found.length > 0 };
     const value = one['recorded_value'];
-    return { expected: value ?? true, got: value === undefined ? found.length > 0 : (found.find((item) => item.value === value)?.value ?? JSON.stringify(found)) };
+    return {
+      expected: value ?? true,
+      got:
+        value === undefined
+          ? found.length > 0
+          : (found.find((item) => item.value === value)?.value ?? JSON.stringify(found)),
+    };
   },
   subexpr: (world, one) => {
     const checked = check(world, one.expr!);
     if (checked.rule === undefined) return { expected: one['decorated']!, got: `error: ${errors(checked)}` };
     const variables = { get: (name: string): unknown => world.variables[name]?.value };
-    return { expected: one['decorated']!, got: decorated(one.expr!, traceRule(checked.rule, world.model, world.event, clock, variables).matched) };
+    return {
+      expected: one['decorated']!,
+      got: decorated(one.expr!, traceRule(checked.rule, world.model, world.event, clock, variables).matched),
+    };
   },
   glob: (_, one) => {
     const problem = globProblem(String(one['pattern']));
-    const got = problem ?? compileGlob(String(one['pattern']), one['case_insensitive'] === true)(String(one['value']));
+    const got =
+      problem ?? compileGlob(String(one['pattern']), one['case_insensitive'] === true)(String(one['value']));
     return { expected: one['expected']!, got };
   },
   glob_contains: (_, one) => ({
     expected: one['expected']!,
     got: globContains(String(one['pattern']), String(one['value']), one['case_insensitive'] === true),
   }),
-  glob_compile: (_, one) => ({ expected: one['compiles']!, got: globProblem(String(one['pattern'])) === undefined }),
+  glob_compile: (_, one) => ({
+    expected: one['compiles']!,
+    got: globProblem(String(one['pattern'])) === undefined,
+  }),
   pattern: (_, one) => ({
     expected: one['expected']!,
     got: matchPattern(String(one['pattern']), String(one['value']), one['case_insensitive'] === true),
@@ -317,7 +370,9 @@ export function decorated(text: string, matched: ReturnType<typeof traceRule>['m
   const marks = matched.filter((item) => {
     if (item.computed || !about.has(item.leaf) || item.span.macro !== undefined) return false;
     const written = text.slice(item.span.from, item.span.to);
-    return item.field !== undefined || !/^[A-Za-z_]/.test(written) || written === 'true' || written === 'false';
+    return (
+      item.field !== undefined || !/^[A-Za-z_]/.test(written) || written === 'true' || written === 'false'
+    );
   });
   const inserts = new Map<number, string>();
   for (const { span } of marks) {
@@ -353,13 +408,27 @@ export function runGroup(facts: ModelFacts, group: Group): Outcome {
     try {
       result = judge === undefined ? { expected: 'a known mode', got: group.mode } : judge(world, one);
     } catch (error) {
-      result = { expected: one['expected'] ?? null, got: `an exception: ${error instanceof Error ? error.message : String(error)}` };
+      result = {
+        expected: one['expected'] ?? null,
+        got: `an exception: ${error instanceof Error ? error.message : String(error)}`,
+      };
     }
     if (result.got !== result.expected) {
-      failures.push({ group: group.name, text, event: world.event, expected: JSON.stringify(result.expected), got: JSON.stringify(result.got) });
+      failures.push({
+        group: group.name,
+        text,
+        event: world.event,
+        expected: JSON.stringify(result.expected),
+        got: JSON.stringify(result.got),
+      });
     }
   }
-  return { group: group.name, passed: group.cases.length - failures.length, total: group.cases.length, failures };
+  return {
+    group: group.name,
+    passed: group.cases.length - failures.length,
+    total: group.cases.length,
+    failures,
+  };
 }
 
 export function runVectors(vectors: Vectors): Outcome[] {
@@ -375,7 +444,9 @@ function main(file: string | undefined): number {
   try {
     vectors = JSON.parse(readFileSync(file, 'utf8')) as Vectors;
   } catch (error) {
-    process.stderr.write(`${file}: error: cannot be read as a file of cases: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.stderr.write(
+      `${file}: error: cannot be read as a file of cases: ${error instanceof Error ? error.message : String(error)}\n`,
+    );
     return 2;
   }
   let failed = 0;
@@ -385,7 +456,9 @@ function main(file: string | undefined): number {
     total += outcome.total;
     process.stdout.write(`${outcome.group} ${outcome.passed}/${outcome.total}\n`);
     for (const failure of outcome.failures) {
-      process.stdout.write(`  expression: ${failure.text}\n  event:      ${JSON.stringify(failure.event)}\n  expected:   ${failure.expected}\n  got:        ${failure.got}\n`);
+      process.stdout.write(
+        `  expression: ${failure.text}\n  event:      ${JSON.stringify(failure.event)}\n  expected:   ${failure.expected}\n  got:        ${failure.got}\n`,
+      );
     }
   }
   process.stdout.write(`total ${total - failed}/${total}\n`);

@@ -1,15 +1,28 @@
 /** docs/language.md: every example is executed, over the field names of the catalogue. */
 import { readFileSync } from 'node:fs';
 import t from 'tap';
-import { allFields } from '../src/catalogue/fields.js';
 import { constants } from '../src/catalogue/constants.js';
+import { allFields } from '../src/catalogue/fields.js';
 import {
-  checkMacro, checkRule, compileRule, type Field, type Macro, type Model, operators, functions, type Scope, traceRule, type Variable,
+  checkMacro,
+  checkRule,
+  compileRule,
+  type Field,
+  functions,
+  type Macro,
+  type Model,
+  operators,
+  type Scope,
+  traceRule,
+  type Variable,
 } from '../src/language/index.js';
 
 const text = readFileSync(new URL('../docs/language.md', import.meta.url), 'utf8');
 const blocks = (kind: string): { body: string; line: number }[] =>
-  [...text.matchAll(new RegExp(`^\`\`\`${kind}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((found) => ({ body: found[1]!, line: text.slice(0, found.index).split('\n').length + 1 }));
+  [...text.matchAll(new RegExp(`^\`\`\`${kind}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map((found) => ({
+    body: found[1]!,
+    line: text.slice(0, found.index).split('\n').length + 1,
+  }));
 
 type Event = Record<string, unknown>;
 const now = 1_700_000_000_000_000_000;
@@ -29,15 +42,26 @@ const model: Model<Event> = {
     return {
       name,
       type: row.type.replace('[]', '') as Field<Event>['type'],
-      read: { kind: 'value', source: `${row.iterator === undefined ? 'event' : 'item'}[${JSON.stringify(key)}]` },
+      read: {
+        kind: 'value',
+        source: `${row.iterator === undefined ? 'event' : 'item'}[${JSON.stringify(key)}]`,
+      },
       ...(multi ? { multi } : {}),
       ...(row.iterator === undefined ? {} : { iterator: row.iterator }),
       ...(row.events?.length === 1 ? { event: row.events[0]! } : {}),
       ...(row.path === true ? { text: { glob: true } } : {}),
-      ...(/uid$/.test(name) ? { validate: (value) => (typeof value === 'number' && value < 0 ? 'ids are not negative' : undefined) } : {}),
+      ...(/uid$/.test(name)
+        ? {
+            validate: (value) =>
+              typeof value === 'number' && value < 0 ? 'ids are not negative' : undefined,
+          }
+        : {}),
     };
   },
-  iterator: (name) => (name === 'process.ancestors' ? { name, walk: { kind: 'array', source: 'event["process.ancestors"]' } } : undefined),
+  iterator: (name) =>
+    name === 'process.ancestors'
+      ? { name, walk: { kind: 'array', source: 'event["process.ancestors"]' } }
+      : undefined,
   fieldNames: () => byName.keys(),
   constants: new Map([['true', true], ['false', false], ...constants]),
 };
@@ -70,21 +94,31 @@ t.test('macros', (t) => {
 t.test('examples', (t) => {
   let count = 0;
   for (const { body, line } of blocks('secl')) {
-    body.trimEnd().split('\n').forEach((example, index) => {
-      const place = `docs/language.md:${line + index}: ${example}`;
-      const outcome = /#\s*(true|false|(?:error|warning) [a-z-]+)$/.exec(example)?.[1];
-      t.ok(outcome, `${place}: says its outcome`);
-      const { rule, diagnostics } = checkRule(example, scope);
-      count += 1;
-      if (/^(error|warning)/.test(outcome ?? '')) {
-        t.ok(diagnostics.some((item) => `${item.severity} ${item.code}` === outcome), `${place}: ${diagnostics.map((item) => item.code).join()}`);
-        return;
-      }
-      t.same(diagnostics.map((item) => item.message), [], place);
-      if (rule === undefined) return;
-      t.equal(String(compileRule(rule, model)(event, now, reader)), outcome, place);
-      t.equal(String(traceRule(rule, model, event, now, reader).value), outcome, `${place}, traced`);
-    });
+    body
+      .trimEnd()
+      .split('\n')
+      .forEach((example, index) => {
+        const place = `docs/language.md:${line + index}: ${example}`;
+        const outcome = /#\s*(true|false|(?:error|warning) [a-z-]+)$/.exec(example)?.[1];
+        t.ok(outcome, `${place}: says its outcome`);
+        const { rule, diagnostics } = checkRule(example, scope);
+        count += 1;
+        if (/^(error|warning)/.test(outcome ?? '')) {
+          t.ok(
+            diagnostics.some((item) => `${item.severity} ${item.code}` === outcome),
+            `${place}: ${diagnostics.map((item) => item.code).join()}`,
+          );
+          return;
+        }
+        t.same(
+          diagnostics.map((item) => item.message),
+          [],
+          place,
+        );
+        if (rule === undefined) return;
+        t.equal(String(compileRule(rule, model)(event, now, reader)), outcome, place);
+        t.equal(String(traceRule(rule, model, event, now, reader).value), outcome, `${place}, traced`);
+      });
   }
   t.ok(count > 50, `${count} examples`);
   t.end();
@@ -103,7 +137,10 @@ t.test('the embedding example runs', (t) => {
     .replace(/: string\b/g, '')
     .replace(/ as const/g, '')
     .replace(/^evaluate\(/m, 'return evaluate(');
-  const run = new Function('checkRule', 'compileRule', code) as (check: typeof checkRule, compile: typeof compileRule) => unknown;
+  const run = new Function('checkRule', 'compileRule', code) as (
+    check: typeof checkRule,
+    compile: typeof compileRule,
+  ) => unknown;
   t.equal(run(checkRule, compileRule), true);
   t.end();
 });

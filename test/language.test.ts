@@ -5,13 +5,34 @@ import { RE2JS } from 're2js';
 import t from 'tap';
 import { decorated, type Event, modelOf, runVectors, type Vectors } from '../scripts/conformance.js';
 import {
-  approveAll, approvers, checkMacro, checkRule, checkValue, compileRule, compileSet, compileValue, type Field, languageCodes, type Macro,
-  type Model, parse, parseMacro, print, type Rule, sameTree, type Scope, Source, traceRule, valuesMacro,
+  approveAll,
+  approvers,
+  checkMacro,
+  checkRule,
+  checkValue,
+  compileRule,
+  compileSet,
+  compileValue,
+  type Field,
+  languageCodes,
+  type Macro,
+  type Model,
+  parse,
+  parseMacro,
+  print,
+  type Rule,
+  type Scope,
+  Source,
+  sameTree,
+  traceRule,
+  valuesMacro,
 } from '../src/language/index.js';
 import { compileRegexp } from '../src/language/regexp.js';
 import { StringTable } from '../src/support/strings.js';
 
-const vectors = JSON.parse(readFileSync(new URL('../fixtures/conformance/secl.json', import.meta.url), 'utf8')) as Vectors;
+const vectors = JSON.parse(
+  readFileSync(new URL('../fixtures/conformance/secl.json', import.meta.url), 'utf8'),
+) as Vectors;
 const model = modelOf(vectors.model);
 const macros = new Map<string, Macro>();
 const variables: Record<string, unknown> = { pid: 4242, str: 'aaa', list: ['x', 'AAA'], seen: true };
@@ -19,7 +40,15 @@ const scope: Scope<Event> = {
   model,
   macros,
   variable: (name) =>
-    name === 'pid' ? { name, type: 'int' } : name === 'str' ? { name, type: 'string' } : name === 'list' ? { name, type: 'string', multi: true } : name === 'seen' ? { name, type: 'bool' } : undefined,
+    name === 'pid'
+      ? { name, type: 'int' }
+      : name === 'str'
+        ? { name, type: 'string' }
+        : name === 'list'
+          ? { name, type: 'string', multi: true }
+          : name === 'seen'
+            ? { name, type: 'bool' }
+            : undefined,
   variableNames: () => Object.keys(variables),
 };
 const reader = { get: (name: string): unknown => variables[name] };
@@ -33,20 +62,36 @@ function accepts(text: string, among: Scope<Event> = scope): Rule {
 
 /** `line:column code` of every diagnostic, in order. */
 function places(text: string, among: Scope<Event> = scope): string[] {
-  return checkRule(text, among).diagnostics.map((item) => `${item.span?.start.line}:${item.span?.start.column} ${item.code}`);
+  return checkRule(text, among).diagnostics.map(
+    (item) => `${item.span?.start.line}:${item.span?.start.column} ${item.code}`,
+  );
 }
 
 function decides(text: string, event: Event): boolean {
   const rule = accepts(text);
   const closure = compileRule(rule, model)(event, now, reader);
-  if (traceRule(rule, model, event, now, reader).value !== closure) throw new Error(`${text}: trace and closure disagree`);
+  if (traceRule(rule, model, event, now, reader).value !== closure)
+    throw new Error(`${text}: trace and closure disagree`);
   return closure;
 }
 
 /** A model with the field names that the documentation's examples use. */
 const named: Readonly<Record<string, Field<Event>['type']>> = {
-  'open.file.path': 'string', 'open.file.name': 'string', 'open.flags': 'int', 'open.retval': 'int', 'exec.file.path': 'string', 'process.file.path': 'string', 'process.file.name': 'string', 'process.uid': 'int',
-  'process.created_at': 'int', 'process.inode': 'int', 'process.is_root': 'bool', 'connect.addr.ip': 'cidr', 'process.ancestors.pid': 'int', 'process.ancestors.file.name': 'string', 'dns.question.name': 'string',
+  'open.file.path': 'string',
+  'open.file.name': 'string',
+  'open.flags': 'int',
+  'open.retval': 'int',
+  'exec.file.path': 'string',
+  'process.file.path': 'string',
+  'process.file.name': 'string',
+  'process.uid': 'int',
+  'process.created_at': 'int',
+  'process.inode': 'int',
+  'process.is_root': 'bool',
+  'connect.addr.ip': 'cidr',
+  'process.ancestors.pid': 'int',
+  'process.ancestors.file.name': 'string',
+  'dns.question.name': 'string',
 };
 const documented: Scope<Event> = {
   variable: (name) => (name === 'process.pid' ? { name, type: 'int' } : undefined),
@@ -58,27 +103,46 @@ const documented: Scope<Event> = {
       if (type === undefined) return undefined;
       const [event] = name.split('.');
       return {
-        name, type, read: { kind: 'value', source: `event[${JSON.stringify(name)}]` },
+        name,
+        type,
+        read: { kind: 'value', source: `event[${JSON.stringify(name)}]` },
         ...(event === 'process' ? {} : { event: event! }),
         ...(name.startsWith('process.ancestors') ? { iterator: 'process.ancestors' } : {}),
         ...(name.endsWith('.path') ? { text: { glob: true } } : {}),
-        ...(name === 'process.uid' ? { validate: (value) => (typeof value === 'number' && value < 0 ? 'ids are not negative' : undefined) } : {}),
+        ...(name === 'process.uid'
+          ? {
+              validate: (value) =>
+                typeof value === 'number' && value < 0 ? 'ids are not negative' : undefined,
+            }
+          : {}),
       };
     },
-    iterator: (name) => (name === 'process.ancestors' ? { name, walk: { kind: 'array', source: 'event.ancestors' } } : undefined),
+    iterator: (name) =>
+      name === 'process.ancestors' ? { name, walk: { kind: 'array', source: 'event.ancestors' } } : undefined,
     fieldNames: () => Object.keys(named),
-    constants: new Map<string, number | boolean>([['true', true], ['false', false], ['EPERM', -1], ['O_CREAT', 64], ['O_WRONLY', 1]]),
+    constants: new Map<string, number | boolean>([
+      ['true', true],
+      ['false', false],
+      ['EPERM', -1],
+      ['O_CREAT', 64],
+      ['O_WRONLY', 1],
+    ]),
   },
 };
 
 t.test('every conformance case passes', (t) => {
-  for (const outcome of runVectors(vectors)) t.same(outcome.failures, [], `${outcome.group}: ${outcome.total} cases`);
+  for (const outcome of runVectors(vectors))
+    t.same(outcome.failures, [], `${outcome.group}: ${outcome.total} cases`);
   t.end();
 });
 
 t.test('all mistakes of a text are reported at once, each at its place', (t) => {
   const rows: readonly (readonly [text: string, ...places: string[]])[] = [
-    ['process.name == 3 && open.filename == "a" && mkdir.mode == 1', '1:17 type-mismatch', '1:46 event-mismatch'],
+    [
+      'process.name == 3 && open.filename == "a" && mkdir.mode == 1',
+      '1:17 type-mismatch',
+      '1:46 event-mismatch',
+    ],
     ['process.uid == -1', '1:16 impossible-value'],
     ['process.uid in [1, -1, -2]', '1:20 impossible-value', '1:24 impossible-value'],
     ['process.nam == "a" || process.uidd == 1', '1:1 unknown-field', '1:23 unknown-field'],
@@ -92,8 +156,17 @@ t.test('all mistakes of a text are reported at once, each at its place', (t) => 
     ['', '1:1 syntax-error'],
     ['process.uid == 1 -2', '1:18 syntax-error'],
     ['process.name == "a" &&\n  process.uid ==\n  || retval == "x"', '3:3 syntax-error'],
-    ['process.name == "a" &&\n  process.uid == "b" &&\n\tretval == "x"', '2:18 type-mismatch', '3:12 type-mismatch'],
-    ['process.name =~ "/a/**/b" || process.argv0 =~ "a**" || process.argv0 == r"(a"', '1:17 invalid-pattern', '1:47 invalid-pattern', '1:73 invalid-regexp'],
+    [
+      'process.name == "a" &&\n  process.uid == "b" &&\n\tretval == "x"',
+      '2:18 type-mismatch',
+      '3:12 type-mismatch',
+    ],
+    [
+      'process.name =~ "/a/**/b" || process.argv0 =~ "a**" || process.argv0 == r"(a"',
+      '1:17 invalid-pattern',
+      '1:47 invalid-pattern',
+      '1:73 invalid-regexp',
+    ],
     ['process.name =~ process.argv0', '1:17 not-static'],
     ['process.name =~ "/proc/${pid}/*"', '1:17 not-static'],
     ['process.name > "a"', '1:1 unknown-operator'],
@@ -133,17 +206,28 @@ t.test('every code of the room is reached by its own example or by a row above',
   const seen = new Set<string>();
   for (const [code, row] of Object.entries(languageCodes)) {
     const { example } = row as { example?: string };
-    if (example !== undefined) for (const item of checkRule(example, documented).diagnostics) seen.add(item.code);
+    if (example !== undefined)
+      checkRule(example, documented).diagnostics.forEach(note);
     t.match(row.doc, /\.$/, `${code} has a sentence of documentation`);
   }
-  checkRule('process.uid == 1 && '.repeat(60_000), scope).diagnostics.forEach((item) => seen.add(item.code));
-  checkRule(`${'('.repeat(1000)}process.is_root${')'.repeat(1000)}`, scope).diagnostics.forEach((item) => seen.add(item.code));
+  checkRule('process.uid == 1 && '.repeat(60_000), scope).diagnostics.forEach((item) => {
+    seen.add(item.code);
+  });
+  checkRule(`${'('.repeat(1000)}process.is_root${')'.repeat(1000)}`, scope).diagnostics.forEach((item) =>
+    seen.add(item.code),
+  );
   const looping = new Map<string, Macro>();
   looping.set('a', checkMacro('a', 'process.is_root', { ...scope, macros: looping }).macro!);
   looping.set('b', checkMacro('b', 'a || process.is_root', { ...scope, macros: looping }).macro!);
   looping.set('a', checkMacro('a', 'b && process.is_root', { ...scope, macros: looping }).macro!);
-  checkRule('a', { ...scope, macros: looping }).diagnostics.forEach((item) => seen.add(item.code));
-  t.same(Object.keys(languageCodes).filter((code) => !seen.has(code)), [], 'no code is dead');
+  checkRule('a', { ...scope, macros: looping }).diagnostics.forEach((item) => {
+    seen.add(item.code);
+  });
+  t.same(
+    Object.keys(languageCodes).filter((code) => !seen.has(code)),
+    [],
+    'no code is dead',
+  );
   t.end();
 });
 
@@ -173,7 +257,8 @@ t.test('grouping is as written: one precedence, to the right; not binds one oper
     ['1 == 1 == true', false],
   ];
   for (const [text, want] of rows) {
-    if (text === '1 == 1 == true') t.same(places(text), ['1:11 type-mismatch'], 'comparisons chain to the right');
+    if (text === '1 == 1 == true')
+      t.same(places(text), ['1:11 type-mismatch'], 'comparisons chain to the right');
     else t.equal(decides(text, event), want, text);
   }
   t.end();
@@ -193,22 +278,40 @@ t.test('absent values, several values and ages', (t) => {
     ['network.ips allin [0.0.0.0/0]', {}, false],
     ['process.list[A].key != 99', {}, false],
     ['process.list[A].key != 99', { 'process.list': [{ key: 1 }] }, true],
-    ['process.list.length == 2 && process.list.value[1] == "b" && process.list.value[7] == ""', { 'process.list': [{ value: 'a' }, { value: 'b' }] }, true],
+    [
+      'process.list.length == 2 && process.list.value[1] == "b" && process.list.value[7] == ""',
+      { 'process.list': [{ value: 'a' }, { value: 'b' }] },
+      true,
+    ],
     ['process.list.value in ${list}', { 'process.list': [{ value: 'AAA' }] }, true],
     ['${list} == "x" && ${list.length} == 2 && "${list}" == "x,AAA"', {}, true],
     ['process.created_at < 5s', { 'process.created_at': now - 4e9 }, true],
     ['process.created_at > 5s', { 'process.created_at': now - 6e9 }, true],
     ['5s < process.created_at', { 'process.created_at': now - 6e9 }, true],
-    ['open.opened_at - process.created_at < 5s', { 'process.created_at': now - 60e9, 'open.opened_at': now - 58e9 }, true],
+    [
+      'open.opened_at - process.created_at < 5s',
+      { 'process.created_at': now - 60e9, 'open.opened_at': now - 58e9 },
+      true,
+    ],
     ['process.name.length == 3', { 'process.name': 'aé' }, true],
   ];
-  for (const [text, event, want] of rows) t.equal(decides(text, event), want, `${text} on ${JSON.stringify(event)}`);
+  for (const [text, event, want] of rows)
+    t.equal(decides(text, event), want, `${text} on ${JSON.stringify(event)}`);
   t.end();
 });
 
 t.test('printing a tree and parsing it again gives the same tree', (t) => {
-  const all = vectors.groups.flatMap((group) => group.cases.flatMap((one) => (one.expr === undefined ? [] : [one.expr])));
-  for (const text of [...all, '- 1 == -1', '^(1) == 2', 'not a in ["x"] or (b and c)', 'a == - -3', '"\\"" == r"\\d+" # end']) {
+  const all = vectors.groups.flatMap((group) =>
+    group.cases.flatMap((one) => (one.expr === undefined ? [] : [one.expr])),
+  );
+  for (const text of [
+    ...all,
+    '- 1 == -1',
+    '^(1) == 2',
+    'not a in ["x"] or (b and c)',
+    'a == - -3',
+    '"\\"" == r"\\d+" # end',
+  ]) {
     const { tree } = parse(text);
     if (tree === undefined) continue;
     for (const options of [{}, { width: 30 }]) {
@@ -220,21 +323,69 @@ t.test('printing a tree and parsing it again gives the same tree', (t) => {
 });
 
 t.test('any text gives a tree or diagnostics inside the text, never an exception', (t) => {
-  const words = ['process.name', 'process.list[A].key', 'process.uid', '==', '!=', 'in', 'not', 'and', '||', '(', ')', '[', ']', ',', '"a"', '~"a*"', 'r"["', '1', '-2', '5s', '&', '|', '^', '-', '+', '10.0.0.1', '::1/64', '${pid}', '%{process.uid}', '"${str}"', 'true', '#x', '\n', ' ', '"', '$', 'allin', '=~', '<'];
+  const words = [
+    'process.name',
+    'process.list[A].key',
+    'process.uid',
+    '==',
+    '!=',
+    'in',
+    'not',
+    'and',
+    '||',
+    '(',
+    ')',
+    '[',
+    ']',
+    ',',
+    '"a"',
+    '~"a*"',
+    'r"["',
+    '1',
+    '-2',
+    '5s',
+    '&',
+    '|',
+    '^',
+    '-',
+    '+',
+    '10.0.0.1',
+    '::1/64',
+    '${pid}',
+    '%{process.uid}',
+    '"${str}"',
+    'true',
+    '#x',
+    '\n',
+    ' ',
+    '"',
+    '$',
+    'allin',
+    '=~',
+    '<',
+  ];
   const soup = fc.array(fc.constantFrom(...words), { maxLength: 30 }).map((list) => list.join(' '));
   fc.assert(
-    fc.property(fc.oneof(soup, fc.string({ unit: 'binary', maxLength: 60 }), fc.string({ maxLength: 60 })), (text) => {
-      for (const parsed of [parse(text), parseMacro(text)]) {
-        if (parsed.tree === undefined && parsed.diagnostics.length === 0) return false;
-        if (parsed.tree !== undefined) {
-          const again = parseMacro(print(parsed.tree)).tree;
-          if (again === undefined || !sameTree(again, parsed.tree)) return false;
+    fc.property(
+      fc.oneof(soup, fc.string({ unit: 'binary', maxLength: 60 }), fc.string({ maxLength: 60 })),
+      (text) => {
+        for (const parsed of [parse(text), parseMacro(text)]) {
+          if (parsed.tree === undefined && parsed.diagnostics.length === 0) return false;
+          if (parsed.tree !== undefined) {
+            const again = parseMacro(print(parsed.tree)).tree;
+            if (again === undefined || !sameTree(again, parsed.tree)) return false;
+          }
         }
-      }
-      const { rule, diagnostics } = checkRule(text, scope);
-      if (rule !== undefined) compileSet([rule], model);
-      return diagnostics.every((item) => item.span !== undefined && item.span.start.offset <= item.span.end.offset && item.span.end.offset <= text.length);
-    }),
+        const { rule, diagnostics } = checkRule(text, scope);
+        if (rule !== undefined) compileSet([rule], model);
+        return diagnostics.every(
+          (item) =>
+            item.span !== undefined &&
+            item.span.start.offset <= item.span.end.offset &&
+            item.span.end.offset <= text.length,
+        );
+      },
+    ),
     { numRuns: Number(process.env['SECCAM_FUZZ'] ?? 3000) },
   );
   t.end();
@@ -252,27 +403,54 @@ t.test('long and deep texts cost bounded work', (t) => {
   for (const text of [
     `${'('.repeat(50_000)}true${')'.repeat(50_000)}`,
     '!'.repeat(100_000),
-    Array.from({ length: 20_000 }, (_, index) => `process.is_root ${index % 2 === 0 ? '&&' : '||'}`).join(' ') + ' true',
+    Array.from({ length: 20_000 }, (_, index) => `process.is_root ${index % 2 === 0 ? '&&' : '||'}`).join(
+      ' ',
+    ) + ' true',
     `process.uid == ${Array.from({ length: 20_000 }, () => 'process.uid').join(' & ')}`,
     Array.from({ length: 20_000 }, () => 'true').join(' == '),
   ]) {
-    t.same(checkRule(text, scope).diagnostics.map((item) => item.code), ['too-deep'], `${text.slice(0, 30)}…`);
+    t.same(
+      checkRule(text, scope).diagnostics.map((item) => item.code),
+      ['too-deep'],
+      `${text.slice(0, 30)}…`,
+    );
   }
   const deep = `${'('.repeat(300)}process.is_root${')'.repeat(300)}`;
   t.equal(decides(deep, { 'process.is_root': true }), true, '300 parentheses are fine');
-  const alternating = Array.from({ length: 300 }, (_, index) => `process.is_root ${index % 2 === 0 ? '&&' : '||'}`).join(' ') + ' true';
+  const alternating =
+    Array.from({ length: 300 }, (_, index) => `process.is_root ${index % 2 === 0 ? '&&' : '||'}`).join(' ') +
+    ' true';
   t.equal(decides(alternating, { 'process.is_root': true }), true);
   t.end();
 });
 
 t.test('what a rule says cannot become code', (t) => {
-  const nasty = ['"); process.exit(7); ("', "' + process.exit(7) + '", '`${process.exit(7)}`', '\\u2028\u2028', '\u0001' + '0\u0001', '\u0002', '*/ process.exit(7) /*', '__proto__', 'constructor'];
-  const among: Scope<Event> = { ...scope, variable: (name) => (name === 'constructor' || name === '__proto__' ? { name, type: 'string' } : scope.variable(name)) };
+  const nasty = [
+    '"); process.exit(7); ("',
+    "' + process.exit(7) + '",
+    '`${process.exit(7)}`',
+    '\\u2028\u2028',
+    '\u0001' + '0\u0001',
+    '\u0002',
+    '*/ process.exit(7) /*',
+    '__proto__',
+    'constructor',
+  ];
+  const among: Scope<Event> = {
+    ...scope,
+    variable: (name) =>
+      name === 'constructor' || name === '__proto__' ? { name, type: 'string' } : scope.variable(name),
+  };
   for (const text of nasty) {
     // `${` would be a variable here: what is tested is what reaches the generated code.
     const written = text.replaceAll('\\', '').replaceAll('${', '$ {').replaceAll('"', '\\"');
     const value = written;
-    for (const rule of [`process.argv0 == "${written}"`, `process.argv0 in ["${written}", "x"]`, `process.list.value == "${written}"`, `"${written}-%{process.argv0}" != ""`]) {
+    for (const rule of [
+      `process.argv0 == "${written}"`,
+      `process.argv0 in ["${written}", "x"]`,
+      `process.list.value == "${written}"`,
+      `"${written}-%{process.argv0}" != ""`,
+    ]) {
       const checked = accepts(rule, among);
       const event: Event = { 'process.argv0': value, 'process.list': [{ value }] };
       let hits = 0;
@@ -283,17 +461,50 @@ t.test('what a rule says cannot become code', (t) => {
       t.equal(hits, 2, encodeURIComponent(rule));
     }
   }
-  t.equal(compileRule(accepts('${constructor} == "" && ${__proto__} == ""', among), model)({}, now, { get: () => undefined }), true);
+  t.equal(
+    compileRule(accepts('${constructor} == "" && ${__proto__} == ""', among), model)({}, now, {
+      get: () => undefined,
+    }),
+    true,
+  );
   t.end();
 });
 
 t.test('regexps: RE2 syntax, RE2 meaning, also for hostile patterns', (t) => {
-  for (const pattern of ['(?=a)', '(?<!a)', '(a)\\1', 'a{1001}', '(', '[z-a]', '*']) t.ok('problem' in compileRegexp(pattern, false), pattern);
+  for (const pattern of ['(?=a)', '(?<!a)', '(a)\\1', 'a{1001}', '(', '[z-a]', '*'])
+    t.ok('problem' in compileRegexp(pattern, false), pattern);
   const hostile = compileRegexp('(a|a)*(a+)+$', false);
   t.equal('test' in hostile && hostile.test(`${'a'.repeat(20_000)}!`), false, 'decided without backtracking');
-  const part = fc.constantFrom('a', 'b', '/', '.', '\\.', '[a-c]', '[^a]', '\\d', '(a|b)', '(?:ab)?', 'é', '.*', 'a+', 'b?', 'a{1,2}', '\\s', '\\b', '(a*)*');
-  const pattern = fc.tuple(fc.constantFrom('', '^', '.*'), fc.array(part, { maxLength: 5 }), fc.constantFrom('', '$', '.*', '|b')).map(([a, b, c]) => a + b.join('') + c);
-  const text = fc.array(fc.constantFrom('a', 'b', 'c', '/', '.', '1', 'é', '\n', '\r', ' ', '😀'), { maxLength: 8 }).map((list) => list.join(''));
+  const part = fc.constantFrom(
+    'a',
+    'b',
+    '/',
+    '.',
+    '\\.',
+    '[a-c]',
+    '[^a]',
+    '\\d',
+    '(a|b)',
+    '(?:ab)?',
+    'é',
+    '.*',
+    'a+',
+    'b?',
+    'a{1,2}',
+    '\\s',
+    '\\b',
+    '(a*)*',
+  );
+  const pattern = fc
+    .tuple(
+      fc.constantFrom('', '^', '.*'),
+      fc.array(part, { maxLength: 5 }),
+      fc.constantFrom('', '$', '.*', '|b'),
+    )
+    .map(([a, b, c]) => a + b.join('') + c);
+  const text = fc
+    .array(fc.constantFrom('a', 'b', 'c', '/', '.', '1', 'é', '\n', '\r', ' ', '😀'), { maxLength: 8 })
+    .map((list) => list.join(''));
   fc.assert(
     fc.property(pattern, text, (re, value) => {
       const compiled = compileRegexp(re, false);
@@ -307,7 +518,11 @@ t.test('regexps: RE2 syntax, RE2 meaning, also for hostile patterns', (t) => {
 t.test('a predicate on interned strings is decided once per distinct string, for all rules', (t) => {
   const strings = new StringTable();
   const interned = modelOf(vectors.model, {}, strings);
-  const texts = ['process.name =~ "/usr/*/cat" && open.flags == 1', 'process.name =~ "/usr/*/cat" && open.flags == 2', 'process.name == ~"/usr/*/cat" && open.mode == 1'];
+  const texts = [
+    'process.name =~ "/usr/*/cat" && open.flags == 1',
+    'process.name =~ "/usr/*/cat" && open.flags == 2',
+    'process.name == ~"/usr/*/cat" && open.mode == 1',
+  ];
   const rules = texts.map((text) => accepts(text, { ...scope, model: interned }));
   const set = compileSet(rules, interned);
   t.equal(set.figures.predicates, 1);
@@ -315,7 +530,12 @@ t.test('a predicate on interned strings is decided once per distinct string, for
   const found: number[] = [];
   for (let round = 0; round < 100; round++) {
     for (const name of ['/usr/bin/cat', '/usr/sbin/cat', '/etc/passwd']) {
-      evaluate({ 'process.name': strings.intern(name), 'open.flags': 1, 'open.mode': 1 }, now, reader, (rule) => found.push(rule));
+      evaluate(
+        { 'process.name': strings.intern(name), 'open.flags': 1, 'open.mode': 1 },
+        now,
+        reader,
+        (rule) => found.push(rule),
+      );
     }
   }
   t.equal(found.length, 400);
@@ -325,7 +545,12 @@ t.test('a predicate on interned strings is decided once per distinct string, for
 });
 
 t.test('what a hit does is seen by the rules after it', (t) => {
-  const set = compileSet(['process.uid == 1 && ${seen}', 'process.uid == 1', 'process.uid == 1 && ${seen}'].map((text) => accepts(text)), model);
+  const set = compileSet(
+    ['process.uid == 1 && ${seen}', 'process.uid == 1', 'process.uid == 1 && ${seen}'].map((text) =>
+      accepts(text),
+    ),
+    model,
+  );
   let seen = false;
   const found: number[] = [];
   set.evaluator('')!({ 'process.uid': 1 }, now, { get: () => seen }, (rule) => {
@@ -358,8 +583,20 @@ t.test('ancestors: results on unchanging fields are kept per element and per set
   };
   const anc: Model<{ parent?: Node }> = {
     name: 'ancestors',
-    field: (name) => (name === 'a.name' ? { name, type: 'string', iterator: 'a', fixed: true, read: { kind: 'string-id', source: 'item.name' } } : undefined),
-    iterator: (name) => (name === 'a' ? { name, walk: { kind: 'chain', first: 'event.parent', next: 'item.parent' }, memo: 'item.memo' } : undefined),
+    field: (name) =>
+      name === 'a.name'
+        ? {
+            name,
+            type: 'string',
+            iterator: 'a',
+            fixed: true,
+            read: { kind: 'string-id', source: 'item.name' },
+          }
+        : undefined,
+    iterator: (name) =>
+      name === 'a'
+        ? { name, walk: { kind: 'chain', first: 'event.parent', next: 'item.parent' }, memo: 'item.memo' }
+        : undefined,
     fieldNames: () => ['a.name'],
     constants: new Map(),
     strings,
@@ -381,7 +618,11 @@ t.test('ancestors: results on unchanging fields are kept per element and per set
   const before = reads;
   for (let round = 0; round < 50; round++) hits(one, { parent: shell });
   t.equal(reads, before, 'nothing is read again');
-  t.same([hits(other, { parent: shell }), hits(one, { parent: shell })], [0, 1], 'another set has its own results');
+  t.same(
+    [hits(other, { parent: shell }), hits(one, { parent: shell })],
+    [0, 1],
+    'another set has its own results',
+  );
   t.end();
 });
 
@@ -392,9 +633,14 @@ t.test('macros stand for lists, values and conditions, nested, and are checked w
   define('names', '["/bin/cat", ~"/usr/bin/*"]');
   define('reads', 'process.name in names');
   define('both', 'reads && process.uid == limit_uid');
-  t.same(checkMacro('x', 'process.name in nothing', among).diagnostics.map((item) => item.code), ['unknown-field']);
+  t.same(
+    checkMacro('x', 'process.name in nothing', among).diagnostics.map((item) => item.code),
+    ['unknown-field'],
+  );
   define('limit_uid', '33');
-  t.match(checkMacro('both', 'reads && process.uid == limit_uid', among), { macro: { kind: 'condition', macros: ['limit_uid', 'names', 'reads'] } });
+  t.match(checkMacro('both', 'reads && process.uid == limit_uid', among), {
+    macro: { kind: 'condition', macros: ['limit_uid', 'names', 'reads'] },
+  });
   define('both', 'reads && process.uid == limit_uid');
   own.set('listed', valuesMacro('listed', ['/bin/cat', '*']));
   const rule = accepts('both || process.name in listed', among);
@@ -403,35 +649,70 @@ t.test('macros stand for lists, values and conditions, nested, and are checked w
   const run = compileRule(rule, model);
   t.equal(run({ 'process.name': '/usr/bin/x', 'process.uid': 33 }, now, reader), true);
   t.equal(run({ 'process.name': '/usr/bin/x', 'process.uid': 3 }, now, reader), false);
-  t.equal(run({ 'process.name': '*', 'process.uid': 3 }, now, reader), true, 'values of a values macro are no patterns');
+  t.equal(
+    run({ 'process.name': '*', 'process.uid': 3 }, now, reader),
+    true,
+    'values of a values macro are no patterns',
+  );
   const trace = traceRule(rule, model, { 'process.name': '/usr/bin/x', 'process.uid': 3 }, now, reader);
   t.equal(trace.distance, 1);
   t.end();
 });
 
 t.test('a trace says what every leaf saw, how far a match is, and what made it', (t) => {
-  const rule = accepts('process.name in ["/bin/sh", ~"/usr/*/cat"] && (process.uid == 0 || process.list[A].key > 10) && process.argv0 != "-x"');
-  const event: Event = { 'process.name': '/usr/bin/cat', 'process.uid': 5, 'process.argv0': '-a', 'process.list': [{ key: 3 }, { key: 30 }] };
+  const rule = accepts(
+    'process.name in ["/bin/sh", ~"/usr/*/cat"] && (process.uid == 0 || process.list[A].key > 10) && process.argv0 != "-x"',
+  );
+  const event: Event = {
+    'process.name': '/usr/bin/cat',
+    'process.uid': 5,
+    'process.argv0': '-a',
+    'process.list': [{ key: 3 }, { key: 30 }],
+  };
   const trace = traceRule(rule, model, event, now, reader);
   t.equal(trace.element, 1);
-  t.same(trace.leaves.map((leaf) => [leaf.value, leaf.left, leaf.rightMatched]), [
-    [true, ['/usr/bin/cat'], [1]],
-    [false, [5], []],
-    [true, [30], [0]],
-    [true, ['-a'], []],
-  ]);
-  t.equal(decorated(rule.text, trace.matched), '«process.name» in ["/bin/sh", ~«"/usr/*/cat"»] && (process.uid == 0 || «process.list[A].key» > «10») && process.argv0 != "-x"');
-  const miss = traceRule(rule, model, { ...event, 'process.name': '/bin/ls', 'process.list': [{ key: 1 }] }, now, reader);
+  t.same(
+    trace.leaves.map((leaf) => [leaf.value, leaf.left, leaf.rightMatched]),
+    [
+      [true, ['/usr/bin/cat'], [1]],
+      [false, [5], []],
+      [true, [30], [0]],
+      [true, ['-a'], []],
+    ],
+  );
+  t.equal(
+    decorated(rule.text, trace.matched),
+    '«process.name» in ["/bin/sh", ~«"/usr/*/cat"»] && (process.uid == 0 || «process.list[A].key» > «10») && process.argv0 != "-x"',
+  );
+  const miss = traceRule(
+    rule,
+    model,
+    { ...event, 'process.name': '/bin/ls', 'process.list': [{ key: 1 }] },
+    now,
+    reader,
+  );
   t.same([miss.value, miss.distance, miss.matched], [false, 2, []]);
-  t.equal(traceRule(accepts('false && process.uid == 1'), model, {}, now, reader).distance, Number.POSITIVE_INFINITY);
+  t.equal(
+    traceRule(accepts('false && process.uid == 1'), model, {}, now, reader).distance,
+    Number.POSITIVE_INFINITY,
+  );
   t.end();
 });
 
 t.test('approvers: the values that every rule of an event needs', (t) => {
-  const rules = ['open.filename == "/etc/shadow" && process.uid == 0', 'open.filename in ["/a", ~"/b*"] && open.flags & O_CREAT > 0'].map((text) => accepts(text));
+  const rules = [
+    'open.filename == "/etc/shadow" && process.uid == 0',
+    'open.filename in ["/a", ~"/b*"] && open.flags & O_CREAT > 0',
+  ].map((text) => accepts(text));
   t.same(approvers(rules[0]!, 'open.filename'), [{ kind: 'scalar', value: '/etc/shadow' }]);
-  t.same(approvers(rules[1]!, 'open.flags'), [{ kind: 'bitmask', value: 64 }, { kind: 'range', value: 0 }]);
-  t.match(approveAll(rules, ['open.flags', 'open.filename']), { field: 'open.filename', values: { length: 3 } });
+  t.same(approvers(rules[1]!, 'open.flags'), [
+    { kind: 'bitmask', value: 64 },
+    { kind: 'range', value: 0 },
+  ]);
+  t.match(approveAll(rules, ['open.flags', 'open.filename']), {
+    field: 'open.filename',
+    values: { length: 3 },
+  });
   t.equal(approvers(accepts('open.filename != "/a"'), 'open.filename'), undefined);
   t.equal(approvers(accepts('open.filename == "/a" || process.uid == 0'), 'open.filename'), undefined);
   t.end();
@@ -458,7 +739,10 @@ t.test('values of expressions', (t) => {
 
 t.test('spans follow the map of the file that the text stands in', (t) => {
   const source = new Source('a:\n  b == 1', 'rules/x.policy');
-  const { diagnostics } = checkRule('b == 1', scope, { file: 'rules/x.policy', mapSpan: (start, end) => source.span(start + 5, end + 5) });
+  const { diagnostics } = checkRule('b == 1', scope, {
+    file: 'rules/x.policy',
+    mapSpan: (start, end) => source.span(start + 5, end + 5),
+  });
   t.match(diagnostics, [{ span: { file: 'rules/x.policy', start: { line: 2, column: 3 } } }]);
   t.end();
 });

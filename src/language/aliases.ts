@@ -7,8 +7,13 @@ export function withAliases(operand: Operand): Operand[] {
   if (operand.kind !== 'field' || operand.field.text?.aliases === undefined) return [operand];
   const aliases = operand.field.text.aliases.map((alias): FieldNode => {
     const { multi: _, ...field } = operand.field;
-    const several = alias.multi === true || (operand.iterator !== undefined && operand.register === undefined);
-    return { ...operand, field: { ...field, read: alias.read, ...(alias.multi === true ? { multi: true } : {}) }, multi: several };
+    const several =
+      alias.multi === true || (operand.iterator !== undefined && operand.register === undefined);
+    return {
+      ...operand,
+      field: { ...field, read: alias.read, ...(alias.multi === true ? { multi: true } : {}) },
+      multi: several,
+    };
   });
   return [operand, ...aliases];
 }

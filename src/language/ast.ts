@@ -66,7 +66,17 @@ export interface GroupExpression extends Placed {
 
 /** `value`: what is between delimiters, kept verbatim (no escapes are undone); else the text as written. */
 export interface Primary extends Placed {
-  readonly kind: 'ident' | 'int' | 'duration' | 'string' | 'pattern' | 'regexp' | 'variable' | 'reference' | 'ip' | 'cidr';
+  readonly kind:
+    | 'ident'
+    | 'int'
+    | 'duration'
+    | 'string'
+    | 'pattern'
+    | 'regexp'
+    | 'variable'
+    | 'reference'
+    | 'ip'
+    | 'cidr';
   readonly value: string;
 }
 

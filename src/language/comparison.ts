@@ -14,7 +14,11 @@ const adapted = new WeakMap<SetNode, Map<string, SetNode>>();
 export class Comparer {
   constructor(readonly checker: Checker) {}
 
-  compare(node: CompareExpression | MembershipExpression, givenLeft: Node, givenRight: Node): TestNode | undefined {
+  compare(
+    node: CompareExpression | MembershipExpression,
+    givenLeft: Node,
+    givenRight: Node,
+  ): TestNode | undefined {
     const row = operatorBySymbol.get(node.op)!;
     const left = asOperand(givenLeft);
     const right = asOperand(givenRight);
@@ -22,55 +26,109 @@ export class Comparer {
 
     if (row.membership && !right.multi && right.type !== 'cidr' && !isElement(right)) {
       const want = typeName({ type: left.type, multi: true });
-      return checker.report('type-mismatch', `"${row.symbol}" needs a list on its right side: have ${typeName(right)}, want ${want}`, checker.span(node.right));
+      return checker.report(
+        'type-mismatch',
+        `"${row.symbol}" needs a list on its right side: have ${typeName(right)}, want ${want}`,
+        checker.span(node.right),
+      );
     }
     if (left.type !== right.type) {
       const want = typeName({ type: left.type, multi: row.membership });
-      const hint = left.type === 'string' && right.kind === 'literal' && right.type === 'int' ? [`"${String(right.value)}" in quotes is a string`] : [];
-      return checker.report('type-mismatch', `"${row.symbol}" needs the same type on both sides: have ${typeName(right)}, want ${want}`, checker.span(node.right), hint);
+      const hint =
+        left.type === 'string' && right.kind === 'literal' && right.type === 'int'
+          ? [`"${String(right.value)}" in quotes is a string`]
+          : [];
+      return checker.report(
+        'type-mismatch',
+        `"${row.symbol}" needs the same type on both sides: have ${typeName(right)}, want ${want}`,
+        checker.span(node.right),
+        hint,
+      );
     }
     if (!row.types.includes(left.type)) {
       const known = operators.filter((item) => item.types.includes(left.type)).map((item) => item.symbol);
-      return checker.report('unknown-operator', `There is no "${row.symbol}" for ${typeName(left)}: want ${known.join(', ')}`, checker.span(node));
+      return checker.report(
+        'unknown-operator',
+        `There is no "${row.symbol}" for ${typeName(left)}: want ${known.join(', ')}`,
+        checker.span(node),
+      );
     }
     if (!row.membership && left.multi && right.multi) {
-      return checker.report('type-mismatch', `"${row.symbol}" compares with a single value: have ${typeName(right)}, want ${left.type}`, checker.span(node.right), [`"in" holds when two lists have a member in common`]);
+      return checker.report(
+        'type-mismatch',
+        `"${row.symbol}" compares with a single value: have ${typeName(right)}, want ${left.type}`,
+        checker.span(node.right),
+        [`"in" holds when two lists have a member in common`],
+      );
     }
     this.#literalsArePossible(left, right, node);
 
-    const base = { kind: 'test', leaf: -1, negated: row.negated, symbol: row.symbol, absent: 'zero', span: checker.span(node) } as const;
+    const base = {
+      kind: 'test',
+      leaf: -1,
+      negated: row.negated,
+      symbol: row.symbol,
+      absent: 'zero',
+      span: checker.span(node),
+    } as const;
     switch (left.type) {
       case 'string':
         return this.#text(base, row, node, left, right);
       case 'int':
         return this.#ints(base, row, node, left, right);
       default: {
-        const every = row.symbol === 'allin' && left.type === 'cidr' && (isSeveral(left) || isSeveral(right)) && everyApplies(left, right);
+        const every =
+          row.symbol === 'allin' &&
+          left.type === 'cidr' &&
+          (isSeveral(left) || isSeveral(right)) &&
+          everyApplies(left, right);
         return { ...base, op: every ? 'every' : row.op, left, right };
       }
     }
   }
 
-  #ints(base: Base, row: OperatorRow, node: CompareExpression | MembershipExpression, left: Operand, right: Operand): TestNode | undefined {
+  #ints(
+    base: Base,
+    row: OperatorRow,
+    node: CompareExpression | MembershipExpression,
+    left: Operand,
+    right: Operand,
+  ): TestNode | undefined {
     const rightIsAge = right.kind === 'literal' && right.duration === true && !isDuration(left);
     const leftIsAge = left.kind === 'literal' && left.duration === true && !isDuration(right);
     if (!rightIsAge && !leftIsAge) return { ...base, op: row.op, left, right };
     const other = rightIsAge ? left : right;
-    if (row.membership || row.symbol === '!=') return this.#noDuration(row, rightIsAge ? node.right : node.left);
+    if (row.membership || row.symbol === '!=')
+      return this.#noDuration(row, rightIsAge ? node.right : node.left);
     if (other.kind === 'literal' || other.kind === 'arithmetic') return { ...base, op: row.op, left, right };
     if (row.op === 'equal') return this.#noDuration(row, rightIsAge ? node.right : node.left);
     return { ...base, op: row.op, left, right, age: rightIsAge ? 'left' : 'right' };
   }
 
   #noDuration(row: OperatorRow, at: Expression): undefined {
-    return this.checker.report('unknown-operator', `"${row.symbol}" cannot compare with a duration: want <, <=, > or >=`, this.checker.span(at));
+    return this.checker.report(
+      'unknown-operator',
+      `"${row.symbol}" cannot compare with a duration: want <, <=, > or >=`,
+      this.checker.span(at),
+    );
   }
 
-  #text(base: Base, row: OperatorRow, node: CompareExpression | MembershipExpression, left: Operand, right: Operand): TestNode | undefined {
+  #text(
+    base: Base,
+    row: OperatorRow,
+    node: CompareExpression | MembershipExpression,
+    left: Operand,
+    right: Operand,
+  ): TestNode | undefined {
     const { checker } = this;
     if (row.pattern && right.kind !== 'literal') {
-      const name = right.kind === 'field' ? right.field.name : checker.span(node.right).file && printed(right);
-      return checker.report('not-static', `The pattern on the right of "${row.symbol}" must be written out, "${name}" changes from event to event`, checker.span(node.right));
+      const name =
+        right.kind === 'field' ? right.field.name : checker.span(node.right).file && printed(right);
+      return checker.report(
+        'not-static',
+        `The pattern on the right of "${row.symbol}" must be written out, "${name}" changes from event to event`,
+        checker.span(node.right),
+      );
     }
     const text = semantics(left) ?? semantics(right);
     const fold = text?.fold === true;
@@ -85,14 +143,27 @@ export class Comparer {
     return { ...base, op: row.op, left: a, right: b, ...(text === undefined ? {} : { text }) };
   }
 
-  #literal(node: LiteralNode, text: TextSemantics | undefined, fold: boolean, force: boolean): LiteralNode | undefined {
+  #literal(
+    node: LiteralNode,
+    text: TextSemantics | undefined,
+    fold: boolean,
+    force: boolean,
+  ): LiteralNode | undefined {
     const given = node.matcher ?? { kind: 'exact', text: String(node.value), fold: false };
     const asPattern = given.kind === 'exact' && force ? 'pattern' : given.kind;
-    const matcher: Matcher = { kind: asPattern === 'pattern' && text?.glob === true ? 'glob' : asPattern, text: given.text, fold };
+    const matcher: Matcher = {
+      kind: asPattern === 'pattern' && text?.glob === true ? 'glob' : asPattern,
+      text: given.text,
+      fold,
+    };
     const wrong = matcherProblem(matcher);
     if (wrong !== undefined) {
       const kind = wrong.code === 'invalid-regexp' ? 'regexp' : 'pattern';
-      return this.checker.report(wrong.code, `Invalid ${kind} "${matcher.text}": ${wrong.problem}`, node.span);
+      return this.checker.report(
+        wrong.code,
+        `Invalid ${kind} "${matcher.text}": ${wrong.problem}`,
+        node.span,
+      );
     }
     return { ...node, matcher };
   }
@@ -123,8 +194,13 @@ export class Comparer {
         if (typeof literal.value === 'object') continue;
         const problem = validate(literal.value as Scalar);
         if (problem !== undefined) {
-          const span = literal.span.file === this.checker.span(node).file ? literal.span : this.checker.span(node);
-          this.checker.report('impossible-value', `"${field!.field.name}" can never be ${JSON.stringify(literal.value)}: ${problem}`, span);
+          const span =
+            literal.span.file === this.checker.span(node).file ? literal.span : this.checker.span(node);
+          this.checker.report(
+            'impossible-value',
+            `"${field!.field.name}" can never be ${JSON.stringify(literal.value)}: ${problem}`,
+            span,
+          );
         }
       }
     };
@@ -137,7 +213,8 @@ type Base = Pick<TestNode, 'kind' | 'leaf' | 'negated' | 'symbol' | 'absent' | '
 
 function asOperand(node: Node): Operand {
   if (!isCondition(node)) return node;
-  if (node.kind === 'constant') return { kind: 'literal', type: 'bool', multi: false, value: node.value, span: node.span };
+  if (node.kind === 'constant')
+    return { kind: 'literal', type: 'bool', multi: false, value: node.value, span: node.span };
   if (node.kind === 'truth') return node.operand;
   return { kind: 'condition', type: 'bool', multi: false, condition: node, span: node.span };
 }

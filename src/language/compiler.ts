@@ -21,11 +21,22 @@ export function compileRule<E>(rule: Rule, model: Model<E>): Evaluate<E> {
 }
 
 /** Compiles the value of an expression; several values come as an array, addresses as text or `Address`. */
-export function compileValue<E>(value: ValueExpression, model: Model<E>): (event: E, now: number, variables: VariableReader<E>) => unknown {
+export function compileValue<E>(
+  value: ValueExpression,
+  model: Model<E>,
+): (event: E, now: number, variables: VariableReader<E>) => unknown {
   const emitter = new Emitter(model as Model<never>, false);
   const { root } = value;
-  const code = isCondition(root) ? emitter.condition(root) : root.multi ? `[...${emitter.list(root)}]` : emitter.scalar(root);
-  return load(emitter, `return function (event, now, V) { return ${code}; };`) as (event: E, now: number, variables: VariableReader<E>) => unknown;
+  const code = isCondition(root)
+    ? emitter.condition(root)
+    : root.multi
+      ? `[...${emitter.list(root)}]`
+      : emitter.scalar(root);
+  return load(emitter, `return function (event, now, V) { return ${code}; };`) as (
+    event: E,
+    now: number,
+    variables: VariableReader<E>,
+  ) => unknown;
 }
 
 /**
@@ -55,12 +66,16 @@ export function compileSet<E>(rules: readonly Rule[], model: Model<E>): RuleSet<
     parts.push(`function ${names[index]}(event, now, V, C) { ${emitter.resolve(body, slot)} }`);
   });
   const add = (event: string | undefined): string => {
-    const own = rules.flatMap((rule, index) => (rule.event === event || rule.event === undefined ? [index] : []));
+    const own = rules.flatMap((rule, index) =>
+      rule.event === event || rule.event === undefined ? [index] : [],
+    );
     const { gated, open, candidates } = gates(emitter, rules, own);
     const calls: string[] = [];
     for (let from = 0; from < open.length; from += rulesPerPart) {
       const name = `p${parts.length}`;
-      const tests = open.slice(from, from + rulesPerPart).map((index) => `if (${names[index]}(event, now, V, C)) hit(${index});`);
+      const tests = open
+        .slice(from, from + rulesPerPart)
+        .map((index) => `if (${names[index]}(event, now, V, C)) hit(${index});`);
       parts.push(`function ${name}(event, now, V, hit, C) { ${tests.join(' ')} }`);
       calls.push(`${name}(event, now, V, hit, C);`);
     }
@@ -110,9 +125,16 @@ return { table: new Map([${table.join(',\n')}]), rest: ${rest}, type: ${type ===
  * Code that finds in `s` the state of `candidates` for an event's strings, and the rules that have no gate and
  * run on every event.
  */
-function gates(emitter: Emitter, rules: readonly Rule[], own: readonly number[]): { gated: string; open: number[]; candidates: string } {
+function gates(
+  emitter: Emitter,
+  rules: readonly Rule[],
+  own: readonly number[],
+): { gated: string; open: number[]; candidates: string } {
   const { strings } = emitter.model;
-  const byField = new Map<string, { readonly field: FieldNode; readonly members: { readonly rule: number; readonly need: Need }[] }>();
+  const byField = new Map<
+    string,
+    { readonly field: FieldNode; readonly members: { readonly rule: number; readonly need: Need }[] }
+  >();
   const open: number[] = [];
   for (const rule of own) {
     const needs = strings === undefined ? undefined : needsOf(rules[rule]!);
@@ -131,10 +153,15 @@ function gates(emitter: Emitter, rules: readonly Rule[], own: readonly number[])
     const gate = new Gate(strings!, candidates);
     for (const { rule, need } of members) gate.add(rule, need);
     const name = emitter.constant(gate);
-    const look = (id: string): string => `{ const id = ${id}; const e = ${name}.l[id] || ${name}.f(id); if (e !== 1) s = ${states}.t.get(s * 16777216 + e) ?? ${states}.n(s, e); }`;
+    const look = (id: string): string =>
+      `{ const id = ${id}; const e = ${name}.l[id] || ${name}.f(id); if (e !== 1) s = ${states}.t.get(s * 16777216 + e) ?? ${states}.n(s, e); }`;
     for (const { read, multi } of gateReads(field)) {
       if (read.kind === 'call') continue;
-      lines.push(multi ? `{ const ids = ${read.source}; if (ids) for (let i = 0; i < ids.length; i++) ${look('ids[i]')} }` : look(`(${read.source}) ?? 0`));
+      lines.push(
+        multi
+          ? `{ const ids = ${read.source}; if (ids) for (let i = 0; i < ids.length; i++) ${look('ids[i]')} }`
+          : look(`(${read.source}) ?? 0`),
+      );
     }
   }
   return { gated: lines.join('\n  '), open, candidates: states };
@@ -149,6 +176,9 @@ function ruleBody(emitter: Emitter, rule: Rule): string {
 function load(emitter: Emitter, code: string): unknown {
   const names = emitter.constants.map((_, index) => `k${index} = K[${index}]`);
   const constants = names.length === 0 ? '' : `const ${names.join(', ')};\n`;
-  const text = `'use strict';\n${constants}${emitter.functions.join('\n')}\n${code}`.replaceAll(memoSizeMark, String(emitter.memoSize));
+  const text = `'use strict';\n${constants}${emitter.functions.join('\n')}\n${code}`.replaceAll(
+    memoSizeMark,
+    String(emitter.memoSize),
+  );
   return new Function('R', 'K', text)(runtime, emitter.constants);
 }

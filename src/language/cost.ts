@@ -35,8 +35,15 @@ function testCost(node: TestNode): number {
   if (node.left.type !== 'string') return base + 1;
   const interned = dynamic.every((side) => side.kind === 'field' && side.field.read.kind === 'string-id');
   if (interned) return base + 2;
-  const literals = sides.flatMap((side) => (side.kind === 'literal' ? [side] : side.kind === 'set' ? side.members : []));
-  const matching = literals.reduce((sum, item) => sum + (item.matcher === undefined || item.matcher.kind === 'exact' ? 0 : matcherCost[item.matcher.kind]), 3);
+  const literals = sides.flatMap((side) =>
+    side.kind === 'literal' ? [side] : side.kind === 'set' ? side.members : [],
+  );
+  const matching = literals.reduce(
+    (sum, item) =>
+      sum +
+      (item.matcher === undefined || item.matcher.kind === 'exact' ? 0 : matcherCost[item.matcher.kind]),
+    3,
+  );
   return base + matching;
 }
 
@@ -50,7 +57,10 @@ function operandCost(node: Operand): number {
     case 'variable':
       return node.variable.read === undefined ? 60 : 10;
     case 'text':
-      return node.parts.reduce((sum, part) => sum + (typeof part === 'string' ? 10 : 10 + operandCost(part)), 20);
+      return node.parts.reduce(
+        (sum, part) => sum + (typeof part === 'string' ? 10 : 10 + operandCost(part)),
+        20,
+      );
     case 'call':
       return operandCost(node.operand) + 20;
     case 'arithmetic':

@@ -17,7 +17,17 @@ import { flipped } from './operators.js';
 import { Lengths, Predicate } from './predicate.js';
 import type { TextTest } from './regexp.js';
 import { runtime } from './runtime.js';
-import type { BoolNode, CallNode, FieldNode, LiteralNode, Matcher, Operand, TestNode, TestOp, VariableNode } from './tree.js';
+import type {
+  BoolNode,
+  CallNode,
+  FieldNode,
+  LiteralNode,
+  Matcher,
+  Operand,
+  TestNode,
+  TestOp,
+  VariableNode,
+} from './tree.js';
 
 /** A value in code: `interned` when the code gives a string's number; `root` when its root domain is meant. */
 interface Value {
@@ -43,7 +53,8 @@ const zero = { bool: 'false', int: '0', string: '""', cidr: '""' } as const;
 export const memoSizeMark = '\u0002';
 
 /** A shared condition in code; the digits are its number. No literal can hold these characters either. */
-const sharedMark = new RegExp('\u0001(\\d+)\u0001', 'g');
+// biome-ignore lint/suspicious/noControlCharactersInRegex: chosen because no literal can hold it
+const sharedMark = /\u0001(\d+)\u0001/g;
 
 /** The shortest condition that is worth keeping for later rules of the same event. */
 const sharedCost = 8;
@@ -187,10 +198,20 @@ export class Emitter {
     return parts.length === 1 ? parts[0]! : `(${parts.join(' || ')})`;
   }
 
-  #static(value: Value, literals: readonly LiteralNode[], op: TestOp, node: TestNode, age: 'left' | 'right' | undefined): string {
+  #static(
+    value: Value,
+    literals: readonly LiteralNode[],
+    op: TestOp,
+    node: TestNode,
+    age: 'left' | 'right' | undefined,
+  ): string {
     switch (literals[0]!.type) {
       case 'string':
-        return this.#matches(value, literals.map((item) => item.matcher!), node);
+        return this.#matches(
+          value,
+          literals.map((item) => item.matcher!),
+          node,
+        );
       case 'cidr': {
         const networks = literals.map((item) => item.value as Address);
         if (value.interned !== true) return `R.within(${value.code}, ${this.constant(networks)})`;
@@ -200,7 +221,8 @@ export class Emitter {
       default: {
         const code = age === 'left' ? `(now - ${value.code})` : value.code;
         if (literals.length === 1) return `(${code} ${symbols[op]} ${literal(literals[0]!)})`;
-        if (literals.length <= 4 && /^\w+$/.test(code)) return `(${literals.map((item) => `${code} === ${literal(item)}`).join(' || ')})`;
+        if (literals.length <= 4 && /^\w+$/.test(code))
+          return `(${literals.map((item) => `${code} === ${literal(item)}`).join(' || ')})`;
         return `${this.constant(new Set(literals.map((item) => item.value)))}.has(${code})`;
       }
     }
@@ -211,12 +233,20 @@ export class Emitter {
     const key = `${value.root === true ? 'root ' : ''}${variants.join()} ${JSON.stringify(matchers.map(matcherKey).sort())}`;
     const build = (): TextTest => {
       const plain = matchers.length === 1 ? compileMatcher(matchers[0]!) : compileMatchers(matchers);
-      const varied: TextTest = variants.length === 0 ? plain : (text) => plain(text) || variants.some((kind) => plain(textVariant(kind, text)));
+      const varied: TextTest =
+        variants.length === 0
+          ? plain
+          : (text) => plain(text) || variants.some((kind) => plain(textVariant(kind, text)));
       return value.root === true ? (text) => varied(runtime.rootDomain(text)) : varied;
     };
     if (value.interned === true) return this.#predicate(value.code, key, build);
     const [only] = matchers;
-    const simple = matchers.length === 1 && variants.length === 0 && value.root !== true && only!.kind === 'exact' && !only!.fold;
+    const simple =
+      matchers.length === 1 &&
+      variants.length === 0 &&
+      value.root !== true &&
+      only!.kind === 'exact' &&
+      !only!.fold;
     if (simple) return `(${value.code} === ${JSON.stringify(only!.text)})`;
     return `${this.#tests(key, build)}(${value.code})`;
   }
@@ -247,7 +277,14 @@ export class Emitter {
       case 'string': {
         const fold = node.text?.fold === true;
         const variants = node.text?.variants;
-        if (a.interned === true && b.interned === true && a.root !== true && b.root !== true && !fold && variants === undefined) {
+        if (
+          a.interned === true &&
+          b.interned === true &&
+          a.root !== true &&
+          b.root !== true &&
+          !fold &&
+          variants === undefined
+        ) {
           return `(${a.code} === ${b.code})`;
         }
         const x = this.#plain(a);
@@ -267,7 +304,8 @@ export class Emitter {
 
   /** The text itself, whatever form the value has. */
   #plain(value: Value): string {
-    const text = value.interned === true ? `${this.constant(this.#strings())}.text(${value.code})` : value.code;
+    const text =
+      value.interned === true ? `${this.constant(this.#strings())}.text(${value.code})` : value.code;
     return value.root === true ? `R.rootDomain(${text})` : text;
   }
 
@@ -302,7 +340,8 @@ export class Emitter {
   /** Code that is true when some value of `operand` satisfies `build`; `y` is handed into the loop. */
   each(operand: Operand, build: Build, y?: string): string {
     if (operand.kind === 'literal' || !operand.multi) return build(this.#value(operand));
-    const call = (body: string): string => `${this.#function(body)}(event, now, V, ${this.#item}, ${y ?? 'undefined'})`;
+    const call = (body: string): string =>
+      `${this.#function(body)}(event, now, V, ${this.#item}, ${y ?? 'undefined'})`;
     if (operand.kind === 'call') {
       return this.each(operand.operand, (value) => build(this.#applied(operand.name, value)), y);
     }
@@ -313,16 +352,24 @@ export class Emitter {
         if (memo !== undefined) return memo;
         const inner = this.#inItem(() => {
           const value = this.#read(field.read, field, true);
-          if (field.multi !== true) return `const x = ${value.code}; if (${build({ ...value, code: 'x' })}) return true;`;
+          if (field.multi !== true)
+            return `const x = ${value.code}; if (${build({ ...value, code: 'x' })}) return true;`;
           return `const a = ${value.code}; for (let i = 0; i < a.length; i++) { const x = a[i]; if (${build({ ...value, code: 'x' })}) return true; }`;
         });
         return call(`${this.#walk(iterator, inner)} return false;`);
       }
       const value = this.#read(field.read, field, operand.register !== undefined);
-      return call(`const a = ${value.code}; for (let i = 0; i < a.length; i++) { const x = a[i]; if (${build({ ...value, code: 'x' })}) return true; } return false;`);
+      return call(
+        `const a = ${value.code}; for (let i = 0; i < a.length; i++) { const x = a[i]; if (${build({ ...value, code: 'x' })}) return true; } return false;`,
+      );
     }
-    const list = operand.kind === 'set' ? this.constant(operand.members.map((member) => member.value)) : this.list(operand);
-    return call(`const a = ${list}; for (let i = 0; i < a.length; i++) { const x = a[i]; if (${build({ code: 'x' })}) return true; } return false;`);
+    const list =
+      operand.kind === 'set'
+        ? this.constant(operand.members.map((member) => member.value))
+        : this.list(operand);
+    return call(
+      `const a = ${list}; for (let i = 0; i < a.length; i++) { const x = a[i]; if (${build({ code: 'x' })}) return true; } return false;`,
+    );
   }
 
   #itemDepth = 0;
@@ -345,15 +392,28 @@ export class Emitter {
 
   #walk(iterator: Iterator<never>, body: string): string {
     const { walk } = iterator;
-    if (walk.kind === 'chain') return `for (let item = (${walk.first}); item; item = (${walk.next})) { ${body} }`;
-    const items = walk.kind === 'array' ? `R.list(${walk.source})` : `R.list(${this.constant(walk.items)}(event))`;
+    if (walk.kind === 'chain')
+      return `for (let item = (${walk.first}); item; item = (${walk.next})) { ${body} }`;
+    const items =
+      walk.kind === 'array' ? `R.list(${walk.source})` : `R.list(${this.constant(walk.items)}(event))`;
     return `const items = ${items}; for (let j = 0; j < items.length; j++) { const item = items[j]; ${body} }`;
   }
 
   /** A predicate on unchanging sub-fields is kept on the elements: each is looked at once in its life. */
-  #memo(operand: FieldNode, iterator: Iterator<never>, build: Build, y: string | undefined): string | undefined {
+  #memo(
+    operand: FieldNode,
+    iterator: Iterator<never>,
+    build: Build,
+    y: string | undefined,
+  ): string | undefined {
     const { field } = operand;
-    if (iterator.memo === undefined || iterator.walk.kind !== 'chain' || field.fixed !== true || y !== undefined) return undefined;
+    if (
+      iterator.memo === undefined ||
+      iterator.walk.kind !== 'chain' ||
+      field.fixed !== true ||
+      y !== undefined
+    )
+      return undefined;
     const before = this.#unshareable;
     this.#unshareable = false;
     const inner = this.#inItem(() => {
@@ -361,7 +421,11 @@ export class Emitter {
       if (field.multi !== true) return `const x = ${value.code}; return ${build({ ...value, code: 'x' })};`;
       return `const a = ${value.code}; for (let i = 0; i < a.length; i++) { const x = a[i]; if (${build({ ...value, code: 'x' })}) return true; } return false;`;
     });
-    const foreign = this.#unshareable || /\b(?:event|now|V)\b/.test(inner.replace(/\(event, now, V, (?:item|undefined), (?:undefined|y)\)/g, ''));
+    const foreign =
+      this.#unshareable ||
+      /\b(?:event|now|V)\b/.test(
+        inner.replace(/\(event, now, V, (?:item|undefined), (?:undefined|y)\)/g, ''),
+      );
     this.#unshareable = before || this.#unshareable;
     if (foreign) return undefined;
     const test = this.#function(inner);
@@ -418,7 +482,10 @@ return answer === 2;`;
   /** The code that reads a field; `item`: it is a sub-field whose element is in `item`. */
   #read(read: Read<never>, row: Pick<Field<never>, 'type' | 'multi'>, item: boolean): Value {
     if (item && this.#itemDepth <= 1) this.#unshareable = this.#unshareable || this.#registered;
-    const code = read.kind === 'call' ? `${this.constant(read.read)}(event, ${item ? 'item' : 'undefined'}, now)` : read.source;
+    const code =
+      read.kind === 'call'
+        ? `${this.constant(read.read)}(event, ${item ? 'item' : 'undefined'}, now)`
+        : read.source;
     const interned = read.kind === 'string-id';
     if (row.multi === true) return { code: `R.list(${code})`, interned };
     const zeroValue = interned ? '0' : zero[row.type];
@@ -455,11 +522,14 @@ return answer === 2;`;
         const left = this.scalar(operand.left);
         const right = this.scalar(operand.right);
         if (operand.op === '+' || operand.op === '-') return `(${left} ${operand.op} ${right})`;
-        if (operand.op === '&' && (smallMask(operand.left) || smallMask(operand.right))) return `(${left} & ${right})`;
+        if (operand.op === '&' && (smallMask(operand.left) || smallMask(operand.right)))
+          return `(${left} & ${right})`;
         return `R.${operand.op === '&' ? 'and' : operand.op === '|' ? 'or' : 'xor'}(${left}, ${right})`;
       }
       case 'unary':
-        return operand.op === '-' ? `(0 - ${this.scalar(operand.operand)})` : `R.not(${this.scalar(operand.operand)})`;
+        return operand.op === '-'
+          ? `(0 - ${this.scalar(operand.operand)})`
+          : `R.not(${this.scalar(operand.operand)})`;
       case 'condition':
         return this.condition(operand.condition);
       case 'set':
@@ -498,7 +568,10 @@ return answer === 2;`;
         return `R.list(V.get(${JSON.stringify(operand.variable.name)}, event))`;
       }
     }
-    const plain = operand.kind === 'field' && (operand.iterator === undefined || operand.register !== undefined) && operand.field.read.kind !== 'string-id';
+    const plain =
+      operand.kind === 'field' &&
+      (operand.iterator === undefined || operand.register !== undefined) &&
+      operand.field.read.kind !== 'string-id';
     if (plain) return this.#read(operand.field.read, operand.field, operand.register !== undefined).code;
     const body = this.#collect(operand);
     return `${this.#function(body)}(event, now, V, ${this.#item}, undefined)`;
@@ -518,11 +591,15 @@ return answer === 2;`;
     const { field, iterator } = operand;
     const push = (item: boolean): string => {
       const value = this.#read(field.read, field, item);
-      if (field.multi !== true) return `const x = ${value.code}; out.push(${this.#plain({ ...value, code: 'x' })});`;
+      if (field.multi !== true)
+        return `const x = ${value.code}; out.push(${this.#plain({ ...value, code: 'x' })});`;
       return `const a = ${value.code}; for (let i = 0; i < a.length; i++) { const x = a[i]; out.push(${this.#plain({ ...value, code: 'x' })}); }`;
     };
     if (iterator !== undefined && operand.register === undefined) {
-      return `const out = []; ${this.#walk(iterator, this.#inItem(() => push(true)))} return out;`;
+      return `const out = []; ${this.#walk(
+        iterator,
+        this.#inItem(() => push(true)),
+      )} return out;`;
     }
     return `const out = []; ${push(operand.register !== undefined)} return out;`;
   }
@@ -547,5 +624,10 @@ function literal(node: LiteralNode): string {
 
 /** `x & m` in 32 bits is right for every int x when m is below 2^31. */
 function smallMask(operand: Operand): boolean {
-  return operand.kind === 'literal' && typeof operand.value === 'number' && operand.value >= 0 && operand.value < 2 ** 31;
+  return (
+    operand.kind === 'literal' &&
+    typeof operand.value === 'number' &&
+    operand.value >= 0 &&
+    operand.value < 2 ** 31
+  );
 }

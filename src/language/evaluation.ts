@@ -30,7 +30,11 @@ export interface RuleSet<E> {
   /** Traces one rule by index, without short circuit. */
   trace(rule: number, event: E, now: number, variables: VariableReader<E>): Trace;
   /** Distinct string predicates and how many (predicate, string) pairs were decided so far: for `bench`. */
-  readonly figures: { readonly predicates: number; readonly decided: () => number; readonly sourceLength: number };
+  readonly figures: {
+    readonly predicates: number;
+    readonly decided: () => number;
+    readonly sourceLength: number;
+  };
 }
 
 /** One value that a leaf looked at: texts are resolved, CIDRs are text. */

@@ -35,4 +35,6 @@ export const functions: readonly FunctionRow[] = [
   },
 ];
 
-export const functionByName: ReadonlyMap<string, FunctionRow> = new Map(functions.map((row) => [row.name, row]));
+export const functionByName: ReadonlyMap<string, FunctionRow> = new Map(
+  functions.map((row) => [row.name, row]),
+);

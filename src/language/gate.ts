@@ -152,23 +152,47 @@ function needsOfCondition(node: BoolNode): readonly Need[] | undefined {
 
 function either(a: Need, b: Need): Need {
   const exact = a.exact !== undefined && b.exact !== undefined ? [...a.exact, ...b.exact] : undefined;
-  return { field: a.field, test: (text) => a.test(text) || b.test(text), exact, rank: Math.max(a.rank, b.rank) };
+  return {
+    field: a.field,
+    test: (text) => a.test(text) || b.test(text),
+    exact,
+    rank: Math.max(a.rank, b.rank),
+  };
 }
 
 function needOfTest(node: TestNode): Need | undefined {
   const [field, other] = node.left.kind === 'field' ? [node.left, node.right] : [node.right, node.left];
-  if (node.negated || node.op !== 'equal' || field.kind !== 'field' || field.type !== 'string') return undefined;
+  if (node.negated || node.op !== 'equal' || field.kind !== 'field' || field.type !== 'string')
+    return undefined;
   if (other.kind !== 'literal' && other.kind !== 'set') return undefined;
-  if (field.multi || field.iterator !== undefined || field.index !== undefined || field.field.read.kind !== 'string-id') return undefined;
+  if (
+    field.multi ||
+    field.iterator !== undefined ||
+    field.index !== undefined ||
+    field.field.read.kind !== 'string-id'
+  )
+    return undefined;
   const { text } = node;
-  if (text?.set !== undefined || (text?.aliases ?? []).some((alias) => alias.read.kind !== 'string-id')) return undefined;
+  if (text?.set !== undefined || (text?.aliases ?? []).some((alias) => alias.read.kind !== 'string-id'))
+    return undefined;
   const members = other.kind === 'set' ? other.members : [other];
-  const matchers = members.map((member): Matcher => member.matcher ?? { kind: 'exact', text: String(member.value), fold: false });
+  const matchers = members.map(
+    (member): Matcher => member.matcher ?? { kind: 'exact', text: String(member.value), fold: false },
+  );
   const plain = compileMatchers(matchers);
   const variants = text?.variants ?? [];
-  const test: TextTest = variants.length === 0 ? plain : (given) => plain(given) || variants.some((kind) => plain(textVariant(kind, given)));
-  const simple = variants.length === 0 && matchers.every((matcher) => matcher.kind === 'exact' && !matcher.fold);
-  return { field, test, exact: simple ? matchers.map((matcher) => matcher.text) : undefined, rank: Math.max(...matchers.map(rankOf)) };
+  const test: TextTest =
+    variants.length === 0
+      ? plain
+      : (given) => plain(given) || variants.some((kind) => plain(textVariant(kind, given)));
+  const simple =
+    variants.length === 0 && matchers.every((matcher) => matcher.kind === 'exact' && !matcher.fold);
+  return {
+    field,
+    test,
+    exact: simple ? matchers.map((matcher) => matcher.text) : undefined,
+    rank: Math.max(...matchers.map(rankOf)),
+  };
 }
 
 /** How much of all texts a matcher may take: texts of a few letters and open patterns take the most. */
@@ -180,7 +204,12 @@ function rankOf(matcher: Matcher): number {
 }
 
 /** The reads of the texts that a gate looks at: the field and its aliases. */
-export function gateReads(field: FieldNode): readonly { readonly read: Read<never>; readonly multi: boolean }[] {
-  const aliases = (field.field.text?.aliases ?? []).map((alias) => ({ read: alias.read, multi: alias.multi === true }));
+export function gateReads(
+  field: FieldNode,
+): readonly { readonly read: Read<never>; readonly multi: boolean }[] {
+  const aliases = (field.field.text?.aliases ?? []).map((alias) => ({
+    read: alias.read,
+    multi: alias.multi === true,
+  }));
   return [{ read: field.field.read, multi: false }, ...aliases];
 }

@@ -7,7 +7,7 @@
 
 export { type Address, intersects, parseAddress } from './address.js';
 export { type Expression, sameTree } from './ast.js';
-export { checkMacro, checkRule, checkValue, type CheckedRule, type CheckOptions } from './checker.js';
+export { type CheckedRule, type CheckOptions, checkMacro, checkRule, checkValue } from './checker.js';
 export { type LanguageCode, languageCodes } from './codes.js';
 export { compileRule, compileSet, compileValue } from './compiler.js';
 export type * from './evaluation.js';
@@ -16,11 +16,19 @@ export { distanceTo, traceRule, truthOf } from './interpreter.js';
 export { valuesMacro } from './macro.js';
 export type * from './model.js';
 export { type OperatorRow, operators } from './operators.js';
-export { parse, type Parsed, type ParseOptions, parseMacro } from './parser.js';
+export { type Parsed, type ParseOptions, parse, parseMacro } from './parser.js';
 export {
-  approveAll, type Approval, approvers, evaluatePartially, type FieldValue, fieldValues, isDiscarder, type Tri, type ValueKind,
+  type Approval,
+  approveAll,
+  approvers,
+  evaluatePartially,
+  type FieldValue,
+  fieldValues,
+  isDiscarder,
+  type Tri,
+  type ValueKind,
 } from './partial.js';
 export { compileGlob, globContains, globProblem, matchPattern, patternProblem } from './pattern.js';
-export { print, type PrintOptions } from './printer.js';
+export { type PrintOptions, print } from './printer.js';
 export { type MapSpan, Source, type TextSpan } from './source.js';
 export type * from './tree.js';

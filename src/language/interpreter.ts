@@ -12,7 +12,13 @@ import type { TextSpan } from './source.js';
 import type { BoolNode, FieldNode, LeafId, LiteralNode, Operand, Rule, TestNode, TruthNode } from './tree.js';
 
 /** Traces one rule on one event. */
-export function traceRule<E>(rule: Rule, model: Model<E>, event: E, now: number, variables: VariableReader<E>): Trace {
+export function traceRule<E>(
+  rule: Rule,
+  model: Model<E>,
+  event: E,
+  now: number,
+  variables: VariableReader<E>,
+): Trace {
   const at = { model, event, now, variables } as unknown as Circumstances;
   const [register] = rule.registers.values();
   if (register === undefined) return traceAt(rule, at, undefined);
@@ -24,8 +30,23 @@ export function traceRule<E>(rule: Rule, model: Model<E>, event: E, now: number,
     if (best === undefined || trace.distance < best.distance) best = trace;
   }
   if (best !== undefined) return best;
-  const none = rule.leaves.map((leaf): LeafResult => ({ leaf: leaf.leaf, value: false, left: [], right: [], leftMatched: [], rightMatched: [] }));
-  return { value: false, leaves: none, distance: Math.max(1, distanceTo(rule.root, () => false).match), element: undefined, matched: [] };
+  const none = rule.leaves.map(
+    (leaf): LeafResult => ({
+      leaf: leaf.leaf,
+      value: false,
+      left: [],
+      right: [],
+      leftMatched: [],
+      rightMatched: [],
+    }),
+  );
+  return {
+    value: false,
+    leaves: none,
+    distance: Math.max(1, distanceTo(rule.root, () => false).match),
+    element: undefined,
+    matched: [],
+  };
 }
 
 function traceAt(rule: Rule, at: Circumstances, element: number | undefined): Trace {
@@ -64,7 +85,14 @@ function resultOf(leaf: TestNode | TruthNode, at: Circumstances): LeafResult {
   if (leaf.kind === 'truth') {
     const [value] = valuesOf(leaf.operand, at, inner);
     const holds = value === true;
-    return { leaf: leaf.leaf, value: holds, left: [holds], right: [], leftMatched: holds ? [0] : [], rightMatched: [] };
+    return {
+      leaf: leaf.leaf,
+      value: holds,
+      left: [holds],
+      right: [],
+      leftMatched: holds ? [0] : [],
+      rightMatched: [],
+    };
   }
   const sides = decideTest(leaf, at, inner);
   return { ...sides, leaf: leaf.leaf, left: sides.left.map(seen), right: sides.right.map(seen) };
@@ -93,10 +121,15 @@ export function truthOf(node: BoolNode, valueAt: (leaf: LeafId) => boolean): boo
 }
 
 /** Least numbers of leaves to flip to make a structure true (`match`) or false (`miss`); Infinity: impossible. */
-export function distanceTo(node: BoolNode, valueAt: (leaf: LeafId) => boolean): { match: number; miss: number } {
+export function distanceTo(
+  node: BoolNode,
+  valueAt: (leaf: LeafId) => boolean,
+): { match: number; miss: number } {
   switch (node.kind) {
     case 'constant':
-      return node.value ? { match: 0, miss: Number.POSITIVE_INFINITY } : { match: Number.POSITIVE_INFINITY, miss: 0 };
+      return node.value
+        ? { match: 0, miss: Number.POSITIVE_INFINITY }
+        : { match: Number.POSITIVE_INFINITY, miss: 0 };
     case 'not': {
       const inner = distanceTo(node.operand, valueAt);
       return { match: inner.miss, miss: inner.match };
@@ -116,7 +149,9 @@ export function distanceTo(node: BoolNode, valueAt: (leaf: LeafId) => boolean): 
         leastMatch = Math.min(leastMatch, inner.match);
         leastMiss = Math.min(leastMiss, inner.miss);
       }
-      return node.kind === 'and' ? { match: sumMatch, miss: leastMiss } : { match: leastMatch, miss: sumMiss };
+      return node.kind === 'and'
+        ? { match: sumMatch, miss: leastMiss }
+        : { match: leastMatch, miss: sumMiss };
     }
     default:
       return valueAt(node.leaf) ? { match: 0, miss: 1 } : { match: 1, miss: 0 };
@@ -178,7 +213,12 @@ function reads(operand: Operand): boolean {
   }
 }
 
-function sides(operand: Operand, values: readonly Seen[], matched: readonly number[], leaf: LeafId): MatchedExpression[] {
+function sides(
+  operand: Operand,
+  values: readonly Seen[],
+  matched: readonly number[],
+  leaf: LeafId,
+): MatchedExpression[] {
   const [first] = matched;
   const value = values[first ?? 0] ?? '';
   switch (operand.kind) {
@@ -195,9 +235,23 @@ function sides(operand: Operand, values: readonly Seen[], matched: readonly numb
       return [{ span: operand.span, value, field: operand.field.name, computed: false, leaf }];
     case 'arithmetic':
     case 'unary':
-      return fieldsIn(operand).map((node) => ({ span: node.span, value, field: node.field.name, computed: false, leaf }));
+      return fieldsIn(operand).map((node) => ({
+        span: node.span,
+        value,
+        field: node.field.name,
+        computed: false,
+        leaf,
+      }));
     case 'call':
-      return [{ span: operand.span, value, field: operand.operand.kind === 'field' ? operand.operand.field.name : undefined, computed: operand.operand.kind !== 'field', leaf }];
+      return [
+        {
+          span: operand.span,
+          value,
+          field: operand.operand.kind === 'field' ? operand.operand.field.name : undefined,
+          computed: operand.operand.kind !== 'field',
+          leaf,
+        },
+      ];
     default:
       return [{ span: operand.span, value, field: undefined, computed: true, leaf }];
   }
@@ -207,7 +261,11 @@ function sides(operand: Operand, values: readonly Seen[], matched: readonly numb
 function quoted(literal: LiteralNode): TextSpan {
   const { span } = literal;
   if (literal.prefixed !== true) return span;
-  return { ...span, from: span.from + 1, start: { offset: span.start.offset + 1, line: span.start.line, column: span.start.column + 1 } };
+  return {
+    ...span,
+    from: span.from + 1,
+    start: { offset: span.start.offset + 1, line: span.start.line, column: span.start.column + 1 },
+  };
 }
 
 function fieldsIn(operand: Operand): FieldNode[] {

@@ -16,7 +16,29 @@ const quoted = /"(?:[^"\\]|\\[\s\S])*"/y;
 const variable = /\$\{([A-Za-z_][A-Za-z0-9_.]*)\}/y;
 const reference = /%\{([A-Za-z_][A-Za-z0-9_.[\]]*)\}/y;
 const word = /[A-Za-z_][A-Za-z0-9_.[\]]*/y;
-const operators = ['||', '&&', '>=', '<=', '!=', '==', '=~', '!~', '>', '<', '!', '&', '|', '^', '+', '-', '(', ')', '[', ']', ','];
+const operators = [
+  '||',
+  '&&',
+  '>=',
+  '<=',
+  '!=',
+  '==',
+  '=~',
+  '!~',
+  '>',
+  '<',
+  '!',
+  '&',
+  '|',
+  '^',
+  '+',
+  '-',
+  '(',
+  ')',
+  '[',
+  ']',
+  ',',
+];
 const validDuration = /^\d+(?:ms|s|m|h)$/;
 
 export interface Lexed {
@@ -41,7 +63,11 @@ export function lex(source: Source): Lexed {
     tokens.push({ kind, text: written, value: value ?? written, start: at, end: at + length });
     at += length;
   };
-  const complain = (code: 'unknown-character' | 'unterminated-string' | 'invalid-duration', message: string, length: number): void => {
+  const complain = (
+    code: 'unknown-character' | 'unterminated-string' | 'invalid-duration',
+    message: string,
+    length: number,
+  ): void => {
     diagnostics.push(diagnostic(languageCodes, code, message, { span: source.span(at, at + length) }));
   };
 
@@ -68,7 +94,11 @@ export function lex(source: Source): Lexed {
         push('string', text.length - at, text.slice(at + lead + 1));
         continue;
       }
-      push(char === '"' ? 'string' : char === '~' ? 'pattern' : 'regexp', lead + body.length, body.slice(1, -1));
+      push(
+        char === '"' ? 'string' : char === '~' ? 'pattern' : 'regexp',
+        lead + body.length,
+        body.slice(1, -1),
+      );
       continue;
     }
 
@@ -80,7 +110,12 @@ export function lex(source: Source): Lexed {
     }
     const age = match(duration);
     if (age !== undefined) {
-      if (!validDuration.test(age)) complain('invalid-duration', `"${age}" is not a duration: want a number and ms, s, m or h`, age.length);
+      if (!validDuration.test(age))
+        complain(
+          'invalid-duration',
+          `"${age}" is not a duration: want a number and ms, s, m or h`,
+          age.length,
+        );
       push('duration', age.length);
       continue;
     }
@@ -110,7 +145,11 @@ export function lex(source: Source): Lexed {
       continue;
     }
     const length = text.codePointAt(at)! > 0xffff ? 2 : 1;
-    complain('unknown-character', `The character "${text.slice(at, at + length)}" begins nothing that the language knows`, length);
+    complain(
+      'unknown-character',
+      `The character "${text.slice(at, at + length)}" begins nothing that the language knows`,
+      length,
+    );
     at += length;
   }
   tokens.push({ kind: 'end', text: '', value: '', start: text.length, end: text.length });

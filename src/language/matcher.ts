@@ -25,18 +25,28 @@ export function compileMatcher(matcher: Matcher): TextTest {
 
 /** One test for "any of these": exact texts through a set, the rest in order. */
 export function compileMatchers(matchers: readonly Matcher[]): TextTest {
-  const exact = new Set(matchers.filter((item) => item.kind === 'exact' && !item.fold).map((item) => item.text));
-  const folded = new Set(matchers.filter((item) => item.kind === 'exact' && item.fold).map((item) => foldCase(item.text)));
+  const exact = new Set(
+    matchers.filter((item) => item.kind === 'exact' && !item.fold).map((item) => item.text),
+  );
+  const folded = new Set(
+    matchers.filter((item) => item.kind === 'exact' && item.fold).map((item) => foldCase(item.text)),
+  );
   const others = matchers.filter((item) => item.kind !== 'exact').map(compileMatcher);
   return (text) =>
     exact.has(text) || (folded.size > 0 && folded.has(foldCase(text))) || others.some((test) => test(text));
 }
 
 /** Why a matcher is not valid, with the code to report it under; undefined when it is. */
-export function matcherProblem(matcher: Matcher): { code: 'invalid-pattern' | 'invalid-regexp'; problem: string } | undefined {
+export function matcherProblem(
+  matcher: Matcher,
+): { code: 'invalid-pattern' | 'invalid-regexp'; problem: string } | undefined {
   if (matcher.kind === 'exact') return undefined;
   const problem =
-    matcher.kind === 'regexp' ? regexpProblem(matcher.text) : matcher.kind === 'glob' ? globProblem(matcher.text) : patternProblem(matcher.text);
+    matcher.kind === 'regexp'
+      ? regexpProblem(matcher.text)
+      : matcher.kind === 'glob'
+        ? globProblem(matcher.text)
+        : patternProblem(matcher.text);
   if (problem === undefined) return undefined;
   return { code: matcher.kind === 'regexp' ? 'invalid-regexp' : 'invalid-pattern', problem };
 }
@@ -49,5 +59,8 @@ export function matcherKey(matcher: Matcher): string {
 export function textVariant(kind: 'title' | 'upper' | 'lower', text: string): string {
   if (kind === 'upper') return text.toUpperCase();
   if (kind === 'lower') return text.toLowerCase();
-  return text.replace(/(^|[^\p{L}\p{N}_'])(\p{L})/gu, (_, before: string, letter: string) => before + letter.toUpperCase());
+  return text.replace(
+    /(^|[^\p{L}\p{N}_'])(\p{L})/gu,
+    (_, before: string, letter: string) => before + letter.toUpperCase(),
+  );
 }

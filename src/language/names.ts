@@ -1,7 +1,7 @@
 /** Names with subscripts: `process.ancestors[A].file.name`, `process.argv[0]`, and their suffixes. */
 
 import { nearest } from '../support/suggestion.js';
-import { functionByName, type FunctionRow } from './functions.js';
+import { type FunctionRow, functionByName } from './functions.js';
 import type { Field, Iterator, Model } from './model.js';
 
 export interface FieldName {
@@ -21,7 +21,8 @@ export function splitName(written: string): FieldName | { problem: string } {
   if (found === null) return { problem: 'a name has at most one index' };
   const [, before, register, after] = found as unknown as [string, string, string, string];
   if (register === '') return { problem: 'the index is empty: want a name such as [A], or a number' };
-  if (/^\d/.test(register)) return { problem: 'a number as index stands only at the end of a field with several values' };
+  if (/^\d/.test(register))
+    return { problem: 'a number as index stands only at the end of a field with several values' };
   return { name: before + after, register: { name: register, iterator: before } };
 }
 
@@ -47,7 +48,11 @@ export function resolveField(model: Model<never>, written: string): ResolvedFiel
   return field === undefined ? undefined : withIterator(model, field, suffix);
 }
 
-function withIterator(model: Model<never>, field: Field<never>, suffix: FunctionRow | undefined): ResolvedField {
+function withIterator(
+  model: Model<never>,
+  field: Field<never>,
+  suffix: FunctionRow | undefined,
+): ResolvedField {
   const iterator = field.iterator === undefined ? undefined : model.iterator(field.iterator);
   return { field, iterator, suffix };
 }

@@ -7,7 +7,7 @@ import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import type { ArrayOp, Expression, LogicOp, Primary, ScalarOp } from './ast.js';
 import { type LanguageCode, languageCodes } from './codes.js';
 import { lex } from './lexer.js';
-import { Source, type MapSpan } from './source.js';
+import { type MapSpan, Source } from './source.js';
 import { type Token, type TokenKind, tokenNames } from './token.js';
 
 /** The deepest nesting of parentheses, negations and comparisons; more is `too-deep`. */
@@ -43,7 +43,10 @@ function run(text: string, options: ParseOptions, rule: (parser: Parser) => Expr
   const source = new Source(text, options.file, options.mapSpan);
   if (text.length > maximumLength) {
     const message = `The expression has ${text.length} characters, at most ${maximumLength} are read`;
-    return { source, diagnostics: [diagnostic(languageCodes, 'too-long', message, { span: source.span(0, 1) })] };
+    return {
+      source,
+      diagnostics: [diagnostic(languageCodes, 'too-long', message, { span: source.span(0, 1) })],
+    };
   }
   const lexed = lex(source);
   const diagnostics: Diagnostic[] = [...lexed.diagnostics];
@@ -55,7 +58,16 @@ function run(text: string, options: ParseOptions, rule: (parser: Parser) => Expr
 
 const scalarOps: ReadonlySet<string> = new Set(['>=', '>', '<=', '<', '!=', '==', '=~', '!~']);
 const primaries: ReadonlySet<TokenKind> = new Set([
-  'ident', 'int', 'duration', 'string', 'pattern', 'regexp', 'variable', 'reference', 'ip', 'cidr',
+  'ident',
+  'int',
+  'duration',
+  'string',
+  'pattern',
+  'regexp',
+  'variable',
+  'reference',
+  'ip',
+  'cidr',
 ]);
 const arrayPrimaries: ReadonlySet<TokenKind> = new Set(['cidr', 'variable', 'reference', 'ident']);
 const logicOps: ReadonlyMap<string, LogicOp> = new Map([
@@ -103,13 +115,19 @@ class Parser {
   #fail(want: string, suggestions: readonly string[] = []): never {
     const token = this.#token;
     const quoted = token.text.startsWith('"') ? token.text : `"${token.text}"`;
-    return this.#report('syntax-error', `Have ${token.kind === 'end' ? tokenNames.end : quoted}, want ${want}`, token, suggestions);
+    return this.#report(
+      'syntax-error',
+      `Have ${token.kind === 'end' ? tokenNames.end : quoted}, want ${want}`,
+      token,
+      suggestions,
+    );
   }
 
   /** Only the first complaint about one place is kept: those that follow from it say nothing new. */
   #report(code: LanguageCode, message: string, token: Token, suggestions: readonly string[]): never {
     const span = this.source.span(token.start, token.end);
-    if (token.start !== this.#complained && !this.#tooDeep) this.diagnostics.push(diagnostic(languageCodes, code, message, { span, suggestions }));
+    if (token.start !== this.#complained && !this.#tooDeep)
+      this.diagnostics.push(diagnostic(languageCodes, code, message, { span, suggestions }));
     this.#complained = token.start;
     throw new ParseFailure();
   }
@@ -124,7 +142,11 @@ class Parser {
       this.#recover(() => {
         const token = this.#token;
         const signed = token.kind === 'int' && /^[-+]/.test(token.text);
-        const hint = signed ? [`"${token.text}" is one signed number: write "${token.text[0]} ${token.text.slice(1)}" to calculate`] : [];
+        const hint = signed
+          ? [
+              `"${token.text}" is one signed number: write "${token.text[0]} ${token.text.slice(1)}" to calculate`,
+            ]
+          : [];
         if (this.diagnostics.length === 0) this.#fail('an operator or the end', hint);
         throw new ParseFailure();
       });
@@ -183,7 +205,9 @@ class Parser {
       const token = this.#token;
       if (!this.#tooDeep) {
         const message = `The expression nests more than ${maximumDepth} deep here`;
-        this.diagnostics.push(diagnostic(languageCodes, 'too-deep', message, { span: this.source.span(token.start, token.end) }));
+        this.diagnostics.push(
+          diagnostic(languageCodes, 'too-deep', message, { span: this.source.span(token.start, token.end) }),
+        );
       }
       this.#tooDeep = true;
       this.#at = this.tokens.length - 1;
@@ -222,7 +246,8 @@ class Parser {
     const token = this.#token;
     if (!arrayPrimaries.has(token.kind) || reserved.has(token.text)) {
       const op = this.tokens[this.#at - 1]!.text;
-      if (token.kind === 'end' || token.kind === 'punctuation' || token.kind === 'ident') this.#fail('a list, a network, a field, a macro or a variable');
+      if (token.kind === 'end' || token.kind === 'punctuation' || token.kind === 'ident')
+        this.#fail('a list, a network, a field, a macro or a variable');
       const message = `"${op}" needs a list on its right side: have ${tokenNames[token.kind].replace('a number', 'int').replace(/^an? /, '')}, want a list`;
       this.#report('type-mismatch', message, token, [`[${token.text}]`]);
     }
@@ -240,7 +265,9 @@ class Parser {
       const token = this.#token;
       if (!kinds.has(token.kind)) {
         this.#fail(
-          primaries.has(token.kind) ? `another member of the same kind as "${first.text}"` : 'a member of the list',
+          primaries.has(token.kind)
+            ? `another member of the same kind as "${first.text}"`
+            : 'a member of the list',
         );
       }
       members.push(primary(this.#next()));

@@ -4,7 +4,7 @@
  */
 
 import type { Address } from './address.js';
-import { calculate, bitNot } from './integer.js';
+import { bitNot, calculate } from './integer.js';
 import type { Iterator, Model, VariableReader } from './model.js';
 import { type Circumstances, decideTest, elements, valuesOf } from './reading.js';
 import { registerLimit } from './runtime.js';
@@ -37,7 +37,13 @@ export function fieldValues(rule: Rule, field: string): FieldValue[] {
     for (const literal of literals(other)) {
       const matcher = literal.matcher?.kind;
       const kind: ValueKind =
-        literal.type === 'cidr' ? 'cidr' : matcher !== undefined && matcher !== 'exact' ? matcher : node.op === 'equal' ? 'scalar' : 'range';
+        literal.type === 'cidr'
+          ? 'cidr'
+          : matcher !== undefined && matcher !== 'exact'
+            ? matcher
+            : node.op === 'equal'
+              ? 'scalar'
+              : 'range';
       add(kind, typeof literal.value === 'object' ? (literal.value as Address).text : literal.value);
     }
   };
@@ -69,7 +75,10 @@ function originField(operand: Operand): FieldNode | undefined {
 function masks(operand: Operand, field: string, add: (kind: ValueKind, value: number) => void): void {
   if (operand.kind === 'unary') masks(operand.operand, field, add);
   if (operand.kind !== 'arithmetic') return;
-  for (const [here, other] of [[operand.left, operand.right], [operand.right, operand.left]] as const) {
+  for (const [here, other] of [
+    [operand.left, operand.right],
+    [operand.right, operand.left],
+  ] as const) {
     const about = here.kind === 'field' && here.field.name === field;
     if (about && operand.op === '&' && other.kind === 'literal') add('bitmask', other.value as number);
     masks(here, field, add);
@@ -96,7 +105,8 @@ function walk(node: BoolNode, visit: (leaf: Extract<BoolNode, { kind: 'test' | '
       visit(node);
       return;
     case 'test':
-      for (const operand of [node.left, node.right]) if (operand.kind === 'condition') walk(operand.condition, visit);
+      for (const operand of [node.left, node.right])
+        if (operand.kind === 'condition') walk(operand.condition, visit);
       visit(node);
   }
 }
@@ -159,7 +169,9 @@ function partially(node: BoolNode, field: string, at: Circumstances): Tri {
       if (node.operand.kind === 'condition') return partially(node.operand.condition, field, at);
       return known(node.operand, field) ? valuesOf(node.operand, at, () => false)[0] === true : undefined;
     case 'test': {
-      const sides = [node.left, node.right].map((side) => (side.kind === 'condition' ? partially(side.condition, field, at) : side));
+      const sides = [node.left, node.right].map((side) =>
+        side.kind === 'condition' ? partially(side.condition, field, at) : side,
+      );
       if (sides.some((side) => typeof side === 'boolean' || side === undefined)) {
         const values = sides.map((side): Tri => {
           if (typeof side === 'boolean' || side === undefined) return side;
@@ -229,18 +241,31 @@ function withoutValues(node: BoolNode, field: string): Tri {
 }
 
 function testWithoutValues(node: TestNode, field: string): Tri {
-  const [here, other] = node.left.kind === 'literal' || node.left.kind === 'set' ? [node.right, node.left] : [node.left, node.right];
+  const [here, other] =
+    node.left.kind === 'literal' || node.left.kind === 'set'
+      ? [node.right, node.left]
+      : [node.left, node.right];
   if (other.kind !== 'literal' && other.kind !== 'set') return undefined;
-  if (here.kind === 'literal') return decideTest(node, { model: noModel, event: undefined, now: 0, variables: nothing }, () => false).value;
-  if (here.kind === 'field' && here.field.name === field) return node.age === undefined ? node.negated : undefined;
+  if (here.kind === 'literal')
+    return decideTest(node, { model: noModel, event: undefined, now: 0, variables: nothing }, () => false)
+      .value;
+  if (here.kind === 'field' && here.field.name === field)
+    return node.age === undefined ? node.negated : undefined;
   const masked = maskedZero(here, field);
   if (masked === undefined || other.kind !== 'literal') return undefined;
   const zeroed: LiteralNode = { kind: 'literal', type: 'int', multi: false, value: masked, span: here.span };
   const test = here === node.left ? { ...node, left: zeroed } : { ...node, right: zeroed };
-  return decideTest(test, { model: noModel, event: undefined, now: 0, variables: nothing }, () => false).value;
+  return decideTest(test, { model: noModel, event: undefined, now: 0, variables: nothing }, () => false)
+    .value;
 }
 
-const noModel = { name: 'none', constants: new Map(), field: () => undefined, iterator: () => undefined, fieldNames: () => [] };
+const noModel = {
+  name: 'none',
+  constants: new Map(),
+  field: () => undefined,
+  iterator: () => undefined,
+  fieldNames: () => [],
+};
 
 /** The value of an expression over masks of the field when none of the masks' bits is set. */
 function maskedZero(operand: Operand, field: string): number | undefined {
@@ -251,7 +276,12 @@ function maskedZero(operand: Operand, field: string): number | undefined {
   }
   if (operand.kind !== 'arithmetic') return undefined;
   const isField = (side: Operand): boolean => side.kind === 'field' && side.field.name === field;
-  if (operand.op === '&' && ((isField(operand.left) && operand.right.kind === 'literal') || (isField(operand.right) && operand.left.kind === 'literal'))) return 0;
+  if (
+    operand.op === '&' &&
+    ((isField(operand.left) && operand.right.kind === 'literal') ||
+      (isField(operand.right) && operand.left.kind === 'literal'))
+  )
+    return 0;
   const left = maskedZero(operand.left, field);
   const right = maskedZero(operand.right, field);
   return left === undefined || right === undefined ? undefined : calculate(operand.op, left, right);
@@ -272,7 +302,9 @@ export function approveAll(rules: readonly Rule[], candidates: readonly string[]
     const values: FieldValue[] = [];
     const all = rules.every((rule) => {
       const own = approvers(rule, field);
-      for (const item of own ?? []) if (!values.some((other) => other.kind === item.kind && other.value === item.value)) values.push(item);
+      for (const item of own ?? [])
+        if (!values.some((other) => other.kind === item.kind && other.value === item.value))
+          values.push(item);
       return own !== undefined;
     });
     if (all && rules.length > 0) return { field, values };

@@ -2,7 +2,9 @@
 
 /** Whether the whole of `text` matches `pattern`; linear, without backtracking beyond the last star. */
 export function matchPattern(pattern: string, text: string, fold = false): boolean {
-  return fold ? matchParts(foldCase(pattern).split('*'), foldCase(text)) : matchParts(pattern.split('*'), text);
+  return fold
+    ? matchParts(foldCase(pattern).split('*'), foldCase(text))
+    : matchParts(pattern.split('*'), text);
 }
 
 /** `parts` is the pattern split at its stars. */
@@ -10,7 +12,8 @@ function matchParts(parts: readonly string[], text: string): boolean {
   const first = parts[0]!;
   if (parts.length === 1) return text === first;
   const last = parts[parts.length - 1]!;
-  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last)) return false;
+  if (text.length < first.length + last.length || !text.startsWith(first) || !text.endsWith(last))
+    return false;
   const end = text.length - last.length;
   let at = first.length;
   for (let index = 1; index < parts.length - 1; index++) {
@@ -70,7 +73,8 @@ export function compileGlob(pattern: string, fold: boolean): (path: string) => b
       if (start > path.length) return false;
       const slash = path.indexOf('/', start);
       const end = slash === -1 ? path.length : slash;
-      if (slash === -1 && start === end && path !== '') return !deep && index === matchers.length - 1 && segments[index] === '*';
+      if (slash === -1 && start === end && path !== '')
+        return !deep && index === matchers.length - 1 && segments[index] === '*';
       if (!matchers[index]!(path.slice(start, end))) return false;
       start = end + 1;
     }
@@ -98,7 +102,10 @@ export function globContains(pattern: string, given: string, fold: boolean): boo
   return true;
 }
 
-function globSegments(pattern: string, fold: boolean): { segments: string[]; deep: boolean; relative: boolean } {
+function globSegments(
+  pattern: string,
+  fold: boolean,
+): { segments: string[]; deep: boolean; relative: boolean } {
   const segments = (fold ? foldCase(pattern) : pattern).split('/');
   const deep = segments[segments.length - 1] === '**';
   if (deep) segments.pop();

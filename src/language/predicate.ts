@@ -39,7 +39,11 @@ export class Lengths {
   constructor(readonly strings: StringTable) {}
 
   of(id: number): number {
-    return (this.#known[id] ??= Buffer.byteLength(this.strings.text(id)));
+    const known = this.#known[id];
+    if (known !== undefined) return known;
+    const length = Buffer.byteLength(this.strings.text(id));
+    this.#known[id] = length;
+    return length;
   }
 }
 

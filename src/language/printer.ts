@@ -21,7 +21,9 @@ function line(tree: Expression): string {
     case 'logic':
     case 'sum':
     case 'bits':
-      return tree.operands.map((operand, index) => (index === 0 ? line(operand) : `${tree.ops[index - 1]} ${line(operand)}`)).join(' ');
+      return tree.operands
+        .map((operand, index) => (index === 0 ? line(operand) : `${tree.ops[index - 1]} ${line(operand)}`))
+        .join(' ');
     case 'compare':
     case 'membership':
       return `${line(tree.left)} ${tree.op} ${line(tree.right)}`;
@@ -59,7 +61,10 @@ function broken(tree: Expression, width: number, indent: string): string {
   switch (tree.kind) {
     case 'logic':
       return tree.operands
-        .map((operand, index) => broken(operand, width, indent) + (index < tree.ops.length ? ` ${tree.ops[index]}` : ''))
+        .map(
+          (operand, index) =>
+            broken(operand, width, indent) + (index < tree.ops.length ? ` ${tree.ops[index]}` : ''),
+        )
         .join(`\n${indent}`);
     case 'group':
       return `(\n${indent}  ${broken(tree.inner, width, `${indent}  `)}\n${indent})`;

@@ -46,10 +46,16 @@ export function readRaw(read: Read<never>, at: Circumstances, item: unknown): un
 export function elements(iterator: Iterator<never>, at: Circumstances): unknown[] {
   const { walk } = iterator;
   if (walk.kind === 'array') return [...runtime.list(accessor(walk.source)(at.event, undefined, at.now))];
-  if (walk.kind === 'call') return [...runtime.list((walk.items as (event: unknown) => readonly unknown[])(at.event))];
+  if (walk.kind === 'call')
+    return [...runtime.list((walk.items as (event: unknown) => readonly unknown[])(at.event))];
   const found: unknown[] = [];
   const next = accessor(walk.next);
-  for (let item = accessor(walk.first)(at.event, undefined, at.now); item; item = next(at.event, item, at.now)) found.push(item);
+  for (
+    let item = accessor(walk.first)(at.event, undefined, at.now);
+    item;
+    item = next(at.event, item, at.now)
+  )
+    found.push(item);
   return found;
 }
 
@@ -58,7 +64,9 @@ const zero: Readonly<Record<BaseType, Raw>> = { bool: false, int: 0, string: '',
 function scalars(read: Read<never>, type: BaseType, multi: boolean, at: Circumstances, item: unknown): Raw[] {
   const raw = readRaw(read, at, item);
   const list = multi ? runtime.list(raw) : [raw ?? (read.kind === 'string-id' ? 0 : zero[type])];
-  return list.map((value) => (read.kind === 'string-id' ? (at.model.strings?.text(value as number) ?? '') : (value as Raw)));
+  return list.map((value) =>
+    read.kind === 'string-id' ? (at.model.strings?.text(value as number) ?? '') : (value as Raw),
+  );
 }
 
 /** All values of an operand, in order; exactly one when it is single-valued. */
@@ -70,21 +78,32 @@ export function valuesOf(operand: Operand, at: Circumstances, decide: (node: Boo
       return operand.members.map((member) => member.value as Raw);
     case 'field': {
       const { field, iterator } = operand;
-      const items = iterator === undefined ? [undefined] : operand.register === undefined ? elements(iterator, at) : [at.item];
+      const items =
+        iterator === undefined
+          ? [undefined]
+          : operand.register === undefined
+            ? elements(iterator, at)
+            : [at.item];
       const all = items.flatMap((item) => scalars(field.read, field.type, field.multi === true, at, item));
       return operand.index === undefined ? all : [all[operand.index] ?? zero[field.type]];
     }
     case 'variable': {
       const { variable } = operand;
-      if (variable.read !== undefined) return scalars(variable.read, variable.type, operand.multi, at, undefined);
+      if (variable.read !== undefined)
+        return scalars(variable.read, variable.type, operand.multi, at, undefined);
       const raw = at.variables.get(variable.name, at.event as never);
       return operand.multi ? ([...runtime.list(raw)] as Raw[]) : [(raw ?? zero[variable.type]) as Raw];
     }
     case 'text':
-      return [operand.parts.map((part) => (typeof part === 'string' ? part : valuesOf(part, at, decide).join(','))).join('')];
+      return [
+        operand.parts
+          .map((part) => (typeof part === 'string' ? part : valuesOf(part, at, decide).join(',')))
+          .join(''),
+      ];
     case 'call': {
       const inner = operand.operand;
-      if (inner.kind === 'field' && inner.field.name === `${inner.iterator?.name}.length`) return [elements(inner.iterator!, at).length];
+      if (inner.kind === 'field' && inner.field.name === `${inner.iterator?.name}.length`)
+        return [elements(inner.iterator!, at).length];
       const values = valuesOf(inner, at, decide);
       if (operand.name === 'length' && inner.multi && !operand.multi) return [values.length];
       const { apply } = functionByName.get(operand.name)!;
@@ -118,9 +137,16 @@ export function decideTest(node: TestNode, at: Circumstances, decide: (node: Boo
   const right = withAliases(node.right).flatMap((item) => valuesOf(item, at, decide));
   const compare = pairTest(node, at.now);
   if (node.op === 'every') {
-    const all = left.length > 0 && right.length > 0 && left.every((a, i) => right.every((b, j) => compare(a, b, i, j)));
+    const all =
+      left.length > 0 && right.length > 0 && left.every((a, i) => right.every((b, j) => compare(a, b, i, j)));
     const indices = (list: readonly Raw[]): number[] => (all ? list.map((_, index) => index) : []);
-    return { value: all !== node.negated, left, right, leftMatched: indices(left), rightMatched: indices(right) };
+    return {
+      value: all !== node.negated,
+      left,
+      right,
+      leftMatched: indices(left),
+      rightMatched: indices(right),
+    };
   }
   const order = exactFirst(node.right);
   for (let i = 0; i < left.length; i++) {

@@ -9,12 +9,17 @@ import { RE2JS } from 're2js';
 export type TextTest = (text: string) => boolean;
 
 /** A compiled regexp, or why it is not one. */
-export function compileRegexp(pattern: string, fold: boolean): { readonly test: TextTest } | { readonly problem: string } {
+export function compileRegexp(
+  pattern: string,
+  fold: boolean,
+): { readonly test: TextTest } | { readonly problem: string } {
   let compiled: RE2JS;
   try {
     compiled = RE2JS.compile(pattern, fold ? RE2JS.CASE_INSENSITIVE : 0);
   } catch (error) {
-    return { problem: error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : 'not valid' };
+    return {
+      problem: error instanceof Error ? error.message.replace(/^error parsing regexp: /, '') : 'not valid',
+    };
   }
   const quick = fold ? undefined : simple(pattern);
   return { test: quick ?? ((text) => compiled.test(text)) };
@@ -157,7 +162,13 @@ function translate(pattern: string): string | undefined {
       }
       if (next() === '-' && pattern[at + 1] !== ']') {
         const to = pattern[at + 1] ?? '';
-        const ordered = /[a-z]/.test(char) ? /[a-z]/ : /[A-Z]/.test(char) ? /[A-Z]/ : /[0-9]/.test(char) ? /[0-9]/ : undefined;
+        const ordered = /[a-z]/.test(char)
+          ? /[a-z]/
+          : /[A-Z]/.test(char)
+            ? /[A-Z]/
+            : /[0-9]/.test(char)
+              ? /[0-9]/
+              : undefined;
         if (ordered === undefined || !ordered.test(to) || to < char) return false;
         out += `${char}-${to}`;
         at += 2;
@@ -190,7 +201,8 @@ function translate(pattern: string): string | undefined {
   };
 
   if (!alternatives(0) || at < pattern.length) return undefined;
-  if (unbounded > 1 || (unbounded === 1 && (!pattern.startsWith('^') || pattern.includes('|')))) return undefined;
+  if (unbounded > 1 || (unbounded === 1 && (!pattern.startsWith('^') || pattern.includes('|'))))
+    return undefined;
   return out;
 }
 

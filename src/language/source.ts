@@ -36,7 +36,8 @@ export class Source {
   }
 
   position(offset: number): Position {
-    const lines = (this.#lines ??= lineStarts(this.text));
+    this.#lines ??= lineStarts(this.text);
+    const lines = this.#lines;
     let low = 0;
     let high = lines.length - 1;
     while (low < high) {

@@ -27,7 +27,12 @@ export function typeOf(node: Node): Type {
   return isCondition(node) ? { type: 'bool', multi: false } : { type: node.type, multi: node.multi };
 }
 
-const names: Readonly<Record<BaseType, string>> = { bool: 'bool', int: 'int', string: 'string', cidr: 'address' };
+const names: Readonly<Record<BaseType, string>> = {
+  bool: 'bool',
+  int: 'int',
+  string: 'string',
+  cidr: 'address',
+};
 
 /** `int`, `list of string`. */
 export function typeName(type: Type): string {
