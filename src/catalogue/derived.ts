@@ -5,6 +5,7 @@
 import ipaddr from 'ipaddr.js';
 import type { StringId, StringTable } from '../support/strings.js';
 import { callName } from './calls.js';
+import { constants } from './constants.js';
 import { decodeDns, type DnsMessage } from './dns.js';
 import type { Address, Event, FileFacts } from './event.js';
 import { eventByName, eventRows } from './events.js';
@@ -101,6 +102,7 @@ const exitCode = column('exit', 'code');
 const exitSignal = column('exit', 'signal');
 const socketType = column('socket', 'type');
 const SOCK_TYPE_MASK = 0xf;
+const SYSCTL_WRITE = Number(constants.get('SYSCTL_WRITE'));
 const COMM_BYTES = 15;
 
 /** What a message of a socket tells: events with the columns server, local, direction, socket and message. */
@@ -175,7 +177,7 @@ export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, De
   ['dns.question.length', dns((message) => message.length, 0)],
   ['dns.question.count', dns((message) => message.questions, 0)],
   ['dns.response.code', dns((message) => message.code, 0)],
-  ['sysctl.action', () => 2],
+  ['sysctl.action', () => SYSCTL_WRITE],
   ['sysctl.file_position', () => 0],
   ['sysctl.name', pathOf('sysctl', (path) => path.replace(/^\/proc\/sys\//, ''))],
   ['sysctl.name_truncated', () => false],
