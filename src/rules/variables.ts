@@ -16,7 +16,7 @@ export interface Origin {
   readonly pid: number | undefined;
 }
 
-/** One value, or the members of a list with the time at which each ends. */
+/** One value, or the members of a list with the time at which each ends. Time goes forward: what has ended is dropped. */
 interface Cell {
   value: unknown;
   expires: number;
@@ -138,9 +138,21 @@ export class VariableStore implements VariableReader<Event> {
 
   #read(slot: Slot, cell: Cell, now: number): unknown {
     if (cell.members === undefined) return cell.expires <= now ? slot.declaration.initial : cell.value;
+    // `value` keeps the list until a member ends or is added.
+    if (cell.value !== undefined && now < cell.expires) return cell.value;
     const list: unknown[] = [];
-    for (const [member, expires] of cell.members) if (expires > now) list.push(member);
-    return list.length === 0 ? slot.declaration.initial : list;
+    let next = Number.POSITIVE_INFINITY;
+    for (const [member, expires] of cell.members) {
+      if (expires <= now) cell.members.delete(member);
+      else {
+        list.push(member);
+        if (expires < next) next = expires;
+      }
+    }
+    if (list.length === 0) return slot.declaration.initial;
+    cell.value = Object.freeze(list);
+    cell.expires = next;
+    return list;
   }
 
   /** Sets or appends; `target` is the process whose variable it is. False: the event has no such scope. */
@@ -164,6 +176,7 @@ export class VariableStore implements VariableReader<Event> {
       cell.expires = expires;
       return { name, value: cell.value };
     }
+    cell.value = undefined;
     if (!append) cell.members.clear();
     for (const member of Array.isArray(value) ? value : [value]) {
       if (member === undefined) continue;
