@@ -157,3 +157,35 @@ t.test('codes are kebab words with a sentence', async (t) => {
   }
   t.ok('internal-error' in commandCodes);
 });
+
+t.test("the README's story is what the demo prints", { skip: process.platform !== 'linux' }, async (t) => {
+  const ran = spawnSync('bash', [join(root, 'scripts/demo')], {
+    env: { ...process.env, NO_COLOR: '1' },
+    input: '',
+    encoding: 'utf8',
+  });
+  t.equal(ran.status, 0, ran.stderr);
+  const said = [...ran.stdout.split('\n'), ...ran.stderr.split('\n')].map(timeless);
+  const readme = readFileSync(join(root, 'README.md'), 'utf8');
+  const told = /```\n(\$ seccam record[\s\S]*?)```/.exec(readme)?.[1]?.split('\n').map(timeless) ?? [];
+  t.ok(told.length > 15, 'the README has the story');
+  for (const line of told.filter((text) => text !== '' && !text.startsWith('$')))
+    t.ok(
+      said.some((text) => text.startsWith(line)),
+      line,
+    );
+  const scratch = /Everything is in (\S+):/.exec(ran.stderr)?.[1];
+  if (scratch?.startsWith('/tmp/seccam-demo-')) rmSync(scratch, { recursive: true });
+});
+
+/** Without what differs from run to run: pids, times, sizes, the scratch folder, who started the demo. */
+function timeless(line: string): string {
+  return line
+    .replace(/^\S*story\.seccam: .*/, 'story.seccam')
+    .replace(/\/tmp\/seccam-demo-\w+/g, '/tmp/seccam-demo')
+    .replace(/\+[\d.]+ s/g, '+T')
+    .replace(/\(\d+\)/g, '')
+    .replace(/\d+ events, /, '')
+    .replace(/ ‹ node.*$/, '')
+    .trimEnd();
+}

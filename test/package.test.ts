@@ -34,30 +34,55 @@ const installed = join(folder, 'node_modules/seccam');
 
 t.test('it holds what is used and nothing else', async (t) => {
   const paths = packed.files.map((file) => file.path);
-  for (const needed of ['bin/seccam.js', 'dist/cli.cjs', 'dist/index.js', 'dist/index.d.ts', 'dist/language.js', 'dist/language.d.ts', 'oclif.manifest.json', 'rules/starter.policy', 'schema/detection.json', 'LICENSE', 'README.md']) {
+  for (const needed of [
+    'bin/seccam.js',
+    'dist/cli.cjs',
+    'dist/index.js',
+    'dist/index.d.ts',
+    'dist/language.js',
+    'dist/language.d.ts',
+    'oclif.manifest.json',
+    'rules/starter.policy',
+    'schema/detection.json',
+    'LICENSE',
+    'README.md',
+  ]) {
     t.ok(paths.includes(needed), needed);
   }
   if (process.platform === 'linux') {
-    for (const built of ['native/build/libseccam.so', 'native/build/seccam-trace']) t.ok(paths.includes(built), built);
+    for (const built of ['native/build/libseccam.so', 'native/build/seccam-trace'])
+      t.ok(paths.includes(built), built);
   }
-  const stray = paths.filter((path) => /^(src|test|scripts|recordings|fixtures|node_modules)\//.test(path) || path.endsWith('.o'));
+  const stray = paths.filter(
+    (path) => /^(src|test|scripts|recordings|fixtures|node_modules)\//.test(path) || path.endsWith('.o'),
+  );
   t.same(stray, []);
 });
 
 t.test('it is installed with its one dependency', async (t) => {
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'user', private: true, type: 'module' }));
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ name: 'user', private: true, type: 'module' }),
+  );
   // Unpacked by hand, so that no registry is asked: the native loader is that of the checkout.
   mkdirSync(installed, { recursive: true });
-  t.equal(run('tar', ['-xzf', join(folder, packed.filename), '--strip-components=1', '-C', installed]).status, 0);
-  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as { dependencies: Record<string, string> };
+  t.equal(
+    run('tar', ['-xzf', join(folder, packed.filename), '--strip-components=1', '-C', installed]).status,
+    0,
+  );
+  const { dependencies } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
   t.same(Object.keys(dependencies), ['koffi']);
   cpSync(join(root, 'node_modules/koffi'), join(folder, 'node_modules/koffi'), { recursive: true });
   for (const scope of ['@koromix']) {
-    if (existsSync(join(root, 'node_modules', scope))) cpSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope), { recursive: true });
+    if (existsSync(join(root, 'node_modules', scope)))
+      cpSync(join(root, 'node_modules', scope), join(folder, 'node_modules', scope), { recursive: true });
   }
 });
 
-const seccam = (...words: string[]): Ran => run(process.execPath, [join(installed, 'bin/seccam.js'), ...words]);
+const seccam = (...words: string[]): Ran =>
+  run(process.execPath, [join(installed, 'bin/seccam.js'), ...words]);
 
 t.test('its verbs work outside of the checkout', { skip: process.platform !== 'linux' }, async (t) => {
   t.equal(seccam('doctor').status, 0, 'doctor');
@@ -68,11 +93,21 @@ t.test('its verbs work outside of the checkout', { skip: process.platform !== 'l
   t.equal(replayed.status, 0);
   t.match(replayed.err, /newest recording, shadow\.seccam/);
   t.match(replayed.err, /shipped starter rules/);
-  const lines = replayed.out.trimEnd().split('\n').map((line) => JSON.parse(line) as { rule_id: string });
-  t.same(lines.map((line) => line.rule_id), ['shadow_read']);
+  const lines = replayed.out
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { rule_id: string });
+  t.same(
+    lines.map((line) => line.rule_id),
+    ['shadow_read'],
+  );
   t.match(seccam('inspect', 'shadow.seccam', '--type', 'open').out, '"/etc/shadow"');
   t.equal(seccam('explain', 'shadow.seccam', '--rule', 'shadow_read').status, 0, 'explain');
-  t.equal(seccam('explain', 'shadow.seccam', '--rule', 'preload_planted').status, 1, 'explain of a rule that did not match');
+  t.equal(
+    seccam('explain', 'shadow.seccam', '--rule', 'preload_planted').status,
+    1,
+    'explain of a rule that did not match',
+  );
   t.equal(seccam('replay', 'shadow.seccam', '--fail-on', 'shadow_*').status, 1, '--fail-on');
   writeFileSync(join(folder, 'seccam.yaml'), 'version: 1\nrules: [own.policy]\ntests: ["*.test.yaml"]\n');
   writeFileSync(
