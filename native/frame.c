@@ -136,7 +136,8 @@ static enum sink_result hand_over(struct frame *frame, bool last_words)
 	seal(frame, frame->epoch);
 	result = sink_block(frame->sink, frame->block, frame->used, frame->first_seq, frame->next_seq, frame->begins_epoch, last_words);
 	if (result == SINK_TAKEN) {
-		remember(frame, offset);
+		if (!frame->sink->channel) /* no footer there, and no end of blocks */
+			remember(frame, offset);
 		frame->bytes += frame->used;
 		frame->kept += frame->events - frame->at_flush;
 		if (frame->kind == BLOCK_DATA)

@@ -6,6 +6,7 @@ import { agentCodes } from './codes.js';
 import { attachLink, type Daemon } from './daemon.js';
 import { greet } from './greeting.js';
 import type { LiveStream } from './stream.js';
+import { restoringArguments } from './trace.js';
 
 export interface ProgramOptions {
   readonly command: readonly string[];
@@ -25,6 +26,7 @@ export async function runProgram(daemon: Daemon, options: ProgramOptions): Promi
     channel: true,
     events: ['default', ...daemon.agent.wantedNames()],
     onNotice: options.onNotice,
+    extra: restoringArguments(),
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
     ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),

@@ -18,8 +18,11 @@ import { ListConstants, ListEvents, ListFields, ListFunctions } from './list/ref
 import ListRules from './list/rules.js';
 import ListTests from './list/tests.js';
 import RecordCommand from './record.js';
+import RecordingExport from './recording/export.js';
+import { RecordingMerge, RecordingRedact, RecordingTrim, RecordingUpgrade } from './recording/rewriting.js';
 import Replay from './replay.js';
 import Test from './test.js';
+import Trace from './trace.js';
 
 export const COMMANDS: Readonly<Record<string, Verb>> = {
   check: Check,
@@ -43,6 +46,12 @@ export const COMMANDS: Readonly<Record<string, Verb>> = {
   'list:rules': ListRules,
   'list:tests': ListTests,
   record: RecordCommand,
+  'recording:export': RecordingExport,
+  'recording:merge': RecordingMerge,
+  'recording:redact': RecordingRedact,
+  'recording:trim': RecordingTrim,
+  'recording:upgrade': RecordingUpgrade,
   replay: Replay,
   test: Test,
+  trace: Trace,
 };
