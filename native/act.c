@@ -177,12 +177,26 @@ static void on_call(struct tracer *tracer, struct task *task, bool from_filter)
 	}
 }
 
-/* The terminal stopped the program: we stop too, so that the shell above sees its job stopped. */
+/*
+ * The terminal stopped the program: we stop too, in the same way, so that the shell above sees its job
+ * stopped. Not before the program has stopped: its own handler may have had work to do first, which we
+ * must trace. The signal is raised on this thread, where it acts before raise() returns.
+ */
 static void mirror_stop(struct tracer *tracer, struct task *task, int signal)
 {
-	if (tracer->options.mirror && task->process->first && task->tid == task->process->tgid && signal != SIGSTOP &&
-	    getpgid(task->tid) == getpgrp())
-		kill(getpid(), SIGSTOP);
+	struct sigaction stop = {.sa_handler = SIG_DFL}, was;
+	sigset_t only, mask;
+
+	if (!tracer->options.mirror || !task->process->first || task->tid != task->process->tgid || signal == SIGSTOP ||
+	    getpgid(task->tid) != getpgrp())
+		return;
+	sigemptyset(&only);
+	sigaddset(&only, signal);
+	sigaction(signal, &stop, &was);
+	pthread_sigmask(SIG_UNBLOCK, &only, &mask);
+	raise(signal);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	sigaction(signal, &was, NULL);
 }
 
 void act_on(struct tracer *tracer, const struct stop *stop, const struct rusage *usage)

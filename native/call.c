@@ -1,6 +1,7 @@
 #include "call.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "calls.h"
@@ -91,12 +92,61 @@ static void write_unfinished(struct tracer *tracer, struct task *task, int64_t r
 }
 
 /* The interrupted call was not entered again: to the program it returned EINTR. */
-static void settle_interrupted(struct tracer *tracer, struct task *task)
+static void settle_interrupted(struct tracer *tracer, struct task *task, uint32_t flags)
 {
 	if (task->pending.phase == PHASE_INTERRUPTED) {
-		write_unfinished(tracer, task, -EINTR, EVENT_RESULT_UNKNOWN);
+		write_unfinished(tracer, task, -EINTR, flags);
 		pending_clear(&task->pending);
 	}
+}
+
+static void settle_suspended(struct tracer *tracer, struct task *task, uint32_t flags)
+{
+	struct pending running = task->pending;
+
+	if (!task->suspended)
+		return;
+	task->pending = *task->suspended;
+	free(task->suspended);
+	task->suspended = NULL;
+	settle_interrupted(tracer, task, flags);
+	arena_free(&task->pending.arena);
+	task->pending = running;
+}
+
+/*
+ * After -ERESTART* the program sees one of three things: the call is entered again at once; a handler
+ * runs, which may make calls of its own deeper on the stack, and then the call is entered again; or the
+ * call returns EINTR. Only what comes next tells. True: this is the interrupted call, entered again.
+ */
+static bool is_entered_again(struct tracer *tracer, struct task *task, const struct call_view *view)
+{
+	struct pending *p = &task->pending;
+
+	if (p->phase == PHASE_INTERRUPTED) {
+		if (same_call(p, view)) {
+			p->phase = PHASE_IN_CALL;
+			return true;
+		}
+		if (view->stack < p->stack && !task->suspended) {
+			task->suspended = grab(sizeof(*p));
+			*task->suspended = *p;
+			memset(p, 0, sizeof(*p));
+		} else {
+			settle_interrupted(tracer, task, 0);
+		}
+	}
+	if (task->suspended && same_call(task->suspended, view)) {
+		arena_free(&p->arena);
+		*p = *task->suspended;
+		free(task->suspended);
+		task->suspended = NULL;
+		p->phase = PHASE_IN_CALL;
+		return true;
+	}
+	if (task->suspended && view->stack >= task->suspended->stack)
+		settle_suspended(tracer, task, 0);
+	return false;
 }
 
 static void blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail)
@@ -122,11 +172,8 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 	int64_t nr;
 	int arch;
 
-	if (p->phase == PHASE_INTERRUPTED && same_call(p, view)) {
-		p->phase = PHASE_IN_CALL;
+	if (is_entered_again(tracer, task, view))
 		return;
-	}
-	settle_interrupted(tracer, task);
 	pending_clear(p);
 	p->nr = (int32_t)view->nr;
 	p->instruction = view->instruction;
@@ -277,6 +324,8 @@ void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 
 void call_abandon(struct tracer *tracer, struct task *task)
 {
+	if (task->suspended && task->process)
+		settle_suspended(tracer, task, EVENT_RESULT_UNKNOWN);
 	if (task->pending.phase == PHASE_RUNNING || !task->process || task->starting)
 		return;
 	write_unfinished(tracer, task, -EINTR, EVENT_RESULT_UNKNOWN);

@@ -448,7 +448,7 @@ void emit_end(struct frame *frame, uint32_t reason, uint32_t status)
 
 	words[RECORD_END_REASON] = reason;
 	words[RECORD_END_STATUS] = status;
-	put64(words + RECORD_END_EVENTS, frame->events);
+	put64(words + RECORD_END_EVENTS, frame->kept + frame->events - frame->at_flush);
 	put64(words + RECORD_END_BOOTTIME, boot_time());
 	frame_record(frame, RECORD_END, words, RECORD_END_WORDS);
 }

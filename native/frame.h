@@ -32,7 +32,9 @@ struct frame {
 	uint64_t first_seq, first_time;
 	uint64_t next_seq, last_time;
 	uint64_t epoch_bytes;   /* of data blocks since the checkpoint */
-	uint64_t events, bytes; /* written */
+	uint64_t events;        /* encoded */
+	uint64_t kept, bytes;   /* events and bytes that the sink took */
+	uint64_t at_flush;      /* events when the present block began */
 	uint64_t cut;           /* strings and lists that were cut */
 	bool closed;            /* the sink failed: nothing is encoded any more */
 	bool skipping;          /* the channel wants an epoch first: events are numbered, not encoded */

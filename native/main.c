@@ -20,6 +20,12 @@ static void pass_on(int signal, siginfo_t *info, void *context)
 		seccam_signal(tracer, signal);
 }
 
+/* ^Z stops the program; when it has stopped, so do we (act.c). */
+static void wait_for_the_program(int signal)
+{
+	(void)signal;
+}
+
 static void take_signals(void)
 {
 	static const int passed[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2};
@@ -29,6 +35,13 @@ static void take_signals(void)
 	for (size_t n = 0; n < sizeof(passed) / sizeof(*passed); n++)
 		if (!sigaction(passed[n], NULL, &was) && was.sa_handler != SIG_IGN)
 			sigaction(passed[n], &action, NULL);
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = wait_for_the_program;
+	action.sa_flags = SA_RESTART;
+	if (!sigaction(SIGTSTP, NULL, &was) && was.sa_handler != SIG_IGN) {
+		sigaction(SIGTSTP, &action, NULL);
+		tracer->options.mirror = true;
+	}
 }
 
 static int say(const char *text)

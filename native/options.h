@@ -38,7 +38,7 @@ struct options {
 	uint64_t duration_ms;
 	size_t buffer;              /* --buffer BYTES of the channel */
 	int64_t nofile;             /* --rlimit-nofile N: soft limit of the program; -1: ours */
-	bool reset_signals;         /* --reset-signals: dispositions to default, as Node has changed them */
+	bool reset_signals;         /* --reset-signals: what Node changes is undone: dispositions of signals, O_NONBLOCK of 0-2 */
 	uint64_t ignored_signals;   /* --ignore-signals MASK: set to ignore in the program */
 	uint64_t default_signals;   /* ignored by ourselves only */
 	bool kill_on_death;         /* EXITKILL */

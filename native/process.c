@@ -59,6 +59,10 @@ void task_remove(struct tracer *tracer, struct task *task)
 	if (task->process && !--task->process->tasks)
 		process_drop(task->process);
 	arena_free(&task->pending.arena);
+	if (task->suspended) {
+		arena_free(&task->suspended->arena);
+		free(task->suspended);
+	}
 	free(task);
 }
 

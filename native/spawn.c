@@ -145,6 +145,9 @@ _Noreturn static void child(const struct plan *plan)
 		int flags = fcntl(fd, F_GETFD);
 		if (flags >= 0 && flags & FD_CLOEXEC)
 			fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+		flags = options->reset_signals ? fcntl(fd, F_GETFL) : 0;
+		if (flags > 0 && flags & O_NONBLOCK)
+			fcntl(fd, F_SETFL, flags & ~O_NONBLOCK);
 	}
 	for (unsigned n = 0; n < options->inherit_count; n++)
 		fcntl(options->inherit[n], F_SETFD, 0);

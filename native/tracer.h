@@ -95,6 +95,7 @@ struct task {
 	bool listening;          /* in a group-stop */
 	pid_t waits_for;
 	struct pending pending;
+	struct pending *suspended; /* an interrupted call, while the handler of the signal makes calls of its own */
 };
 
 #define TASK_BUCKETS 4096

@@ -48,7 +48,7 @@ function originalLimit(): number | undefined {
 
 /**
  * Descriptors above 2 that were handed to us: Node marks them close-on-exec at its start. Its own are
- * anonymous inodes, and pipes of which it holds both ends.
+ * anonymous inodes, devices, and pipes of which it holds both ends.
  */
 function inheritedDescriptors(): number[] {
   const links = new Map<number, string>();
@@ -65,7 +65,7 @@ function inheritedDescriptors(): number[] {
   }
   const ends = new Map<string, number>();
   for (const [fd, link] of links) if (fd > 2) ends.set(link, (ends.get(link) ?? 0) + 1);
-  return [...links]
-    .filter(([fd, link]) => fd > 2 && !link.startsWith('anon_inode:') && !link.startsWith('/proc/') && !(link.startsWith('pipe:') && ends.get(link)! > 1))
-    .map(([fd]) => fd);
+  const ours = (link: string) =>
+    link.startsWith('anon_inode:') || link.startsWith('/proc/') || (link.startsWith('/dev/') && !link.startsWith('/dev/pts/')) || (link.startsWith('pipe:') && ends.get(link)! > 1);
+  return [...links].filter(([fd, link]) => fd > 2 && !ours(link)).map(([fd]) => fd);
 }
