@@ -758,6 +758,112 @@ t.test('a reload takes over variables', (t) => {
   t.end();
 });
 
+t.test('wrong actions are named, and the rest of the rule loads', (t) => {
+  const said = (action: string, expression = 'exec.uid == 0', options: Partial<LoadOptions> = {}): string => {
+    const { rules, diagnostics } = load(
+      `rules:\n${rule('a', expression, `    actions: [${action}]\n`)}`,
+      options,
+    );
+    t.equal(rules.rules.length, 1, action);
+    t.ok(
+      diagnostics.every((item) => item.span !== undefined),
+      'each has its place',
+    );
+    return diagnostics.map((item) => item.message).join('; ');
+  };
+  const cases: [string, string | RegExp, string?][] = [
+    ['set: {value: 1}', 'variable name is empty'],
+    ['set: {name: a-b, value: 1}', 'invalid variable name "a-b"'],
+    ['set: {name: x}', `either "value", "field" or "expression" must be specified`],
+    ['set: {name: x, value: 1, field: exec.uid}', 'have value and field'],
+    ['set: {name: x, expression: exec.uid}', 'failed to infer type for variable "x"'],
+    [
+      'set: {name: x, value: 1, inherited: true}',
+      'only variables scoped to process can be marked as inherited',
+    ],
+    ['set: {name: x, value: 1, scope: cgroup, scope_field: exec.pid}', 'can have a custom scope_field'],
+    ['set: {name: x, value: 1, default_value: a}', 'must be of the same type'],
+    ['set: {name: x, value: []}', 'unable to infer item type'],
+    ['set: {name: x, field: exec.argv}', 'can only be used with "append"'],
+    ['set: {name: x, field: open.flags}', '"open" is not compatible with "exec" rules'],
+    ['set: {name: x, field: exec.nothing}', /exec\.nothing/],
+    ['set: {name: uid, scope: process, value: 1}', 'conflicts with a field'],
+    ['set: {name: O_CREAT, value: 1}', 'conflicts with a constant'],
+    [
+      '{set: {name: x, value: 1}}, {set: {name: x, value: a}}',
+      'conflicting types (int and string) for variable "x"',
+    ],
+    ['{set: {name: x, value: 1}}, {set: {name: x, value: 2, private: true}}', 'conflicting private flag'],
+    ['kill: {scope: process}', 'a valid signal has to be specified'],
+    ['kill: {signal: KILL}', 'unsupported signal "KILL"'],
+    ['{kill: {signal: SIGKILL}, log: {level: info}}', 'only one action can be specified'],
+    ['filter: exec.uid == 1', 'an action has one of set, kill'],
+    ['{filter: open.flags == 1, kill: {signal: SIGKILL}}', 'the filter is about "open" events'],
+    ['log: {message: a}', 'a valid log level must be specified'],
+    ['hash: {field: exec.nothing}', '"exec.nothing" is not a file'],
+    ['hash: {}', '"field" is mandatory', 'connect.addr.port == 1'],
+    ['coredump: {process: true}', 'reported with each match but not carried out'],
+    ['network_filter: {filter: port 1, policy: drop}', 'reported with each match but not carried out'],
+  ];
+  for (const [action, message, expression] of cases) t.match(said(action, expression), message, action);
+  t.match(
+    said('kill: {signal: SIGKILL}', 'exec.uid == 0', { enforcement: false }),
+    '"kill" action is disabled globally',
+  );
+  t.end();
+});
+
+t.test('damaged policies give diagnostics, never a crash', (t) => {
+  const texts = ['shapes.policy', 'large.policy'].map((name) =>
+    readFileSync(join(fixtures, 'good', name), 'utf8').slice(0, 9000),
+  );
+  const parts = [
+    '"',
+    "'",
+    '\n',
+    ': ',
+    '- ',
+    '[',
+    ']',
+    '{',
+    '}',
+    '|',
+    '>',
+    '&a ',
+    '*a ',
+    '<<: *a',
+    '#',
+    '\t',
+    '~"',
+    'r"(',
+    '${',
+    '%{',
+    '0x',
+    '\u0000',
+    '!!int ',
+    '\\',
+    '🙂',
+  ];
+  let state = 12345;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  let found = 0;
+  for (let round = 0; round < 150; round++) {
+    let text = texts[round % texts.length]!;
+    for (let edit = 0; edit <= random(4); edit++) {
+      const at = random(text.length);
+      text = text.slice(0, at) + parts[random(parts.length)] + text.slice(at + random(12));
+    }
+    const { diagnostics } = load(text);
+    found += diagnostics.length;
+    for (const item of diagnostics) renderDiagnostic(item, () => text);
+  }
+  t.ok(found > 150, `${found} diagnostics`);
+  t.end();
+});
+
 t.test('lint: fixes are mechanical, and what cannot fire is named', (t) => {
   const file = join(fixtures, 'bad', 'doubtful.policy');
   const text = readFileSync(file, 'utf8');

@@ -16,6 +16,8 @@ export interface ActionContext {
   readonly scope: Scope<Event>;
   readonly declarations: Declarations;
   readonly diagnostics: Diagnostic[];
+  /** False: a rule may not ask for a kill. */
+  readonly enforcement: boolean;
 }
 
 /** Those that can be carried out or reported; what is wrong is said, and the rule goes on without it. */
@@ -166,6 +168,14 @@ class ActionCheck {
   }
 
   #kill(body: Section, filter: ActionFilter | undefined): KillAction | undefined {
+    if (!this.context.enforcement) {
+      this.context.diagnostics.push(
+        diagnostic(ruleCodes, 'kill-disabled', '"kill" action is disabled globally', {
+          span: this.section.keySpan('kill'),
+        }),
+      );
+      return undefined;
+    }
     const signal = body.string('signal') ?? '';
     if (signal === '')
       return this.#error(

@@ -26,6 +26,7 @@ export class ItemCheck {
     readonly model: ProductModel,
     readonly book: RuleBook,
     readonly diagnostics: Diagnostic[],
+    readonly enforcement: boolean,
   ) {
     const builtins = new Map(builtinVariables.map((variable) => [variable.name, variable]));
     this.scope = {
@@ -197,6 +198,7 @@ export class ItemCheck {
           scope: this.scope,
           declarations: this.declarations,
           diagnostics: this.#once(said),
+          enforcement: this.enforcement,
         }),
         eventType: rule.event,
         expression: text,

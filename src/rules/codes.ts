@@ -79,7 +79,7 @@ export const ruleCodes = {
   },
   'kill-disabled': {
     severity: 'error',
-    doc: "'kill' action is disabled globally: the rule did not load because enforcement is off and strict.",
+    doc: 'Enforcement is switched off for this run, so an action that kills is left out; the rest of its rule loads.',
   },
   'variable-conflict': {
     severity: 'error',

@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly host?: Partial<HostFacts>;
   /** Event types that exist here; others give `event_type_disabled`. Default: those of the catalogue that can be recorded. */
   readonly model?: ProductModel;
+  /** False: `kill` actions are refused, as the reference does with enforcement switched off. Default true. */
+  readonly enforcement?: boolean;
   /** An empty rule set is an error (`no-rules`) unless this is true. */
   readonly allowEmpty?: boolean;
 }
@@ -60,7 +62,12 @@ class Loader {
     this.#diagnostics = [...diagnostics];
     this.#host = new HostConditions({ ...defaultHost, ...options.host });
     this.#book = new RuleBook(this.#diagnostics);
-    this.#check = new ItemCheck(options.model ?? createModel(options.strings), this.#book, this.#diagnostics);
+    this.#check = new ItemCheck(
+      options.model ?? createModel(options.strings),
+      this.#book,
+      this.#diagnostics,
+      options.enforcement !== false,
+    );
   }
 
   load(sources: readonly PolicySource[], named: string): LoadResult {
