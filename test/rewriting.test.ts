@@ -1,4 +1,7 @@
 /** Recordings that are cut, merged, redacted, upgraded and exported: what stays is what was there. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import t from 'tap';
 import { currentSchema, type Schema } from '../src/catalogue/header.js';
 import type { RawEvent, RawRecord } from '../src/catalogue/raw.js';
@@ -16,7 +19,8 @@ import {
   upgradeRecording,
   type WriterOptions,
 } from '../src/recording/index.js';
-import type { Diagnostic } from '../src/support/diagnostic.js';
+import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
+import { mergeFiles, redactFile, trimFile } from '../src/workbench/rewriting.js';
 
 const header = { mode: 'synthetic', command: ['curl', '--token=abc', '/home/ann/x'], cwd: '/home/ann', host: { hostname: 'box', os: 'linux' }, started: { boottime: '0', realtime: '1000' }, traced: ['exec', 'fork', 'open', 'exit'] };
 
@@ -73,7 +77,7 @@ function story(): Buffer {
       for (let pid = 100 + from; pid < 110 + from; pid++) {
         writer.event('fork', { pid: 10, time: time++, retval: pid }, { child: pid, child_tid: pid, ppid: 10 });
         writer.event('exec', { pid, time: time++ }, { file: { path: `/usr/bin/tool${pid}`, content: { hashes: ['sha256:1'] } }, argv: [`tool${pid}`, '--token=s3cret', '/home/ann/in'], envp: { members: ['PATH'], total: 9 } });
-        for (let n = 0; n < 3; n++) writer.event('open', { pid, time: time++, retval: -2, missing: ['mode'] }, { file: { path: `/home/ann/data/${pid}/${n}` }, named: `${n}`, flags: n });
+        for (let n = 0; n < 3; n++) writer.event('open', { pid, time: time++, retval: -13, missing: ['mode'] }, { file: { path: `/home/ann/data/${pid}/${n}` }, named: `${n}`, flags: n });
         writer.event('exit', { pid, time: time++ }, { group: 1 });
       }
     }
@@ -225,4 +229,62 @@ t.test('CSV cells are quoted', (t) => {
   const event = { seq: 1, time: '2', type: 'open', pid: 3, tid: 3, call: 'openat', retval: -2, duration: 0, columns: { named: 'a"b,c\nd' } };
   t.equal(csvLine(event), '1,2,open,3,3,openat,-2,0,"{""named"":""a\\""b,c\\nd""}"');
   t.end();
+});
+
+t.test('files: what rules detect decides what is kept', async (t) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'seccam-rewriting-'));
+  t.teardown(() => rmSync(cwd, { recursive: true }));
+  writeFileSync(join(cwd, 'story.seccam'), story());
+  writeFileSync(
+    join(cwd, 'a.policy'),
+    [
+      'rules:',
+      '  - id: marks',
+      '    expression: exec.file.path == "/usr/bin/tool103"',
+      '    actions: [{set: {name: seen, value: true}}]',
+      '  - id: reads_after',
+      '    expression: open.file.path == "/home/ann/data/117/2" && ${seen} == true',
+    ].join('\n'),
+  );
+  const rules = ['a.policy'];
+  const trimmed = await trimFile({ cwd, recording: 'story', output: 'trimmed.seccam', rules, rule: ['reads_*'] });
+  t.strictSame([trimmed.events, trimmed.kept, trimmed.diagnostics.length], [120, 4, 0]);
+  const shrunk = await trimFile({ cwd, recording: 'story.seccam', output: 'shrunk.seccam', rules, rule: ['reads_after'], shrink: true });
+  const left = reads(readFileSync(join(cwd, 'shrunk.seccam')));
+  t.ok(shrunk.kept <= 8, `${shrunk.kept} events are left`);
+  t.ok(
+    left.events.some((event) => event.type === 'exec' && event.pid === 103),
+    'what sets the variable is found to be needed',
+  );
+  t.strictSame(left.header?.traced, ['open']);
+  const where = await trimFile({ cwd, recording: 'story', output: 'where.seccam', rules, rule: ['none'], where: 'open.file.path =~ "/home/ann/data/109/*"' });
+  t.equal(where.kept, 6);
+  t.equal(statSync(join(cwd, 'where.seccam')).mode & 0o777, 0o600);
+
+  const codesOf = async (act: () => Promise<unknown>): Promise<string[]> => {
+    try {
+      await act();
+      return [];
+    } catch (error) {
+      if (error instanceof DiagnosticError) return error.diagnostics.map((item) => item.code);
+      throw error;
+    }
+  };
+  symlinkSync('elsewhere', join(cwd, 'link.seccam'));
+  writeFileSync(join(cwd, 'short.seccam'), story().subarray(0, 5));
+  const cases: readonly (readonly [what: string, act: () => Promise<unknown>, codes: readonly string[]])[] = [
+    ['the output is there', () => redactFile({ cwd, recording: 'story', output: 'where.seccam' }), ['output-exists']],
+    ['the output is a link', () => redactFile({ cwd, recording: 'story', output: 'link.seccam', force: true }), ['output-unwritable']],
+    ['the folder is not there', () => redactFile({ cwd, recording: 'story', output: 'no/such.seccam' }), ['output-unwritable']],
+    ['a wrong pattern', () => redactFile({ cwd, recording: 'story', output: 'x.seccam', args: ['('] }), ['bad-value']],
+    ['no such recording', () => mergeFiles({ cwd, recordings: ['story', 'stry'], output: 'x.seccam' }), ['no-such-file']],
+    ['nothing to keep', () => trimFile({ cwd, recording: 'story', output: 'x.seccam', rules, rule: ['none'] }), ['nothing-to-trim']],
+    ['a wrong condition', () => trimFile({ cwd, recording: 'story', output: 'x.seccam', rules, where: 'open.flags ==' }), ['syntax-error']],
+  ];
+  for (const [what, act, codes] of cases) t.strictSame(await codesOf(act), codes, what);
+  t.strictSame(
+    readdirSync(cwd).filter((name) => name.endsWith('.partial')),
+    [],
+    'nothing half written is left',
+  );
 });

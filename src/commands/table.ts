@@ -12,11 +12,15 @@ import Diff from './diff.js';
 import Doctor from './doctor.js';
 import Eval from './eval.js';
 import Explain from './explain.js';
+import Fmt from './fmt.js';
+import Init from './init.js';
 import Inspect from './inspect.js';
 import ListCodes from './list/codes.js';
 import { ListConstants, ListEvents, ListFields, ListFunctions } from './list/reference.js';
 import ListRules from './list/rules.js';
 import ListTests from './list/tests.js';
+import NewRule from './new/rule.js';
+import NewTest from './new/test.js';
 import RecordCommand from './record.js';
 import RecordingExport from './recording/export.js';
 import { RecordingMerge, RecordingRedact, RecordingTrim, RecordingUpgrade } from './recording/rewriting.js';
@@ -30,6 +34,8 @@ export const COMMANDS: Readonly<Record<string, Verb>> = {
   doctor: Doctor,
   eval: Eval,
   explain: Explain,
+  fmt: Fmt,
+  init: Init,
   inspect: Inspect,
   'agent:config': AgentConfig,
   'agent:dump': AgentDump,
@@ -45,6 +51,8 @@ export const COMMANDS: Readonly<Record<string, Verb>> = {
   'list:functions': ListFunctions,
   'list:rules': ListRules,
   'list:tests': ListTests,
+  'new:rule': NewRule,
+  'new:test': NewTest,
   record: RecordCommand,
   'recording:export': RecordingExport,
   'recording:merge': RecordingMerge,

@@ -30,6 +30,14 @@ export const recordingCodes = {
     severity: 'error',
     doc: 'The file cannot be opened or read. The message says why.',
   },
+  'output-exists': {
+    severity: 'error',
+    doc: 'The file that should be written is there already. Give another name with -o, or --force to replace it.',
+  },
+  'output-unwritable': {
+    severity: 'error',
+    doc: 'The file that should be written cannot be made or written. The message says why.',
+  },
   'nothing-to-trim': {
     severity: 'error',
     doc: 'The conditions keep no event of the recording. Loosen them.',

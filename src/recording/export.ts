@@ -31,6 +31,7 @@ function plainTuple(value: object, strings: StringTable): unknown {
   if ('items' in value) return (value.items as number[]).map((id) => strings.text(id));
   const found: Record<string, unknown> = {};
   for (const [name, member] of Object.entries(value)) {
+    if (name === 'ownPath' && member === (value as { readonly path?: unknown }).path) continue;
     if (typeof member === 'number') {
       if (textMembers.has(name)) {
         if (member !== 0) found[name] = strings.text(member);

@@ -10,3 +10,5 @@ export { redactRecording, type RedactOptions } from './redact.js';
 export { type Rewritten, rewrite, type Source } from './rewrite.js';
 export { trimRecording, type Trimmed, type TrimOptions } from './trim.js';
 export { upgradeRecording } from './upgrade.js';
+export { recordingCodes } from './codes.js';
+export { openOutput, type OutputFile } from './output.js';

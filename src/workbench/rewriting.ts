@@ -94,7 +94,7 @@ async function detections(name: string, bytes: Source | string, inUse: RulesInUs
 /** Writes what the detections of rules (or a condition) need. */
 export async function trimFile(options: TrimFileOptions): Promise<RewriteResult> {
   const cwd = options.cwd ?? process.cwd();
-  const path = existing(options.recording, cwd);
+  const path = resolve(cwd, existing(options.recording, cwd));
   const inUse = new RuleSets(cwd).load(rulesOrigin(options, projectOf({ cwd })).paths);
   const errors = inUse.diagnostics.filter((item) => item.severity === 'error');
   if (inUse.rules.rules.length === 0 && options.where === undefined)
@@ -156,7 +156,7 @@ async function shrink(source: Source, wanted: Found, inUse: RulesInUse, options:
 
 export async function mergeFiles(options: OutputOptions & { readonly recordings: readonly string[] }): Promise<RewriteResult> {
   const cwd = options.cwd ?? process.cwd();
-  const sources = options.recordings.map((name) => ({ name, read: fileSource(existing(name, cwd)) }));
+  const sources = options.recordings.map((name) => ({ name, read: fileSource(resolve(cwd, existing(name, cwd))) }));
   return written(options.output, options, (emit) => mergeRecordings(sources, emit));
 }
 
@@ -166,18 +166,19 @@ export async function redactFile(options: OutputOptions & { readonly recording: 
   const configured = projectOf({ cwd }).config.recordings?.redact;
   const args = options.args ?? configured?.args ?? [];
   const paths = options.paths ?? configured?.paths ?? {};
-  const path = existing(options.recording, cwd);
+  const path = resolve(cwd, existing(options.recording, cwd));
   for (const pattern of args) {
     try {
       new RegExp(pattern, 'd');
     } catch (error) {
-      throw new DiagnosticError([diagnostic(workbenchCodes, 'bad-pattern', `"${pattern}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`)]);
+      throw new DiagnosticError([diagnostic(workbenchCodes, 'bad-value', `"${pattern}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`)]);
     }
   }
   return written(options.output, options, (emit) => redactRecording(fileSource(path), emit, { name: options.recording, args, paths }));
 }
 
 export async function upgradeFile(options: OutputOptions & { readonly recording: string }): Promise<RewriteResult> {
-  const path = existing(options.recording, options.cwd ?? process.cwd());
+  const cwd = options.cwd ?? process.cwd();
+  const path = resolve(cwd, existing(options.recording, cwd));
   return written(options.output, options, (emit) => upgradeRecording(fileSource(path), emit, options.recording));
 }
