@@ -8,11 +8,19 @@ export interface Timing {
   readonly stderr: string;
 }
 
-export function timed(command: readonly string[], options: { cwd?: string; env?: NodeJS.ProcessEnv } = {}): Timing {
+export function timed(
+  command: readonly string[],
+  options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Timing {
   const env = { ...(options.env ?? process.env) };
   delete env['NODE_EXTRA_CA_CERTS'];
   const begin = process.hrtime.bigint();
-  const run = spawnSync(command[0]!, command.slice(1), { ...options, env, encoding: 'utf8', maxBuffer: 1 << 28 });
+  const run = spawnSync(command[0]!, command.slice(1), {
+    ...options,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 28,
+  });
   const wall = Number(process.hrtime.bigint() - begin) / 1e9;
   if (run.error !== undefined || run.status !== 0) {
     throw new Error(`${command.join(' ')}: ${run.error?.message ?? `exit ${run.status}`}\n${run.stderr}`);
@@ -33,8 +41,13 @@ export function spread(values: readonly number[], scale = 1, digits = 1): string
 }
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): void {
-  const widths = head.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]): string => cells.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  ');
+  const widths = head.map((title, column) =>
+    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
+      .join('  ');
   console.log(line(head));
   for (const row of rows) console.log(line(row));
 }

@@ -36,12 +36,21 @@ function works(folder: string): Work[] {
     mkdirSync(join(repository, `d${i % 20}`), { recursive: true });
     writeFileSync(join(repository, `d${i % 20}`, `f${i}`), 'x\n'.repeat(i));
   }
-  const git = (...args: string[]): void => void execFileSync('git', ['-C', repository, '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { stdio: 'ignore' });
+  const git = (...args: string[]): void =>
+    void execFileSync(
+      'git',
+      ['-C', repository, '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args],
+      { stdio: 'ignore' },
+    );
   git('init', '-q');
   git('add', '.');
   git('commit', '-qm', 'begin');
   writeFileSync(join(folder, 'unit.c'), '#include <stdio.h>\nint main(void) { return puts("unit") < 0; }\n');
-  const loop = (count: number, what: string): string[] => ['sh', '-c', `i=0; while [ $i -lt ${count} ]; do ${what}; i=$((i+1)); done`];
+  const loop = (count: number, what: string): string[] => [
+    'sh',
+    '-c',
+    `i=0; while [ $i -lt ${count} ]; do ${what}; i=$((i+1)); done`,
+  ];
   return [
     { name: 'git status ×30', command: loop(30, 'git status > /dev/null'), cwd: repository },
     { name: 'gcc ×20', command: loop(20, 'gcc -c -o unit.o unit.c'), cwd: folder },
@@ -53,8 +62,30 @@ function works(folder: string): Work[] {
 
 export async function run(rounds: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'seccam-bench-'));
-  const seccam = ['node', join(import.meta.dirname, '..', '..', 'bin', 'seccam.js'), 'record', '--quiet', '--force', '-o', join(folder, 'out.seccam'), '--'];
-  const strace = ['strace', '-f', '-y', '--seccomp-bpf', '-qqq', '-o', join(folder, 'out.strace'), '-e', 'signal=none', '-e', `trace=${await tracedCalls()}`, '--'];
+  const seccam = [
+    'node',
+    join(import.meta.dirname, '..', '..', 'bin', 'seccam.js'),
+    'record',
+    '--quiet',
+    '--force',
+    '-o',
+    join(folder, 'out.seccam'),
+    '--',
+  ];
+  const strace = [
+    'strace',
+    '-f',
+    '-y',
+    '--seccomp-bpf',
+    '-qqq',
+    '-o',
+    join(folder, 'out.strace'),
+    '-e',
+    'signal=none',
+    '-e',
+    `trace=${await tracedCalls()}`,
+    '--',
+  ];
   try {
     for (const placement of ['one-cpu', 'free'] as const) {
       const pin = placement === 'one-cpu' ? ['taskset', '-c', '0'] : [];
@@ -65,7 +96,10 @@ export async function run(rounds: number): Promise<void> {
         startUp.strace.push(timed([...pin, ...strace, 'true'], { cwd: folder }).wall);
         startUp.seccam.push(timed([...pin, ...seccam, 'true'], { cwd: folder }).wall);
       }
-      const base = { seccam: median(startUp.seccam) - median(startUp.plain), strace: median(startUp.strace) - median(startUp.plain) };
+      const base = {
+        seccam: median(startUp.seccam) - median(startUp.plain),
+        strace: median(startUp.strace) - median(startUp.plain),
+      };
       for (const work of works(mkdtempSync(join(folder, 'w-')))) {
         const times = { plain: [] as number[], strace: [] as number[], seccam: [] as number[] };
         timed([...pin, ...work.command], work);
@@ -74,12 +108,23 @@ export async function run(rounds: number): Promise<void> {
           times.strace.push(timed([...pin, ...strace, ...work.command], work).wall);
           times.seccam.push(timed([...pin, ...seccam, ...work.command], work).wall);
         }
-        const added = (times_: readonly number[], start: number): number => median(times_) - median(times.plain) - start;
+        const added = (times_: readonly number[], start: number): number =>
+          median(times_) - median(times.plain) - start;
         const ours = added(times.seccam, base.seccam);
         const theirs = added(times.strace, base.strace);
-        rows.push([work.name, spread(times.plain, 1e3, 0), spread(times.strace, 1e3, 0), spread(times.seccam, 1e3, 0), (theirs * 1e3).toFixed(0), (ours * 1e3).toFixed(0), (ours / theirs).toFixed(2)]);
+        rows.push([
+          work.name,
+          spread(times.plain, 1e3, 0),
+          spread(times.strace, 1e3, 0),
+          spread(times.seccam, 1e3, 0),
+          (theirs * 1e3).toFixed(0),
+          (ours * 1e3).toFixed(0),
+          (ours / theirs).toFixed(2),
+        ]);
       }
-      console.log(`\n${placement}: ${rounds} interleaved rounds, ms: median (least–most); start-up taken off the added time: strace ${(base.strace * 1e3).toFixed(0)}, seccam ${(base.seccam * 1e3).toFixed(0)}`);
+      console.log(
+        `\n${placement}: ${rounds} interleaved rounds, ms: median (least–most); start-up taken off the added time: strace ${(base.strace * 1e3).toFixed(0)}, seccam ${(base.seccam * 1e3).toFixed(0)}`,
+      );
       table(['work', 'untraced', 'strace', 'seccam record', 'strace adds', 'seccam adds', 'ratio'], rows);
     }
   } finally {

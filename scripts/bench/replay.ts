@@ -42,8 +42,12 @@ function realRecording(folder: string): Buffer {
   if (kept !== undefined && existsSync(kept)) return readFileSync(kept);
   const path = kept ?? join(folder, 'work.seccam');
   const record = (rounds: number): number => {
-    const run = spawnSync(tracer, ['-o', path, '--force', '--', 'sh', '-c', work, 'work', String(rounds)], { cwd: folder, encoding: 'utf8' });
-    if (run.error !== undefined || run.status !== 0) throw new Error(`recording failed: ${run.error?.message ?? run.stderr}`);
+    const run = spawnSync(tracer, ['-o', path, '--force', '--', 'sh', '-c', work, 'work', String(rounds)], {
+      cwd: folder,
+      encoding: 'utf8',
+    });
+    if (run.error !== undefined || run.status !== 0)
+      throw new Error(`recording failed: ${run.error?.message ?? run.stderr}`);
     return countEvents(readFileSync(path));
   };
   const one = record(1);
@@ -84,9 +88,12 @@ function ways(bytes: Buffer): Way[] {
     return stream.end().detections;
   };
   const engineOf = (strings: StringTable, count: number): Engine => {
-    const { rules, diagnostics } = loadPolicies([{ file: 'bench.policy', text: policyOf(count) }], { strings });
+    const { rules, diagnostics } = loadPolicies([{ file: 'bench.policy', text: policyOf(count) }], {
+      strings,
+    });
     const error = diagnostics.find((item) => item.severity === 'error');
-    if (error !== undefined || rules.rules.length !== count) throw new Error(`the rules of the bench do not load: ${error?.message}`);
+    if (error !== undefined || rules.rules.length !== count)
+      throw new Error(`the rules of the bench do not load: ${error?.message}`);
     return new Engine(rules);
   };
   const decode: Way = {
@@ -132,7 +139,9 @@ export async function run(rounds: number): Promise<void> {
     const bytes = realRecording(folder);
     const events = countEvents(bytes);
     const kept = process.env['SECCAM_BENCH_RECORDING'];
-    console.log(`${events.toLocaleString('en')} events, ${(bytes.length / events).toFixed(0)} bytes each${kept === undefined ? '' : `, ${kept} (${statSync(kept).mtime.toISOString()})`}`);
+    console.log(
+      `${events.toLocaleString('en')} events, ${(bytes.length / events).toFixed(0)} bytes each${kept === undefined ? '' : `, ${kept} (${statSync(kept).mtime.toISOString()})`}`,
+    );
     const all = ways(bytes);
     const times = new Map<string, number[]>(all.map((way) => [way.name, []]));
     const detections = new Map<string, number>();

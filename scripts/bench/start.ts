@@ -8,7 +8,14 @@ export async function run(rounds: number): Promise<void> {
   const commands: Record<string, string[]> = {
     'node -e 0': ['node', '-e', '0'],
     'seccam --version': ['node', seccam, '--version'],
-    'seccam replay recordings/story.seccam': ['node', seccam, 'replay', join(root, 'recordings', 'story.seccam'), '-r', join(root, 'rules')],
+    'seccam replay recordings/story.seccam': [
+      'node',
+      seccam,
+      'replay',
+      join(root, 'recordings', 'story.seccam'),
+      '-r',
+      join(root, 'rules'),
+    ],
   };
   const times = new Map<string, number[]>();
   for (let round = 0; round < rounds * 2; round++) {
@@ -17,5 +24,8 @@ export async function run(rounds: number): Promise<void> {
       times.set(name, [...(times.get(name) ?? []), wall]);
     }
   }
-  table(['command', 'ms'], [...times].map(([name, values]) => [name, spread(values, 1e3, 0)]));
+  table(
+    ['command', 'ms'],
+    [...times].map(([name, values]) => [name, spread(values, 1e3, 0)]),
+  );
 }

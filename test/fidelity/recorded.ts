@@ -17,12 +17,16 @@ export function recorded(workload: Workload): Observed {
   const folder = mkdtempSync(join(tmpdir(), 'seccam-fidelity-'));
   const output = join(folder, 'run.seccam');
   try {
-    const run = spawnSync(process.execPath, [program, 'record', '--quiet', '-o', output, '--', ...workload.command], {
-      cwd: workload.cwd,
-      env: workload.env ?? process.env,
-      encoding: 'utf8',
-      maxBuffer: 1 << 26,
-    });
+    const run = spawnSync(
+      process.execPath,
+      [program, 'record', '--quiet', '-o', output, '--', ...workload.command],
+      {
+        cwd: workload.cwd,
+
+        encoding: 'utf8',
+        maxBuffer: 1 << 26,
+      },
+    );
     return { lines: recordedLines(readFileSync(output)), status: run.status, stdout: run.stdout };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -33,7 +33,6 @@ const paths: Readonly<Record<string, number>> = { rename: 2, renameat: 2, rename
 export interface Workload {
   readonly command: readonly string[];
   readonly cwd: string;
-  readonly env?: NodeJS.ProcessEnv;
 }
 
 export interface Observed {
@@ -48,8 +47,22 @@ export function strace(workload: Workload): Observed {
     const calls = Object.keys(comparedCalls).join(',');
     const run = spawnSync(
       'strace',
-      ['-ff', '-qqq', '-xx', '-s', '8192', '-e', `trace=${calls}`, '-e', 'signal=none', '-o', join(folder, 'task'), '--', ...workload.command],
-      { cwd: workload.cwd, env: workload.env ?? process.env, encoding: 'utf8', maxBuffer: 1 << 26 },
+      [
+        '-ff',
+        '-qqq',
+        '-xx',
+        '-s',
+        '8192',
+        '-e',
+        `trace=${calls}`,
+        '-e',
+        'signal=none',
+        '-o',
+        join(folder, 'task'),
+        '--',
+        ...workload.command,
+      ],
+      { cwd: workload.cwd, encoding: 'utf8', maxBuffer: 1 << 26 },
     );
     const lines: string[] = [];
     for (const name of readdirSync(folder)) {

@@ -15,11 +15,22 @@ export interface WorkloadRow {
   /** Threads race for descriptor numbers: only whether a descriptor came is compared. */
   readonly racingDescriptors?: boolean;
   /** Lays out what the workload needs in an empty folder and gives the command. */
-  prepare(folder: string): Workload;
+  prepare(folder: string): Workload & { readonly env?: NodeJS.ProcessEnv };
 }
 
+/** The environment of workloads: nothing of the test runner's, whose preloaded modules would be part of every node. */
+const plain = { PATH: process.env['PATH'], HOME: process.env['HOME'] ?? '/', LANG: 'C.UTF-8' };
 const quiet = { stdio: 'ignore' } as const;
-const git = { GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1', GIT_AUTHOR_DATE: '2026-01-01T00:00:00Z', GIT_COMMITTER_DATE: '2026-01-01T00:00:00Z', GIT_AUTHOR_NAME: 'a', GIT_AUTHOR_EMAIL: 'a@example.org', GIT_COMMITTER_NAME: 'a', GIT_COMMITTER_EMAIL: 'a@example.org' };
+const git = {
+  GIT_CONFIG_GLOBAL: '/dev/null',
+  GIT_CONFIG_NOSYSTEM: '1',
+  GIT_AUTHOR_DATE: '2026-01-01T00:00:00Z',
+  GIT_COMMITTER_DATE: '2026-01-01T00:00:00Z',
+  GIT_AUTHOR_NAME: 'a',
+  GIT_AUTHOR_EMAIL: 'a@example.org',
+  GIT_COMMITTER_NAME: 'a',
+  GIT_COMMITTER_EMAIL: 'a@example.org',
+};
 
 export const workloads: readonly WorkloadRow[] = [
   {
@@ -27,7 +38,7 @@ export const workloads: readonly WorkloadRow[] = [
     prepare(folder) {
       const origin = join(folder, 'origin');
       mkdirSync(origin);
-      const env = { ...process.env, ...git };
+      const env = { ...plain, ...git };
       execFileSync('git', ['init', '-q', '-b', 'main', origin], { env, ...quiet });
       for (let i = 0; i < 12; i++) {
         mkdirSync(join(origin, `d${i % 3}`), { recursive: true });
@@ -35,17 +46,28 @@ export const workloads: readonly WorkloadRow[] = [
       }
       execFileSync('git', ['-C', origin, 'add', '.'], { env, ...quiet });
       execFileSync('git', ['-C', origin, 'commit', '-qm', 'begin'], { env, ...quiet });
-      return { command: ['git', 'clone', '-q', '--no-local', origin, join(folder, 'clone')], cwd: folder, env: { ...env, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'pack.threads', GIT_CONFIG_VALUE_0: '1' } };
+      return {
+        command: ['git', 'clone', '-q', '--no-local', origin, join(folder, 'clone')],
+        cwd: folder,
+        env: { ...env, GIT_CONFIG_COUNT: '1', GIT_CONFIG_KEY_0: 'pack.threads', GIT_CONFIG_VALUE_0: '1' },
+      };
     },
   },
   {
     name: 'gcc build of ten files with make -j2',
     prepare(folder) {
       const names = Array.from({ length: 10 }, (_, i) => `unit${i}`);
-      for (const name of names) writeFileSync(join(folder, `${name}.c`), `#include <stdio.h>\nint ${name}(void) { return printf("${name}\\n"); }\n`);
+      for (const name of names)
+        writeFileSync(
+          join(folder, `${name}.c`),
+          `#include <stdio.h>\nint ${name}(void) { return printf("${name}\\n"); }\n`,
+        );
       writeFileSync(join(folder, 'main.c'), 'int unit0(void);\nint main(void) { return unit0() < 0; }\n');
       const objects = [...names, 'main'].map((name) => `${name}.o`).join(' ');
-      writeFileSync(join(folder, 'Makefile'), `program: ${objects}\n\tgcc -o $@ ${objects}\n%.o: %.c\n\tgcc -O1 -c -o $@ $<\n`);
+      writeFileSync(
+        join(folder, 'Makefile'),
+        `program: ${objects}\n\tgcc -o $@ ${objects}\n%.o: %.c\n\tgcc -O1 -c -o $@ $<\n`,
+      );
       return { command: ['make', '-s', '-j2'], cwd: folder };
     },
   },
@@ -66,13 +88,22 @@ export const workloads: readonly WorkloadRow[] = [
   },
   {
     name: 'npm --version',
-    prepare: (folder) => ({ command: ['npm', '--version'], cwd: folder, env: { ...process.env, npm_config_cache: join(folder, 'cache'), npm_config_update_notifier: 'false' } }),
+    racingDescriptors: true,
+    prepare: (folder) => ({
+      command: ['npm', '--version'],
+      cwd: folder,
+      env: { ...plain, npm_config_cache: join(folder, 'cache'), npm_config_update_notifier: 'false' },
+    }),
   },
   {
     name: 'eight threads that open, rename and unlink',
     racingDescriptors: true,
     prepare(folder) {
-      execFileSync('cc', ['-pthread', '-o', join(folder, 'threads'), join(programs, 'threads-files.c')], quiet);
+      execFileSync(
+        'cc',
+        ['-pthread', '-o', join(folder, 'threads'), join(programs, 'threads-files.c')],
+        quiet,
+      );
       return { command: ['./threads', '8', '50'], cwd: folder };
     },
   },
@@ -83,7 +114,14 @@ export const workloads: readonly WorkloadRow[] = [
         mkdirSync(join(folder, 'tree', `d${i % 5}`), { recursive: true });
         writeFileSync(join(folder, 'tree', `d${i % 5}`, `f${i}`), 'x'.repeat(i * 100));
       }
-      return { command: ['sh', '-c', 'tar cf t.tar tree && mkdir out && tar xf t.tar -C out && cp -a out copy && rm -r out'], cwd: folder };
+      return {
+        command: [
+          'sh',
+          '-c',
+          'tar cf t.tar tree && mkdir out && tar xf t.tar -C out && cp -a out copy && rm -r out',
+        ],
+        cwd: folder,
+      };
     },
   },
   {
@@ -99,7 +137,10 @@ export const workloads: readonly WorkloadRow[] = [
 export function fresh(folder: string, row: WorkloadRow): Workload {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  return row.prepare(folder);
+  const { command, cwd, env = plain } = row.prepare(folder);
+  // `env -i`: a test runner puts itself into the environment of every child that it sees.
+  const settings = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+  return { command: ['env', '-i', ...settings, ...command], cwd };
 }
 
 /** Folds what differs between any two runs: random suffixes of temporary files, pids in paths, dates of logs. */
@@ -117,7 +158,8 @@ export function multiset(row: WorkloadRow, lines: readonly string[]): Map<string
   const counts = new Map<string, number>();
   for (const line of lines) {
     const folded = normalise(line);
-    const key = row.racingDescriptors && folded.startsWith('open ') ? folded.replace(/ = \d+$/, ' = fd') : folded;
+    const key =
+      row.racingDescriptors && folded.startsWith('open ') ? folded.replace(/ = \d+$/, ' = fd') : folded;
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return counts;
