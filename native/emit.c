@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "content.h"
 #include "process.h"
 
 #define NO_CALL 0xffffffffu
@@ -74,6 +75,8 @@ uint32_t emit_file(struct tracer *tracer, const struct arena *arena, const struc
 		if (facts->mount_id)
 			told_mount(tracer, facts->mount_id);
 	}
+	if (facts->content)
+		words[FILE_CONTENT] = content_emit(tracer, facts->content);
 	return frame_tuple(frame, TUPLE_FILE, words, FILE_TUPLE_WORDS);
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "capture.h"
+#include "content.h"
 #include "process.h"
 #include "redact.h"
 #include "remote.h"
@@ -238,6 +239,21 @@ static bool same_as(const struct arena *arena, struct text_list list, uint32_t n
 	return text.stored == strlen(name) && !memcmp(arena_at(arena, text.at), name, text.stored);
 }
 
+/* `link` is /proc/T/exe: of a script that is its interpreter, and the script lies below the task's root. */
+static void read_content(struct tracer *tracer, struct image *image, pid_t tid, const char *link)
+{
+	struct text own = image->file.own_path.stored ? image->file.own_path : image->file.path;
+	char script[PATH_BYTES + 64];
+
+	if (!image->has_interpreter) {
+		image->file.content = content_of(tracer, tid, link, &image->arena, &image->file);
+		return;
+	}
+	image->interpreter.content = content_of(tracer, tid, link, &image->arena, &image->interpreter);
+	snprintf(script, sizeof(script), "/proc/%d/root%.*s", tid, (int)own.stored, (const char *)arena_at(&image->arena, own.at));
+	image->file.content = content_of(tracer, tid, script, &image->arena, &image->file);
+}
+
 struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_t sp, bool narrow, bool *changed, uint32_t *missing)
 {
 	struct image *image = image_new();
@@ -286,6 +302,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 			image->file = script;
 		}
 	}
+	read_content(tracer, image, task->tid, link);
 	set_comm(image, task->tid, name);
 	if (pending->act_count && pending->acts[0].call->event == EVENT_EXEC && pending->acts[0].values[EXEC_NAMED].type == VALUE_TEXT) {
 		struct text named = pending->acts[0].values[EXEC_NAMED].text;

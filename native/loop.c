@@ -20,6 +20,7 @@
 
 #include "act.h"
 #include "calls.h"
+#include "content.h"
 #include "emit.h"
 #include "filter.h"
 #include "header.h"
@@ -210,9 +211,10 @@ static bool begin_wrap(struct tracer *tracer)
 	struct process *process;
 	struct task *task;
 	struct standing standing;
+	const struct filter_self self = {(uint32_t)tracer->own_pid, (uint32_t)tracer->thread_id, (uint32_t)getpgrp()};
 	bool spawned;
 
-	filter_build(filter, tracer->selection);
+	filter_build(filter, tracer->selection, &self);
 	spawned = spawn_program(tracer, filter);
 	free(filter);
 	if (!spawned)
@@ -235,6 +237,7 @@ static void prepare(struct tracer *tracer)
 	struct namespaces own;
 
 	tracer->own_pid = getpid();
+	tracer->thread_id = (pid_t)syscall(SYS_gettid);
 	tracer->main_status = -1;
 	tracer->report = -1;
 	tracer->attached = tracer->options.pid_count > 0;
@@ -276,6 +279,7 @@ static void release(struct tracer *tracer)
 	free(tracer->selection);
 	path_forget(&tracer->mounts);
 	process_accounts_free();
+	content_free();
 	frame_close(&tracer->frame);
 	sink_close(&tracer->sink);
 	if (tracer->channel)

@@ -1,4 +1,5 @@
 #include "options.h"
+#include "content.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ const char *options_usage(void)
 	       "  --uid N, --gid N      run the program as\n"
 	       "  --cwd FOLDER          run the program in\n"
 	       "  --keep-env NAMES      environment variables whose values are stored\n"
+	       "  --content NAMES       what is read of programs: metadata, hashes, packages, none\n"
 	       "  --redact NAMES        more arguments whose values are not stored\n"
 	       "  --disable-seccomp     stop at every system call\n"
 	       "  --on-io-uring WHAT    record or deny\n"
@@ -100,6 +102,23 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 	} else if (IS("--keep-env")) {
 		if (!names(o, value, o->keep, &o->keep_count))
 			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
+	} else if (IS("--content")) {
+		const char *wanted[8];
+		unsigned count = 0;
+
+		if (!names(o, value, wanted, &count))
+			count = 0;
+		o->content = 0;
+		for (unsigned index = 0; index < count; index++) {
+			if (!strcmp(wanted[index], "metadata"))
+				o->content |= CONTENT_METADATA;
+			else if (!strcmp(wanted[index], "hashes"))
+				o->content |= CONTENT_METADATA | CONTENT_HASHES_WANTED;
+			else if (!strcmp(wanted[index], "packages"))
+				o->content |= CONTENT_METADATA | CONTENT_PACKAGES_WANTED;
+			else if (strcmp(wanted[index], "none") != 0)
+				fail(failure, 125, "bad-option", 0, "\"--content\" wants metadata, hashes, packages or none, not \"%s\"", wanted[index]);
+		}
 	} else if (IS("--redact")) {
 		if (!names(o, value, o->redact, &o->redact_count))
 			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
@@ -174,7 +193,7 @@ static bool flag(struct options *o, const char *name)
 }
 
 static const char *const valued[] = {"-o", "--output", "--fd", "--message-fd", "--channel", "--probe-addr", "--socket", "--token-file", "--hello", "--wait", "--on-no-agent",
-				     "--buffer", "--trace", "--events", "--keep-env", "--redact", "--pid", "--inherit-fd", "--duration", "--uid", "--gid",
+				     "--buffer", "--trace", "--events", "--keep-env", "--content", "--redact", "--pid", "--inherit-fd", "--duration", "--uid", "--gid",
 				     "--cwd", "--rlimit-nofile", "--ignore-signals", "--on-io-uring", "--on-tracer-death", "--without"};
 
 bool options_parse(struct options *o, int argc, char **argv, struct failure *failure)
@@ -184,6 +203,7 @@ bool options_parse(struct options *o, int argc, char **argv, struct failure *fai
 	o->uid = o->gid = o->nofile = -1;
 	o->kill_on_death = true;
 	o->wait_ms = 5000;
+	o->content = CONTENT_METADATA;
 	for (int n = 0; n < argc; n++) {
 		char *equals = strchr(argv[n], '=');
 		size_t length = equals ? (size_t)(equals - argv[n]) : strlen(argv[n]);

@@ -29,6 +29,7 @@ struct options {
 	unsigned event_count;
 	const char *keep[OPTIONS_NAMES_MAX];   /* --keep-env NAME */
 	unsigned keep_count;
+	unsigned content;           /* --content NAMES: what is read of programs; bits of content.h */
 	const char *redact[OPTIONS_NAMES_MAX]; /* --redact PATTERN */
 	unsigned redact_count;
 	int inherit[OPTIONS_NAMES_MAX];        /* --inherit-fd N: loses FD_CLOEXEC in the program */

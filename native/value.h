@@ -47,12 +47,15 @@ enum {
 	FACT_NAMELESS = 128,
 };
 
+struct content;
+
 struct file_facts {
 	struct text path, own_path;
 	uint32_t flags, mode, uid, gid, links;
 	uint64_t inode, device, size, mount_id;
 	int64_t modified, changed, born;
 	const char *filesystem; /* storage that lives as long as the tracer, or NULL */
+	const struct content *content; /* of programs, when it is wanted; else NULL */
 };
 
 struct address_facts {
