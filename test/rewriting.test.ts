@@ -195,6 +195,7 @@ t.test('upgrade writes today’s columns and keeps what it does not know', async
       writer.checkpoint();
       writer.event('open', { pid: 1, time: 1, missing: ['named'] }, { colour: 'red', flags: 5, named: 'x' });
       writer.event('teleport', { pid: 1, time: 2 }, { place: 'moon' });
+      writer.frame(Uint8Array.of(16, 0, 0, 0, 77, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8));
     },
     { schema: old },
   );
@@ -206,8 +207,10 @@ t.test('upgrade writes today’s columns and keeps what it does not know', async
   t.equal(open.columns.at(-1)!.name, 'colour');
   t.ok(upgraded.includes('red'));
   let missing = 0;
-  new StreamReader().push(upgraded, { event: (raw) => (missing ||= raw.missing), record: () => undefined, diagnostic: () => undefined });
+  const kinds = new Set<number>();
+  new StreamReader({ frames: (frame) => kinds.add(frame.kind) }).push(upgraded, { event: (raw) => (missing ||= raw.missing), record: () => undefined, diagnostic: () => undefined });
   t.equal(missing, 2, 'the bit of `named` moves with it');
+  t.ok(kinds.has(77), 'a frame of an unknown kind comes along');
 });
 
 t.test('a damaged source is copied as far as it goes, and said to be', async (t) => {

@@ -81,6 +81,8 @@ export class Copier {
   /** Numbers in the target of what was copied in this epoch. */
   readonly #copied = new Map<string, number>();
   #frame: Frame | undefined;
+  /** Frames of unknown kinds are copied. */
+  #copying = false;
 
   /** `source` is the schema of what is read; the writer's is that of the copy. */
   constructor(writer: RecordingWriter, source: Schema, map?: MapText) {
@@ -97,6 +99,7 @@ export class Copier {
     this.#texts.length = 0;
     this.#tuples.clear();
     this.#copied.clear();
+    this.#copying = alsoTarget;
     if (alsoTarget) this.#writer.checkpoint();
   }
 
@@ -119,8 +122,10 @@ export class Copier {
         this.#tuples.set(info, list);
       }
       list.push(Array.from(words.subarray(at + TUPLE_HEAD, at + size)));
-    } else {
+    } else if (kind === FrameKind.event || kind === FrameKind.record) {
       this.#frame = frame;
+    } else if (this.#copying) {
+      this.#writer.frame(bytes.subarray(at * 4, (at + size) * 4));
     }
   }
 
