@@ -61,3 +61,29 @@ export function thresholdsOf(texts: readonly string[]): Record<string, number> {
 export function badUsage(message: string, ...suggestions: readonly string[]): DiagnosticError {
   return new DiagnosticError([diagnostic(commandCodes, 'bad-usage', message, { suggestions })]);
 }
+
+/** The flags of `new rule` and `new test`. */
+export const newFlags = {
+  from: Flags.string({ helpValue: 'RECORDING', description: 'what happened there' }),
+  at: Flags.integer({ min: 0, helpValue: 'SEQ', description: 'the event that it is about' }),
+  output: Flags.string({ char: 'o', helpValue: 'FILE', description: 'the file to write' }),
+  rules: rulesFlag,
+};
+
+export function newOptions(
+  name: string | undefined,
+  flags: {
+    readonly from: string | undefined;
+    readonly at: number | undefined;
+    readonly output: string | undefined;
+    readonly rules: readonly string[] | undefined;
+  },
+) {
+  return {
+    ...given('name', name),
+    ...given('from', flags.from),
+    ...given('at', flags.at),
+    ...given('output', flags.output),
+    ...given('rules', flags.rules),
+  };
+}

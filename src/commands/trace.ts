@@ -15,30 +15,73 @@ export default class Trace extends SeccamCommand {
   static override failure = 125;
   static override passThrough = true;
   static override flags = {
-    socket: Flags.string({ helpValue: 'PATH', description: 'Unix socket of the agent; default: /run/seccam/agent.sock' }),
-    'probe-addr': Flags.string({ helpValue: 'HOST:PORT', description: 'loopback address of the agent; wants --token-file' }),
-    'token-file': Flags.string({ helpValue: 'FILE', description: 'the secret that the agent knows; mode 0600' }),
-    wait: Flags.integer({ min: 0, helpValue: 'MS', description: 'how long to wait for the agent; default 5000' }),
+    socket: Flags.string({
+      helpValue: 'PATH',
+      description: 'Unix socket of the agent; default: /run/seccam/agent.sock',
+    }),
+    'probe-addr': Flags.string({
+      helpValue: 'HOST:PORT',
+      description: 'loopback address of the agent; wants --token-file',
+    }),
+    'token-file': Flags.string({
+      helpValue: 'FILE',
+      description: 'the secret that the agent knows; mode 0600',
+    }),
+    wait: Flags.integer({
+      min: 0,
+      helpValue: 'MS',
+      description: 'how long to wait for the agent; default 5000',
+    }),
     async: Flags.boolean({ description: 'start the program at once, without waiting for the agent' }),
-    'on-no-agent': Flags.string({ options: ['run', 'refuse'], description: 'what to do when no agent answers in time; default: run' }),
-    buffer: Flags.integer({ min: 65536, helpValue: 'BYTES', description: 'what may wait for the agent before events are dropped (counted)' }),
-    trace: Flags.string({ helpValue: 'SET', description: 'lean, default, all, or names of events with commas' }),
-    pid: Flags.integer({ multiple: true, multipleNonGreedy: true, min: 1, description: 'attach to a running process' }),
+    'on-no-agent': Flags.string({
+      options: ['run', 'refuse'],
+      description: 'what to do when no agent answers in time; default: run',
+    }),
+    buffer: Flags.integer({
+      min: 65536,
+      helpValue: 'BYTES',
+      description: 'what may wait for the agent before events are dropped (counted)',
+    }),
+    trace: Flags.string({
+      helpValue: 'SET',
+      description: 'lean, default, all, or names of events with commas',
+    }),
+    pid: Flags.integer({
+      multiple: true,
+      multipleNonGreedy: true,
+      min: 1,
+      description: 'attach to a running process',
+    }),
     uid: Flags.integer({ min: 0, description: 'run the program as this user' }),
     gid: Flags.integer({ min: 0, description: 'run the program as this group' }),
     'disable-seccomp': Flags.boolean({ description: 'stop the program at every system call' }),
-    'on-tracer-death': Flags.string({ options: ['kill', 'accept-enosys'], description: 'what becomes of the program when the tracer is killed' }),
+    'on-tracer-death': Flags.string({
+      options: ['kill', 'accept-enosys'],
+      description: 'what becomes of the program when the tracer is killed',
+    }),
     verbose: Flags.boolean({ description: 'say what goes on' }),
   };
 
   override async run(): Promise<number> {
     const { flags } = await this.parse(Trace);
-    if (this.program.length === 0 && (flags.pid ?? []).length === 0) throw badUsage('neither a program nor a process to attach to', 'seccam trace --socket PATH -- ls -l');
-    if (flags.socket !== undefined && flags['probe-addr'] !== undefined) throw badUsage('"--socket" and "--probe-addr" both name the agent: give one');
-    if (flags['probe-addr'] !== undefined && flags['token-file'] === undefined) throw badUsage('"--probe-addr" wants the agent\'s secret', '--token-file FILE');
+    if (this.program.length === 0 && (flags.pid ?? []).length === 0)
+      throw badUsage('neither a program nor a process to attach to', 'seccam trace --socket PATH -- ls -l');
+    if (flags.socket !== undefined && flags['probe-addr'] !== undefined)
+      throw badUsage('"--socket" and "--probe-addr" both name the agent: give one');
+    if (flags['probe-addr'] !== undefined && flags['token-file'] === undefined)
+      throw badUsage('"--probe-addr" wants the agent\'s secret', '--token-file FILE');
     const words = ['--channel', flags['probe-addr'] ?? `unix:${flags.socket ?? '/run/seccam/agent.sock'}`];
     if (flags.async) words.push('--wait', '0');
-    for (const name of ['token-file', 'wait', 'on-no-agent', 'buffer', 'trace', 'uid', 'gid', 'on-tracer-death'] as const) {
+    for (const name of [
+      'token-file',
+      'wait',
+      'on-no-agent',
+      'buffer',
+      'trace',
+      'uid',
+      'gid',
+      'on-tracer-death',
+    ] as const) {
       const value = flags[name];
       if (value !== undefined && !(name === 'wait' && flags.async)) words.push(`--${name}`, String(value));
     }
