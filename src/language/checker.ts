@@ -47,12 +47,14 @@ export interface CheckedRule {
 /** Parses and checks a rule's expression against a scope. */
 export function checkRule<E>(text: string, scope: Scope<E>, options: CheckOptions = {}): CheckedRule {
   const parsed = parse(text, options);
-  if (parsed.tree === undefined) return { diagnostics: sortDiagnostics(parsed.diagnostics) };
+  const { partial } = parsed;
+  if (partial === undefined) return { diagnostics: sortDiagnostics(parsed.diagnostics) };
   const checker = new Checker(scope as Scope<never>, parsed.source, options);
-  const node = checker.check(parsed.tree);
-  const root = node === undefined ? undefined : checker.condition(node, parsed.tree);
-  const diagnostics = sortDiagnostics(checker.diagnostics);
-  if (root === undefined || checker.failed) return { diagnostics };
+  checker.broken = parsed.tree === undefined;
+  const node = checker.check(partial);
+  const root = node === undefined ? undefined : checker.condition(node, partial);
+  const diagnostics = sortDiagnostics([...parsed.diagnostics, ...checker.diagnostics]);
+  if (root === undefined || checker.failed || parsed.tree === undefined) return { diagnostics };
   return {
     rule: {
       text,
@@ -77,11 +79,13 @@ export function checkMacro<E>(
   options: CheckOptions = {},
 ): { macro?: Macro; diagnostics: readonly Diagnostic[] } {
   const parsed = parseMacro(text, options);
-  if (parsed.tree === undefined) return { diagnostics: sortDiagnostics(parsed.diagnostics) };
+  const { partial } = parsed;
+  if (partial === undefined) return { diagnostics: sortDiagnostics(parsed.diagnostics) };
   const checker = new Checker(scope as Scope<never>, parsed.source, options);
-  const node = checker.check(parsed.tree);
-  const diagnostics = sortDiagnostics(checker.diagnostics);
-  if (node === undefined || checker.failed) return { diagnostics };
+  checker.broken = parsed.tree === undefined;
+  const node = checker.check(partial);
+  const diagnostics = sortDiagnostics([...parsed.diagnostics, ...checker.diagnostics]);
+  if (node === undefined || checker.failed || parsed.tree === undefined) return { diagnostics };
   const macro: Macro = {
     id,
     text,
@@ -102,11 +106,13 @@ export function checkValue<E>(
   options: CheckOptions = {},
 ): { value?: ValueExpression; diagnostics: readonly Diagnostic[] } {
   const parsed = parseMacro(text, options);
-  if (parsed.tree === undefined) return { diagnostics: sortDiagnostics(parsed.diagnostics) };
+  const { partial } = parsed;
+  if (partial === undefined) return { diagnostics: sortDiagnostics(parsed.diagnostics) };
   const checker = new Checker(scope as Scope<never>, parsed.source, options);
-  const root = checker.check(parsed.tree);
-  const diagnostics = sortDiagnostics(checker.diagnostics);
-  if (root === undefined || checker.failed) return { diagnostics };
+  checker.broken = parsed.tree === undefined;
+  const root = checker.check(partial);
+  const diagnostics = sortDiagnostics([...parsed.diagnostics, ...checker.diagnostics]);
+  if (root === undefined || checker.failed || parsed.tree === undefined) return { diagnostics };
   const value = {
     text,
     file: parsed.source.file,
@@ -158,6 +164,8 @@ export class Checker {
   readonly registers = new Map<string, Iterator<never>>();
   event: { readonly name: string; readonly field: string } | undefined;
   failed = false;
+  /** The text was not understood as a whole: half a condition is no mistake of its own. */
+  broken = false;
 
   #source: Source;
   readonly #expanding: string[] = [];
@@ -200,6 +208,7 @@ export class Checker {
   condition(node: Node, at: Expression): BoolNode | undefined {
     if (isCondition(node)) return node;
     if (node.type !== 'bool' || node.multi) {
+      if (this.broken) return undefined;
       return this.report(
         'type-mismatch',
         `Have ${typeName(node)}, want bool: this stands where a condition is expected`,

@@ -144,6 +144,12 @@ export function lex(source: Source): Lexed {
       push('punctuation', operator.length);
       continue;
     }
+    if (char === '=') {
+      complain('unknown-character', '"=" compares nothing: want "==" or "=~"', 1);
+      tokens.push({ kind: 'punctuation', text: '==', value: '==', start: at, end: at + 1 });
+      at += 1;
+      continue;
+    }
     const length = text.codePointAt(at)! > 0xffff ? 2 : 1;
     complain(
       'unknown-character',

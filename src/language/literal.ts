@@ -61,6 +61,8 @@ export function literalNode(checker: Checker, node: Primary): LiteralNode | unde
     }
     case 'duration': {
       const value = parseDuration(node.value);
+      // What is malformed has been reported by the lexer.
+      if (value === undefined && !/^\d+(?:ms|s|m|h)$/.test(node.value)) return undefined;
       if (value === undefined)
         return checker.report(
           'invalid-duration',

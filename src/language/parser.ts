@@ -25,6 +25,8 @@ export interface ParseOptions {
 export interface Parsed {
   /** Absent when there are errors. */
   readonly tree?: Expression;
+  /** What was understood, with `broken` where it was not; absent only when the text is too long. */
+  readonly partial?: Expression;
   readonly source: Source;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -51,9 +53,10 @@ function run(text: string, options: ParseOptions, rule: (parser: Parser) => Expr
   const lexed = lex(source);
   const diagnostics: Diagnostic[] = [...lexed.diagnostics];
   const parser = new Parser(source, lexed.tokens, diagnostics);
-  const tree = rule(parser);
-  parser.finish();
-  return diagnostics.length === 0 ? { tree, source, diagnostics } : { source, diagnostics };
+  const tree = parser.finish(rule(parser));
+  return diagnostics.length === 0
+    ? { tree, partial: tree, source, diagnostics }
+    : { partial: tree, source, diagnostics };
 }
 
 const scalarOps: ReadonlySet<string> = new Set(['>=', '>', '<=', '<', '!=', '==', '=~', '!~']);
@@ -137,7 +140,8 @@ class Parser {
   }
 
   /** Complains about what stands after the expression, and parses on behind the next && or || for its mistakes. */
-  finish(): void {
+  finish(tree: Expression): Expression {
+    const operands = [tree];
     while (!this.#atEnd()) {
       this.#recover(() => {
         const token = this.#token;
@@ -150,10 +154,13 @@ class Parser {
         if (this.diagnostics.length === 0) this.#fail('an operator or the end', hint);
         throw new ParseFailure();
       });
-      if (this.#atEnd()) return;
+      if (this.#atEnd()) break;
       this.#next();
-      if (!this.#atEnd()) this.expression();
+      if (!this.#atEnd()) operands.push(this.expression());
     }
+    if (operands.length === 1) return tree;
+    const ops = operands.slice(1).map((): LogicOp => '&&');
+    return { kind: 'logic', operands, ops, start: tree.start, end: this.#end };
   }
 
   macro(): Expression {
@@ -223,12 +230,12 @@ class Parser {
     const token = this.#token;
     if (token.kind === 'punctuation' && scalarOps.has(token.text)) {
       this.#next();
-      const right = this.#nested(() => this.#comparison());
+      const right = this.#recover(() => this.#nested(() => this.#comparison()));
       return { kind: 'compare', op: token.text as ScalarOp, left, right, start: left.start, end: right.end };
     }
     const op = this.#arrayOp();
     if (op === undefined) return left;
-    const right = this.#array();
+    const right = this.#recover(() => this.#array());
     return { kind: 'membership', op, left, right, start: left.start, end: right.end };
   }
 
