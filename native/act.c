@@ -114,6 +114,9 @@ static void on_fork(struct tracer *tracer, struct task *task)
 	} else {
 		facts.child = process_new(tracer, facts.child_tid, task->process);
 		facts.child->start_time = boot_time();
+		facts.child->shares_memory = facts.clone_flags & CLONE_VM_BIT;
+		if (facts.clone_flags & CLONE_VM_BIT && !(facts.clone_flags & CLONE_VFORK_BIT))
+			task->process->shares_memory = true;
 		if (facts.clone_flags & CLONE_PARENT_BIT)
 			facts.child->ppid = task->process->ppid;
 		if (facts.clone_flags & CLONE_NEW_BITS) {

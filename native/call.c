@@ -7,11 +7,12 @@
 #include "calls.h"
 #include "capture.h"
 #include "emit.h"
+#include "filter.h"
+#include "guard.h"
 #include "process.h"
 #include "remote.h"
 
 #define X32_BIT 0x40000000
-#define CLONE_UNTRACED_BIT 0x00800000u
 #define RESTART_FIRST 512
 #define RESTART_LAST 516
 
@@ -149,28 +150,12 @@ static bool is_entered_again(struct tracer *tracer, struct task *task, const str
 	return false;
 }
 
-static void blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail)
-{
-	if (reason < sizeof(task->process->told_blind) && !task->process->told_blind[reason]) {
-		task->process->told_blind[reason] = true;
-		emit_blind_spot(tracer, task, reason, detail);
-	}
-}
-
-/* A call that only somebody else's filter chose: as if there were no tracer. */
-static bool ours(const struct call_list *list, const struct pending *p, unsigned matched)
-{
-	if (matched || list->special == SPECIAL_CLONE3 || list->special == SPECIAL_EXEC || list->special == SPECIAL_SOCKETCALL)
-		return true;
-	return list->special == SPECIAL_CLONE && p->args[0] & CLONE_UNTRACED_BIT;
-}
-
 void call_enter(struct tracer *tracer, struct task *task, const struct call_view *view)
 {
 	struct pending *p = &task->pending;
 	const struct call_list *list;
 	int64_t nr;
-	int arch;
+	int arch, error;
 
 	if (is_entered_again(tracer, task, view))
 		return;
@@ -184,9 +169,9 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 	if (task->starting)
 		return;
 	if (arch < 0) {
-		blind_spot(tracer, task, BLIND_SPOT_FOREIGN_ABI, "system calls of an ABI without a table: recorded as number and words");
+		guard_blind_spot(tracer, task, BLIND_SPOT_FOREIGN_ABI, "system calls of an ABI without a table: recorded as number and words");
 		p->phase = PHASE_IN_CALL;
-		p->want_exit = true;
+		p->want_exit = p->generic = true;
 		return;
 	}
 	list = calls_find(tracer->selection, (unsigned)arch, nr);
@@ -233,15 +218,29 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 			p->want_exit = true;
 		}
 	}
-	if (tracer->use_filter && !ours(list, p, p->act_count) && list->count == 0 && p->arch == (uint8_t)calls_arch(ARCH_X86_64)->head) {
+	/* A number that we never stop: somebody else's filter asked for a tracer. As if there were none. */
+	if (tracer->use_filter && !p->act_count && !filter_selects(tracer->selection, &tracer->self, list, p->args, p->narrow)) {
 		registers_refuse(task->tid, -ENOSYS);
-		blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "a filter of the program asks for a tracer: answered as if there were none");
+		guard_blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "a filter of the program asks for a tracer: answered as if there were none");
 		return;
 	}
 	if (list->special >= SPECIAL_ROOTS)
 		p->want_exit = true;
+	error = guard_enter(tracer, task, list);
+	if (error && registers_refuse(task->tid, -error)) {
+		p->refused = p->want_exit = true;
+		if (!p->act_count)
+			p->generic = true;
+	}
 	if (p->want_exit)
 		p->phase = PHASE_IN_CALL;
+}
+
+static const struct call_list *list_of(struct tracer *tracer, const struct pending *p)
+{
+	int arch = p->arch == HEAD_ARCH_I386 ? ARCH_I386 : p->arch == HEAD_ARCH_AARCH64 ? ARCH_AARCH64 : ARCH_X86_64;
+
+	return calls_find(tracer->selection, (unsigned)arch, p->nr & ~X32_BIT);
 }
 
 /* State that the call has changed, whether or not its event is selected. */
@@ -249,8 +248,7 @@ static void apply_effects(struct tracer *tracer, struct task *task)
 {
 	struct pending *p = &task->pending;
 	struct process *process = task->process;
-	int arch = p->arch == HEAD_ARCH_I386 ? ARCH_I386 : p->arch == HEAD_ARCH_AARCH64 ? ARCH_AARCH64 : ARCH_X86_64;
-	const struct call_list *list = calls_find(tracer->selection, (unsigned)arch, p->nr & ~X32_BIT);
+	const struct call_list *list = list_of(tracer, p);
 
 	if (!list)
 		return;
@@ -272,19 +270,10 @@ static void apply_effects(struct tracer *tracer, struct task *task)
 	}
 }
 
-static void tell_blindness(struct tracer *tracer, struct task *task, const struct act *act, int64_t result)
-{
-	if (result < 0)
-		return;
-	if (act->call->event == EVENT_IO_URING_SETUP)
-		blind_spot(tracer, task, BLIND_SPOT_IO_URING, "what it does through io_uring is not seen");
-	else if (act->call->event == EVENT_SECCOMP)
-		blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "a filter of its own may hide calls");
-}
-
 void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 {
 	struct pending *p = &task->pending;
+	const struct call_list *list;
 	uint64_t time;
 
 	if (p->phase != PHASE_IN_CALL)
@@ -297,8 +286,8 @@ void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 	time = boot_time();
 	if (result >= 0)
 		apply_effects(tracer, task);
-	if (!p->act_count)
-		emit_syscall(tracer, task, result, time, 0);
+	if (p->generic)
+		emit_syscall(tracer, task, result, time, p->refused ? EVENT_REFUSED : 0);
 	for (unsigned n = 0; n < p->act_count; n++) {
 		struct act *act = &p->acts[n];
 		bool changed = false;
@@ -316,9 +305,11 @@ void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 		capture_act(tracer, task, act, true, result, &changed);
 		if (act->call->gate != GATE_OFFSET_ZERO && !capture_gate(tracer, task, act))
 			continue;
-		emit_act(tracer, task, act, result, time, changed ? EVENT_ARGUMENT_CHANGED : 0);
-		tell_blindness(tracer, task, act, result);
+		emit_act(tracer, task, act, result, time, (changed ? EVENT_ARGUMENT_CHANGED : 0) | (p->refused ? EVENT_REFUSED : 0));
 	}
+	list = list_of(tracer, p);
+	if (list)
+		guard_leave(tracer, task, list, result);
 	pending_clear(p);
 }
 
@@ -346,6 +337,7 @@ void call_executed(struct tracer *tracer, struct task *task, pid_t caller)
 	image_drop(process->image);
 	process->image = image;
 	process->execed = true;
+	process->shares_memory = false;
 	task->starting = false;
 	tracer->started = true;
 	process_after_exec(tracer, process);

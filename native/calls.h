@@ -16,6 +16,9 @@ enum special {
 	SPECIAL_EXEC,
 	SPECIAL_CLONE,      /* CLONE_UNTRACED is taken out */
 	SPECIAL_CLONE3,
+	SPECIAL_SIGNAL,     /* it may be sent to us */
+	SPECIAL_TARGET,     /* its first word may be our number */
+	SPECIAL_PTRACE,
 	SPECIAL_SOCKETCALL, /* i386: one number for all of them */
 	SPECIAL_ROOTS,      /* it changes a root, a mount or a namespace */
 	SPECIAL_IDENTITY,   /* it changes credentials */

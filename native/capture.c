@@ -434,6 +434,48 @@ static struct value run(const struct capture_site *site)
 	}
 }
 
+/* PROT_* of the mapping at an address, as /proc/PID/maps tells; 0xffffffff unknown. */
+static uint32_t protection_at(pid_t tid, uint64_t address)
+{
+	char name[48];
+	char *line = NULL;
+	size_t size = 0;
+	uint32_t found = 0xffffffff;
+	FILE *maps;
+
+	snprintf(name, sizeof(name), "/proc/%d/maps", tid);
+	maps = fopen(name, "re");
+	while (maps && getline(&line, &size, maps) > 0) {
+		unsigned long long begin, end;
+		char rights[8];
+
+		if (sscanf(line, "%llx-%llx %4s", &begin, &end, rights) == 3 && address >= begin && address < end) {
+			found = (rights[0] == 'r' ? 1u : 0) | (rights[1] == 'w' ? 2u : 0) | (rights[2] == 'x' ? 4u : 0);
+			break;
+		}
+	}
+	free(line);
+	if (maps)
+		fclose(maps);
+	return found;
+}
+
+/* What part of its file system the newest mount shows, from the last line of mountinfo with that place. */
+static struct value mounted_part(const struct capture_site *site)
+{
+	struct path_task place = capture_place(site->tracer, site->task);
+	struct file_facts facts;
+	char name[PATH_BYTES + 1];
+	const char *part;
+	bool whole;
+	int32_t length = remote_string(site->task->tid, capture_argument(site->task, 1), name, PATH_BYTES - 1, &whole);
+
+	if (length <= 0 || !path_resolve(&place, -100, name, (uint32_t)length, true, false, site->arena, &facts))
+		return missing;
+	part = path_mounted_part(&place, facts.mount_id);
+	return part ? of_text(text_add(site->arena, part)) : missing;
+}
+
 static struct value native(const struct capture_site *site, const struct catalogue_call *call)
 {
 	/* prctl(PR_SET_NAME): the command name as the kernel keeps it. */
@@ -447,6 +489,10 @@ static struct value native(const struct capture_site *site, const struct catalog
 			return missing;
 		return of_text(text_add_bytes(site->arena, text, (uint32_t)length - 1, (uint32_t)length - 1));
 	}
+	if (call->event == EVENT_MPROTECT && site->row->column == MPROTECT_BEFORE)
+		return number(protection_at(site->task->tid, capture_argument(site->task, 0)));
+	if (call->event == EVENT_MOUNT && site->row->column == MOUNT_ROOT && site->result >= 0)
+		return mounted_part(site);
 	return absent;
 }
 

@@ -75,7 +75,15 @@ static unsigned test_code(struct filter *f, const struct catalogue_test *test)
 	}
 }
 
-static void number_code(struct filter *f, const struct selection *selection, const struct call_list *list)
+static void stop_when(struct filter *f, const struct catalogue_test *test)
+{
+	unsigned failed = test_code(f, test);
+
+	give(f, SECCOMP_RET_TRACE);
+	land(f, failed);
+}
+
+static void number_code(struct filter *f, const struct selection *selection, const struct filter_self *self, const struct call_list *list)
 {
 	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC;
 
@@ -86,10 +94,14 @@ static void number_code(struct filter *f, const struct selection *selection, con
 		return;
 	}
 	if (list->special == SPECIAL_CLONE) {
-		struct catalogue_test untraced = {0, TEST_ANY_BIT, 1, {CLONE_UNTRACED_BIT}};
-		unsigned failed = test_code(f, &untraced);
-		give(f, SECCOMP_RET_TRACE);
-		land(f, failed);
+		const struct catalogue_test untraced = {0, TEST_ANY_BIT, 1, {CLONE_UNTRACED_BIT}};
+		stop_when(f, &untraced);
+	} else if (list->special == SPECIAL_SIGNAL) {
+		const struct catalogue_test at_us = {0, TEST_IS, 5, {self->pid, self->thread, 0u - self->group, 0xffffffffu, 0}};
+		stop_when(f, &at_us);
+	} else if (list->special == SPECIAL_TARGET || list->special == SPECIAL_PTRACE) {
+		const struct catalogue_test at_us = {list->special == SPECIAL_PTRACE, TEST_IS, 2, {self->pid, self->thread}};
+		stop_when(f, &at_us);
 	}
 	for (unsigned n = 0; n < list->count; n++) {
 		const struct catalogue_call *call = calls_at(selection, list, n);
@@ -106,29 +118,62 @@ static void number_code(struct filter *f, const struct selection *selection, con
 	give(f, SECCOMP_RET_ALLOW);
 }
 
-static bool stops(const struct call_list *list)
+bool filter_selects(const struct selection *selection, const struct filter_self *self, const struct call_list *list, const uint64_t *args, bool narrow)
 {
-	return list->count || list->special == SPECIAL_CLONE || list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC;
+	uint32_t low = (uint32_t)args[list->special == SPECIAL_PTRACE ? 1 : 0];
+
+	switch (list->special) {
+	case SPECIAL_EXEC:
+	case SPECIAL_CLONE3:
+	case SPECIAL_SOCKETCALL:
+		return true;
+	case SPECIAL_CLONE:
+		if (low & CLONE_UNTRACED_BIT)
+			return true;
+		break;
+	case SPECIAL_SIGNAL:
+		if (low == 0 || low == 0xffffffffu || low == 0u - self->group)
+			return true;
+		if (low == self->pid || low == self->thread)
+			return true;
+		break;
+	case SPECIAL_TARGET:
+	case SPECIAL_PTRACE:
+		if (low == self->pid || low == self->thread)
+			return true;
+		break;
+	default:
+		break;
+	}
+	for (unsigned n = 0; n < list->count; n++)
+		if (calls_hold(calls_at(selection, list, n), args, narrow))
+			return true;
+	return false;
 }
 
-static void search(struct filter *f, const struct selection *selection, unsigned arch, const uint16_t *numbers, unsigned count)
+static bool stops(const struct call_list *list)
+{
+	return list->count || (list->special != SPECIAL_NONE && list->special < SPECIAL_ROOTS);
+}
+
+static void search(struct filter *f, const struct selection *selection, const struct filter_self *self, unsigned arch, const uint16_t *numbers, unsigned count)
 {
 	unsigned middle = count / 2, right;
 
 	if (count == 1) {
 		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, numbers[0]);
 		give(f, SECCOMP_RET_ALLOW);
-		number_code(f, selection, &selection->by_number[arch][numbers[0]]);
+		number_code(f, selection, self, &selection->by_number[arch][numbers[0]]);
 		return;
 	}
 	emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, numbers[middle]);
 	right = jump(f);
-	search(f, selection, arch, numbers, middle);
+	search(f, selection, self, arch, numbers, middle);
 	land(f, right);
-	search(f, selection, arch, numbers + middle, count - middle);
+	search(f, selection, self, arch, numbers + middle, count - middle);
 }
 
-static void section(struct filter *f, const struct selection *selection, unsigned arch)
+static void section(struct filter *f, const struct selection *selection, const struct filter_self *self, unsigned arch)
 {
 	uint16_t numbers[CALLS_NUMBERS];
 	unsigned count = 0;
@@ -148,23 +193,23 @@ static void section(struct filter *f, const struct selection *selection, unsigne
 		if (stops(&selection->by_number[arch][nr]))
 			numbers[count++] = (uint16_t)nr;
 	must(count);
-	search(f, selection, arch, numbers, count);
+	search(f, selection, self, arch, numbers, count);
 	land(f, other);
 	load(f, offsetof(struct seccomp_data, arch));
 }
 
-void filter_build(struct filter *f, const struct selection *selection)
+void filter_build(struct filter *f, const struct selection *selection, const struct filter_self *self)
 {
 	f->length = 0;
 	load(f, offsetof(struct seccomp_data, arch));
 	/* Native first. All sections are in every build: the others cost nothing and are tested everywhere. */
 #if defined(__aarch64__)
-	section(f, selection, ARCH_AARCH64);
-	section(f, selection, ARCH_X86_64);
+	section(f, selection, self, ARCH_AARCH64);
+	section(f, selection, self, ARCH_X86_64);
 #else
-	section(f, selection, ARCH_X86_64);
-	section(f, selection, ARCH_AARCH64);
+	section(f, selection, self, ARCH_X86_64);
+	section(f, selection, self, ARCH_AARCH64);
 #endif
-	section(f, selection, ARCH_I386);
+	section(f, selection, self, ARCH_I386);
 	give(f, SECCOMP_RET_TRACE);
 }

@@ -211,10 +211,9 @@ static bool begin_wrap(struct tracer *tracer)
 	struct process *process;
 	struct task *task;
 	struct standing standing;
-	const struct filter_self self = {(uint32_t)tracer->own_pid, (uint32_t)tracer->thread_id, (uint32_t)getpgrp()};
 	bool spawned;
 
-	filter_build(filter, tracer->selection, &self);
+	filter_build(filter, tracer->selection, &tracer->self);
 	spawned = spawn_program(tracer, filter);
 	free(filter);
 	if (!spawned)
@@ -238,6 +237,7 @@ static void prepare(struct tracer *tracer)
 
 	tracer->own_pid = getpid();
 	tracer->thread_id = (pid_t)syscall(SYS_gettid);
+	tracer->self = (struct filter_self){(uint32_t)tracer->own_pid, (uint32_t)tracer->thread_id, (uint32_t)getpgrp()};
 	tracer->main_status = -1;
 	tracer->report = -1;
 	tracer->attached = tracer->options.pid_count > 0;

@@ -164,6 +164,11 @@ static struct mount_facts *find_mount(const struct path_task *task, uint64_t id)
 	return mount;
 }
 
+const char *path_mounted_part(const struct path_task *task, uint64_t mount_id)
+{
+	return mount_id ? find_mount(task, mount_id)->root : NULL;
+}
+
 static int64_t ns_of(struct statx_timestamp time)
 {
 	return time.tv_sec * 1000000000 + time.tv_nsec;
@@ -444,7 +449,7 @@ static int walk(const struct path_task *task, int dirfd, const char *name, int f
 	}
 }
 
-static void take_descriptor(const struct path_task *task, int fd, struct arena *arena, struct file_facts *facts)
+static void take_descriptor(const struct path_task *task, int fd, const char *name, struct arena *arena, struct file_facts *facts)
 {
 	char link[64], text[PATH_BYTES + 16];
 	char own[32], replaced[PATH_BYTES + 32];
@@ -458,9 +463,9 @@ static void take_descriptor(const struct path_task *task, int fd, struct arena *
 	known = !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &found);
 	if (length > 0) {
 		text[length] = 0;
-		/* A symbolic link to /proc/self on the way: it meant the tracee. */
+		/* A symbolic link to /proc/self on the way meant the tracee, unless our number stands in the name. */
 		snprintf(own, sizeof(own), "/proc/%d", getpid());
-		if (has_prefix(text, own)) {
+		if (has_prefix(text, own) && !strstr(name, own + 5)) {
 			length = snprintf(replaced, sizeof(replaced), "/proc/%d%s", task->tgid, text + strlen(own));
 			if ((size_t)length < sizeof(text))
 				memcpy(text, replaced, (size_t)length + 1);
@@ -487,7 +492,7 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 	if (!cheap) {
 		fd = walk(task, dirfd, name, follow ? 0 : O_NOFOLLOW);
 		if (fd >= 0) {
-			take_descriptor(task, fd, arena, facts);
+			take_descriptor(task, fd, name, arena, facts);
 			close(fd);
 			return true;
 		}
@@ -505,7 +510,7 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 				char joined[PATH_BYTES * 2];
 				int joined_length;
 
-				take_descriptor(task, fd, arena, &folder);
+				take_descriptor(task, fd, name, arena, &folder);
 				close(fd);
 				if (!(folder.flags & FACT_NAMELESS) && folder.path.stored) {
 					const char *at = arena_at(arena, folder.path.at);

@@ -69,6 +69,9 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 /* /proc/T/cwd or /proc/T/root as text; empty when unreadable. */
 struct text path_directory(const struct path_task *task, bool root, struct arena *arena);
 
+/* The part of its file system that a mount shows, or NULL. Kept as long as the tracer. */
+const char *path_mounted_part(const struct path_task *task, uint64_t mount_id);
+
 /* Something was mounted or unmounted: what is known of mounts is asked again. */
 void path_mounts_changed(struct path_mounts *mounts);
 void path_forget(struct path_mounts *mounts);

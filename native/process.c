@@ -47,7 +47,7 @@ void pending_clear(struct pending *pending)
 {
 	pending->phase = PHASE_RUNNING;
 	pending->act_count = 0;
-	pending->want_exit = pending->executed = pending->refused = pending->rewritten = false;
+	pending->want_exit = pending->refused = pending->generic = false;
 	arena_reset(&pending->arena);
 }
 
@@ -105,7 +105,7 @@ struct process *process_new(struct tracer *tracer, pid_t tgid, struct process *p
 		p->image = image_share(parent->image);
 		p->ppid = parent->tgid;
 		p->first = false;
-		p->execed = false;
+		p->execed = p->shares_memory = false;
 		memset(p->told_blind, 0, sizeof(p->told_blind));
 	}
 	p->tgid = p->own_pid = tgid;

@@ -14,6 +14,7 @@
 
 #include "die.h"
 #include "facts.h"
+#include "filter.h"
 #include "frame.h"
 #include "options.h"
 #include "path.h"
@@ -40,7 +41,7 @@ struct process {
 	pid_t tgid, ppid, pgid, sid, own_pid;
 	unsigned tasks;
 	struct image *image;
-	bool credentials_known, namespaces_known, context_known, execed, first, announced, place_known;
+	bool credentials_known, namespaces_known, context_known, execed, first, shares_memory;
 	struct credentials credentials;
 	struct namespaces namespaces;
 	struct context *context; /* interned by the tracer; never freed while it runs */
@@ -69,7 +70,7 @@ enum phase {
 
 struct pending {
 	enum phase phase;
-	bool want_exit, executed, refused, rewritten;
+	bool want_exit, refused, generic;
 	uint8_t arch;
 	bool narrow; /* pointers of 32 bits */
 	int32_t nr;
@@ -104,8 +105,6 @@ struct counters {
 	_Atomic uint64_t events, stops, bytes, dropped, tasks, processes, cut, missing;
 };
 
-struct selection; /* which calls stop: calls.c */
-
 struct tracer {
 	struct options options;
 	struct failure failure;
@@ -118,12 +117,14 @@ struct tracer {
 	struct context **contexts;
 	unsigned context_count;
 	struct selection *selection;
+	struct filter_self self;
 	pid_t main_pid;
 	int main_status;      /* wait status of the first process; -1: still running */
 	bool use_filter, filter_native, has_syscall_info;
 	bool started;         /* the first exec has succeeded: from here on events are written */
 	bool attached;
 	bool no_new_privs;
+	bool own_ptrace;      /* the program tried to trace itself: told at the end */
 	struct counters counters;
 	atomic_int stop_wanted;
 	atomic_int finished;

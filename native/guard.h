@@ -1,0 +1,20 @@
+/*
+ * What a recorded program must not do to the recorder or to the recording's completeness. The call is
+ * refused at its entry and recorded with the flag `refused`; what cannot be refused is told as a blind spot.
+ */
+#ifndef SECCAM_GUARD_H
+#define SECCAM_GUARD_H
+
+#include "calls.h"
+#include "tracer.h"
+
+/* After the acts were captured at entry. Returns 0, or the errno that the call is refused with. */
+int guard_enter(struct tracer *tracer, struct task *task, const struct call_list *list);
+
+/* After a call that succeeded: what is not seen from here on. */
+void guard_leave(struct tracer *tracer, struct task *task, const struct call_list *list, int64_t result);
+
+/* Tells a blind spot once per process. */
+void guard_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail);
+
+#endif
