@@ -3,10 +3,12 @@
  * print the events that should be seen (expect.h), are recorded, and replayed.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { allFields, type Field, fieldByName } from '../src/catalogue/fields.js';
 import { replay } from '../src/pipeline/index.js';
 import { createModel } from '../src/rules/index.js';
 import { StringTable } from '../src/support/strings.js';
@@ -94,4 +96,72 @@ t.test('mounts, identities, memory, modules, BPF, kernel files', async (t) => {
   const place = join(folder, 'kernel');
   mkdirSync(place);
   await holds(t, 'fields-kernel', [place]);
+});
+
+t.test('what is in the files of programs', async (t) => {
+  const script = join(folder, 'script.sh');
+  writeFileSync(script, '#!/bin/sh\n/bin/true\n', { mode: 0o755 });
+  const recording = join(folder, 'content.seccam');
+  const run = spawnSync(tracer, ['-o', recording, '--force', '--content', 'hashes,packages', '--', script], { encoding: 'utf8' });
+  t.equal(run.status, 0, run.stderr);
+  const sha256 = (path: string): string => `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
+  const installed = (name: string): string => {
+    const asked = spawnSync('dpkg-query', ['-W', '-f', '${Version}', name], { encoding: 'utf8' });
+    return asked.status === 0 ? asked.stdout : '';
+  };
+  const strings = new StringTable();
+  const model = createModel(strings);
+  const seen: string[] = [];
+  await replay([recording], {
+    strings,
+    onEvent: (event) => {
+      if (event.type !== 'exec') return;
+      const read = (field: string): unknown => {
+        asserted.add(field);
+        return model.read(field, event);
+      };
+      const path = String(read('exec.file.path'));
+      seen.push(path);
+      t.strictSame(read('exec.file.hashes'), [sha256(path)], `hash of ${path}`);
+      t.equal(read('exec.file.metadata.size'), statSync(path).size);
+      t.equal(read('exec.file.metadata.is_upx_packed'), false);
+      t.equal(read('exec.file.metadata.is_garble_obfuscated'), false);
+      t.equal(read('exec.file.metadata.compression'), 0);
+      const isScript = path === script;
+      t.equal(read('exec.file.metadata.type'), isScript ? 2 : 1);
+      t.equal(read('exec.file.metadata.is_executable'), !isScript);
+      t.equal(read('exec.file.metadata.abi'), isScript ? 0 : 64);
+      // Bytes 18 and 19 of an ELF file name the machine.
+      t.equal(read('exec.file.metadata.architecture'), isScript ? 0 : readFileSync(path).readUInt16LE(18));
+      const [file, name] = isScript ? (['exec.interpreter.file', 'dash'] as const) : (['exec.file', 'coreutils'] as const);
+      t.match(read(`${file}.path`), isScript ? /\/(?:da)?sh$/ : /\/true$/);
+      const version = installed(name);
+      if (version === '') {
+        t.comment(`${name} is not a package here`);
+        return;
+      }
+      const part = (what: string): unknown => read(`${file}.package.${what}`);
+      t.equal(part('name'), name);
+      const epoch = Number(part('epoch'));
+      t.equal(`${epoch === 0 ? '' : `${epoch}:`}${String(part('version'))}${part('release') === '' ? '' : `-${String(part('release'))}`}`, version);
+      t.ok(String(part('source_version')) !== '');
+      t.type(part('source_epoch'), 'number');
+      t.type(part('source_release'), 'string');
+    },
+  });
+  t.equal(seen.length, 2);
+});
+
+/** Fields that are read by the same code: those of processes and of their files, wherever they stand. */
+function kindOf(field: Field): string {
+  const { source } = field;
+  if (source.kind === 'process') return `process ${source.field}`;
+  if (source.kind === 'process-file') return `process file ${source.member} ${source.as ?? ''} ${source.mask ?? ''}`;
+  return field.name;
+}
+
+t.test('coverage', async (t) => {
+  const tested = new Set([...asserted].map((name) => kindOf(fieldByName(name)!)));
+  const open = [...new Set(allFields.filter((field) => field.source.kind !== 'unavailable' && !tested.has(kindOf(field))).map(kindOf))];
+  t.comment(open.join('\n'));
 });

@@ -7,6 +7,7 @@ export function traceArguments(options: (WrapOptions | AttachOptions) & TraceOpt
   if (options.events !== undefined && options.events.length > 0) list.push('--trace', options.events.join(','));
   if (options.disableSeccomp === true) list.push('--disable-seccomp');
   if (options.ancestors === false) list.push('--no-ancestors');
+  if (options.content !== undefined && options.content.length > 0) list.push('--content', options.content.join(','));
   if (options.keepEnvironment !== undefined && options.keepEnvironment.length > 0) list.push('--keep-env', options.keepEnvironment.join(','));
   if (options.redactArguments !== undefined && options.redactArguments.length > 0) list.push('--redact', options.redactArguments.join(','));
   for (const extra of options.extra ?? []) list.push(extra);

@@ -10,6 +10,8 @@ export interface TraceOptions {
   readonly disableSeccomp?: boolean;
   /** Names of environment variables whose values are stored (names always are). Default: PATH, LANG, LD_PRELOAD and a few more. */
   readonly keepEnvironment?: readonly string[];
+  /** What is read of the files of programs at exec. Default: `['metadata']` (headers); `['none']`: nothing. */
+  readonly content?: readonly ('metadata' | 'hashes' | 'packages' | 'none')[];
   /** More argument patterns to redact, as `--name` or `NAME=`. The built-in ones always apply. */
   readonly redactArguments?: readonly string[];
   /** False: the recording does not tell of the ancestors of the first process (they belong to this machine). Default true. */
