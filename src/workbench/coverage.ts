@@ -5,8 +5,8 @@
 import type { BoolNode, Leaf, Trace } from '../language/index.js';
 import type { LoadedRule, Observer } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
+import { nodeText } from './account.js';
 import { decide } from './doubt.js';
-import { nodeText } from './explain.js';
 import { fits } from './glob.js';
 import { literalsOf } from './leaf.js';
 import type { CoverageReport, LeafCoverage, RuleCoverage } from './results.js';

@@ -2,31 +2,20 @@
  * Why rules matched or did not: one replay with every leaf of the asked rules evaluated on every event that
  * they are shown, then a second one that tries changed rules on the same events.
  */
-import { constants } from '../catalogue/constants.js';
 import type { Event } from '../catalogue/event.js';
-import { eventByName } from '../catalogue/events.js';
-import type { BoolNode, Trace } from '../language/index.js';
 import { type Input, replay } from '../pipeline/index.js';
-import { processLine } from '../pipeline/line.js';
 import { Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic, type Span } from '../support/diagnostic.js';
 import { lookup } from '../support/lookup.js';
+import { Account } from './account.js';
 import { closestRule } from './closest.js';
 import { workbenchCodes } from './codes.js';
 import { Declared, isEmptyContext } from './declared.js';
-import { decide } from './doubt.js';
-import { leafNotes, leafValues, VariableLog } from './leaf.js';
+import { VariableLog } from './leaf.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
 import { inputOf } from './replay.js';
-import type {
-  ExplainedEvent,
-  ExplainNode,
-  ExplainOptions,
-  ExplainResult,
-  Explanation,
-  TryLine,
-} from './results.js';
+import type { ExplainNode, ExplainOptions, ExplainResult, Explanation, TryLine } from './results.js';
 import { named, nearRules, RuleSets, type RulesInUse } from './ruleset.js';
 import type { ContextEntry } from './testfile.js';
 import { type Candidate, candidates } from './trial.js';
@@ -108,7 +97,6 @@ async function askedRules(
     const found = named(id, inUse.rules);
     if (found.loaded.length === 0 && found.silent.length === 0) {
       throw new DiagnosticError([
-        ...inUse.diagnostics,
         diagnostic(workbenchCodes, 'unknown-rule', `No rule is called "${id}"`, {
           suggestions: nearRules(id, inUse.rules)
             .slice(0, 1)
@@ -229,201 +217,6 @@ export async function explainRules(
 }
 
 const inputFrom = (input: Input | (() => Input)): Input => (typeof input === 'function' ? input() : input);
-
-interface Kept {
-  readonly distance: number;
-  readonly prefix: number;
-  readonly explained: ExplainedEvent;
-}
-
-/** What one rule showed over the recording. */
-class Account {
-  matched = 0;
-  shownAt = false;
-  readonly #seen = { events: 0 };
-  readonly #leafTrue: number[];
-  readonly #nodeTrue = new Map<BoolNode, number>();
-  readonly #soFar = new Map<BoolNode, number>();
-  #kept: Kept[] = [];
-  #least = Number.POSITIVE_INFINITY;
-  #atLeast = 0;
-
-  constructor(
-    readonly rule: LoadedRule,
-    readonly inUse: RulesInUse,
-    readonly closest: number,
-  ) {
-    this.#leafTrue = rule.rule.leaves.map(() => 0);
-  }
-
-  /** The closest events, as they were explained; their false leaves are what `Try` lines change. */
-  get best(): readonly ExplainedEvent[] {
-    return this.#kept.map((kept) => kept.explained);
-  }
-
-  see(event: Event, value: boolean, trace: Trace, log: VariableLog, focus: boolean): void {
-    this.#seen.events += 1;
-    if (value) this.matched += 1;
-    for (const leaf of trace.leaves)
-      if (leaf.value) this.#leafTrue[leaf.leaf] = (this.#leafTrue[leaf.leaf] ?? 0) + 1;
-    this.#countNode(this.rule.rule.root, trace);
-    if (!focus) return;
-    this.shownAt = true;
-    this.#keep(event, value, trace, log);
-  }
-
-  #countNode(node: BoolNode, trace: Trace): void {
-    if (decide(node, (leaf) => trace.leaves[leaf]?.value ?? false) === true)
-      this.#nodeTrue.set(node, (this.#nodeTrue.get(node) ?? 0) + 1);
-    if (node.kind === 'not') this.#countNode(node.operand, trace);
-    if (node.kind === 'macro') this.#countNode(node.body, trace);
-    if (node.kind !== 'and' && node.kind !== 'or') return;
-    let all = true;
-    for (const operand of node.operands) {
-      this.#countNode(operand, trace);
-      all &&= decide(operand, (leaf) => trace.leaves[leaf]?.value ?? false) === true;
-      if (all) this.#soFar.set(operand, (this.#soFar.get(operand) ?? 0) + 1);
-    }
-  }
-
-  #keep(event: Event, value: boolean, trace: Trace, log: VariableLog): void {
-    if (trace.distance < this.#least) {
-      this.#least = trace.distance;
-      this.#atLeast = 0;
-    }
-    if (trace.distance === this.#least) this.#atLeast += 1;
-    const worst = this.#kept.at(-1);
-    if (this.#kept.length >= this.closest && worst !== undefined && trace.distance > worst.distance) return;
-    const prefix = value ? 0 : sharedPrefix(this.rule, trace);
-    if (
-      this.#kept.length >= this.closest &&
-      worst !== undefined &&
-      trace.distance === worst.distance &&
-      prefix <= worst.prefix
-    )
-      return;
-    const { model } = this.inUse.rules;
-    const explained: ExplainedEvent = {
-      seq: event.seq,
-      type: event.type,
-      elapsed: String(event.elapsed),
-      process: processLine(event.process, event, model),
-      distance: trace.distance,
-      value,
-      leaves: this.rule.rule.leaves.map((leaf) => {
-        const result = trace.leaves[leaf.leaf]!;
-        const values = leafValues(leaf, result, event, model);
-        return {
-          leaf: leaf.leaf,
-          value: result.value,
-          ...values,
-          notes: leafNotes(leaf, result, event, this.inUse, log),
-        };
-      }),
-    };
-    this.#kept.push({ distance: trace.distance, prefix, explained });
-    this.#kept.sort(
-      (a, b) => a.distance - b.distance || b.prefix - a.prefix || a.explained.seq - b.explained.seq,
-    );
-    this.#kept.length = Math.min(this.#kept.length, this.closest);
-  }
-
-  explanation(
-    events: number,
-    ofType: { readonly events: number; readonly shown: number } | undefined,
-    hidden: ReadonlyMap<number, number> | undefined,
-    tries: readonly TryLine[],
-  ): Explanation {
-    const { rule } = this;
-    const names = new Map(
-      [...constants]
-        .filter(([name, value]) => /^E[A-Z0-9]+$/.test(name) && typeof value === 'number')
-        .map(([name, value]) => [-Math.abs(Number(value)), name]),
-    );
-    const hiddenNames: Record<string, number> = {};
-    for (const [result, count] of [...(hidden ?? [])].sort((a, b) => b[1] - a[1]))
-      hiddenNames[names.get(result) ?? String(result)] = count;
-    const shownResults = eventByName(rule.eventType)?.shown ?? [];
-    return {
-      rule: rule.id,
-      span: rule.span,
-      expression: rule.expression,
-      eventType: rule.eventType,
-      matched: this.matched,
-      funnel: { events, ofType: ofType?.events ?? 0, shown: ofType?.shown ?? 0, matched: this.matched },
-      hidden: hiddenNames,
-      shownResults: shownResults === 'all' ? [] : shownResults,
-      tree: this.#node(rule.rule.root),
-      at: this.best,
-      moreAtDistance: Math.max(
-        0,
-        this.#atLeast - this.#kept.filter((kept) => kept.distance === this.#least).length,
-      ),
-      tries,
-    };
-  }
-
-  #node(node: BoolNode): ExplainNode {
-    const trueOf =
-      node.kind === 'test' || node.kind === 'truth'
-        ? (this.#leafTrue[node.leaf] ?? 0)
-        : (this.#nodeTrue.get(node) ?? 0);
-    const soFar = this.#soFar.get(node);
-    const children =
-      node.kind === 'and' || node.kind === 'or'
-        ? node.operands
-        : node.kind === 'not'
-          ? [node.operand]
-          : node.kind === 'macro'
-            ? [node.body]
-            : [];
-    return {
-      kind: node.kind === 'test' || node.kind === 'truth' ? 'leaf' : node.kind,
-      text: nodeText(node, this.inUse),
-      span: node.span,
-      ...(node.kind === 'test' || node.kind === 'truth' ? { leaf: node.leaf } : {}),
-      ...(node.kind === 'macro' ? { macro: node.id } : {}),
-      trueOf,
-      soFar: soFar ?? 0,
-      neverTrue: trueOf === 0 && this.#seen.events > 0,
-      children: children.map((child) => this.#node(child)),
-    };
-  }
-}
-
-/** The text of a node as it stands in its policy, on one line. */
-export function nodeText(node: BoolNode, inUse: RulesInUse): string {
-  const { file, start, end } = node.span;
-  const text =
-    inUse.sources.get(file) ?? inUse.rules.policies.find((policy) => policy.file === file)?.text ?? '';
-  return text.slice(start.offset, end.offset).trim().replace(/\s+/g, ' ');
-}
-
-/** Longest prefix that a text of the event shares with a literal of a leaf that is false. */
-function sharedPrefix(rule: LoadedRule, trace: Trace): number {
-  let longest = 0;
-  for (const leaf of rule.rule.leaves) {
-    const result = trace.leaves[leaf.leaf];
-    if (result === undefined || result.value) continue;
-    for (const have of result.left) {
-      if (typeof have !== 'string') continue;
-      for (const want of result.right) {
-        if (typeof want !== 'string') continue;
-        const text = want.replace(/^[~r]?"|"$/g, '');
-        let length = 0;
-        while (
-          length < text.length &&
-          length < have.length &&
-          text[length] === have[length] &&
-          text[length] !== '*'
-        )
-          length++;
-        longest = Math.max(longest, length);
-      }
-    }
-  }
-  return longest;
-}
 
 /** Evaluates candidates over the same events, each where its rule is decided, with the variables of that moment. */
 async function tryCandidates(

@@ -30,6 +30,8 @@ const numbered: readonly { readonly kind: string; readonly field: RegExp }[] = [
   { kind: 'address', field: /(^|\.)(vm_start|vm_end|address)$/ },
 ];
 const time = /(^|\.)(created_at|change_time|modification_time|timestamp)$/;
+/** Results and arguments that may be addresses in memory; numbers below 4 GiB are not. */
+const pointer = /(^|\.)(retval|addr|address|start|end)$/;
 const port = /(^|\.)port$/;
 /** Ports from here on are given out by the kernel (net.ipv4.ip_local_port_range). */
 const firstEphemeralPort = 32768;
@@ -63,6 +65,7 @@ export class Normaliser {
     if (typeof value === 'number' || typeof value === 'bigint') {
       for (const { kind, field: pattern } of numbered)
         if (pattern.test(field)) return this.#number(kind, String(value));
+      if (pointer.test(field) && Number(value) >= 2 ** 32) return this.#number('address', String(value));
       if (port.test(field) && Number(value) >= firstEphemeralPort) return this.#number('port', String(value));
       return value;
     }

@@ -13,7 +13,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const project = projectOf({ cwd });
   const output =
     options.output === undefined ? freeName(options.command, project, cwd) : resolve(cwd, options.output);
-  if (options.output === undefined) mkdirSync(dirname(output), { recursive: true });
+  mkdirSync(dirname(output), { recursive: true });
   const config = project.config.recordings ?? {};
   const began = performance.now();
   const events = eventsOf(options, project, cwd);

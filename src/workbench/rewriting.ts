@@ -1,14 +1,14 @@
 /** Recordings written anew: cut to what rules need, merged, redacted, upgraded. */
 import { createReadStream } from 'node:fs';
 import { resolve } from 'node:path';
-import { replay } from '../pipeline/index.js';
 import { eventByName } from '../catalogue/events.js';
+import { replay } from '../pipeline/index.js';
 import {
   mergeRecordings,
   openOutput,
+  type Rewritten,
   recordingCodes,
   redactRecording,
-  type Rewritten,
   type Source,
   trimRecording,
   upgradeRecording,
@@ -50,9 +50,16 @@ export interface TrimFileOptions extends OutputOptions {
 }
 
 const chunk = 1 << 20;
-const fileSource = (path: string): Source => () => createReadStream(path, { highWaterMark: chunk });
+const fileSource =
+  (path: string): Source =>
+  () =>
+    createReadStream(path, { highWaterMark: chunk });
 
-async function written(output: string, options: OutputOptions, write: (emit: (bytes: Uint8Array) => void) => Promise<Rewritten>): Promise<RewriteResult> {
+async function written(
+  output: string,
+  options: OutputOptions,
+  write: (emit: (bytes: Uint8Array) => void) => Promise<Rewritten>,
+): Promise<RewriteResult> {
   const file = openOutput(resolve(options.cwd ?? process.cwd(), output), options.force === true);
   try {
     const done = await write((bytes) => file.write(bytes));
@@ -70,11 +77,17 @@ interface Found {
   readonly list: string[];
 }
 
-async function detections(name: string, bytes: Source | string, inUse: RulesInUse, options: TrimFileOptions): Promise<Found> {
+async function detections(
+  name: string,
+  bytes: Source | string,
+  inUse: RulesInUse,
+  options: TrimFileOptions,
+): Promise<Found> {
   const engine = new Engine(inUse.rules, { limits: false });
   const found: Found = { seqs: new Set(), list: [] };
   const condition = options.where === undefined ? undefined : engine.condition(options.where, '<where>');
-  if (condition !== undefined && condition.condition === undefined) throw new DiagnosticError(condition.diagnostics);
+  if (condition !== undefined && condition.condition === undefined)
+    throw new DiagnosticError(condition.diagnostics);
   const patterns = options.rule ?? [];
   await replay([typeof bytes === 'string' ? bytes : { name, bytes: bytes() }], {
     strings: inUse.strings,
@@ -98,11 +111,31 @@ export async function trimFile(options: TrimFileOptions): Promise<RewriteResult>
   const inUse = new RuleSets(cwd).load(rulesOrigin(options, projectOf({ cwd })).paths);
   const errors = inUse.diagnostics.filter((item) => item.severity === 'error');
   if (inUse.rules.rules.length === 0 && options.where === undefined)
-    throw new DiagnosticError([...errors, diagnostic(workbenchCodes, 'no-rules', 'No rule was loaded, and there is no --where: nothing says what to keep.')]);
+    throw new DiagnosticError([
+      ...errors,
+      diagnostic(
+        workbenchCodes,
+        'no-rules',
+        'No rule was loaded, and there is no --where: nothing says what to keep.',
+      ),
+    ]);
   const found = await detections(options.recording, path, inUse, options);
   if (found.seqs.size === 0)
-    throw new DiagnosticError([diagnostic(recordingCodes, 'nothing-to-trim', `No event of "${options.recording}" is asked for: no detection and no event fits.`)], 1);
-  const types = new Set(inUse.rules.rules.filter((rule) => options.rule === undefined || options.rule.some((pattern) => fits(pattern, rule.id))).map((rule) => rule.eventType));
+    throw new DiagnosticError(
+      [
+        diagnostic(
+          recordingCodes,
+          'nothing-to-trim',
+          `No event of "${options.recording}" is asked for: no detection and no event fits.`,
+        ),
+      ],
+      1,
+    );
+  const types = new Set(
+    inUse.rules.rules
+      .filter((rule) => options.rule === undefined || options.rule.some((pattern) => fits(pattern, rule.id)))
+      .map((rule) => rule.eventType),
+  );
   const keep = options.shrink === true ? await shrink(fileSource(path), found, inUse, options) : found.seqs;
   const result = await written(options.output, options, (emit) =>
     trimRecording(fileSource(path), emit, {
@@ -123,16 +156,27 @@ const TRIALS = 200;
  * Finds a small set of events after which the rules detect the same: first the events of the detections,
  * then, when they need more (variables, answers), by delta debugging over all events.
  */
-async function shrink(source: Source, wanted: Found, inUse: RulesInUse, options: TrimFileOptions): Promise<ReadonlySet<number>> {
+async function shrink(
+  source: Source,
+  wanted: Found,
+  inUse: RulesInUse,
+  options: TrimFileOptions,
+): Promise<ReadonlySet<number>> {
   const same = async (seqs: ReadonlySet<number>): Promise<boolean> => {
     const parts: Uint8Array[] = [];
-    await trimRecording(source, (bytes) => parts.push(bytes), { name: options.recording, keep: (raw) => seqs.has(raw.seq) });
+    await trimRecording(source, (bytes) => parts.push(bytes), {
+      name: options.recording,
+      keep: (raw) => seqs.has(raw.seq),
+    });
     const now = await detections(options.recording, () => parts, inUse, options);
     return now.list.join() === wanted.list.join();
   };
   if (await same(wanted.seqs)) return wanted.seqs;
   const all: number[] = [];
-  await trimRecording(source, () => undefined, { name: options.recording, keep: (raw) => all.push(raw.seq) > 0 });
+  await trimRecording(source, () => undefined, {
+    name: options.recording,
+    keep: (raw) => all.push(raw.seq) > 0,
+  });
   let extra = all.filter((seq) => !wanted.seqs.has(seq));
   let parts = 2;
   for (let trial = 0; trial < TRIALS && extra.length > 0; ) {
@@ -154,14 +198,25 @@ async function shrink(source: Source, wanted: Found, inUse: RulesInUse, options:
   return new Set([...wanted.seqs, ...extra]);
 }
 
-export async function mergeFiles(options: OutputOptions & { readonly recordings: readonly string[] }): Promise<RewriteResult> {
+export async function mergeFiles(
+  options: OutputOptions & { readonly recordings: readonly string[] },
+): Promise<RewriteResult> {
   const cwd = options.cwd ?? process.cwd();
-  const sources = options.recordings.map((name) => ({ name, read: fileSource(resolve(cwd, existing(name, cwd))) }));
+  const sources = options.recordings.map((name) => ({
+    name,
+    read: fileSource(resolve(cwd, existing(name, cwd))),
+  }));
   return written(options.output, options, (emit) => mergeRecordings(sources, emit));
 }
 
 /** Patterns that are not given come from seccam.yaml. */
-export async function redactFile(options: OutputOptions & { readonly recording: string; readonly args?: readonly string[]; readonly paths?: Readonly<Record<string, string>> }): Promise<RewriteResult> {
+export async function redactFile(
+  options: OutputOptions & {
+    readonly recording: string;
+    readonly args?: readonly string[];
+    readonly paths?: Readonly<Record<string, string>>;
+  },
+): Promise<RewriteResult> {
   const cwd = options.cwd ?? process.cwd();
   const configured = projectOf({ cwd }).config.recordings?.redact;
   const args = options.args ?? configured?.args ?? [];
@@ -171,14 +226,26 @@ export async function redactFile(options: OutputOptions & { readonly recording: 
     try {
       new RegExp(pattern, 'd');
     } catch (error) {
-      throw new DiagnosticError([diagnostic(workbenchCodes, 'bad-value', `"${pattern}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`)]);
+      throw new DiagnosticError([
+        diagnostic(
+          workbenchCodes,
+          'bad-value',
+          `"${pattern}" is not a regular expression: ${error instanceof Error ? error.message : String(error)}`,
+        ),
+      ]);
     }
   }
-  return written(options.output, options, (emit) => redactRecording(fileSource(path), emit, { name: options.recording, args, paths }));
+  return written(options.output, options, (emit) =>
+    redactRecording(fileSource(path), emit, { name: options.recording, args, paths }),
+  );
 }
 
-export async function upgradeFile(options: OutputOptions & { readonly recording: string }): Promise<RewriteResult> {
+export async function upgradeFile(
+  options: OutputOptions & { readonly recording: string },
+): Promise<RewriteResult> {
   const cwd = options.cwd ?? process.cwd();
   const path = resolve(cwd, existing(options.recording, cwd));
-  return written(options.output, options, (emit) => upgradeRecording(fileSource(path), emit, options.recording));
+  return written(options.output, options, (emit) =>
+    upgradeRecording(fileSource(path), emit, options.recording),
+  );
 }
