@@ -453,6 +453,10 @@ t.test('fields mean what the reference says', (t) => {
       'connect.addr.hostname in ["Example.COM"]',
       world.event('connect', sh, { address: world.address('1.2.3.4', 1) }, { hostnames: ['example.com'] }),
     ],
+    [
+      'exec.file.name =~ "memfd*" && exec.file.path == ""',
+      world.exec({ ...sh, file: world.file('memfd:payload', { flags: 4 }) } as typeof sh),
+    ],
     ['exit.code == 3 && exit.cause == 0', world.event('exit', sh, { code: 3 })],
     ['event.hostname == "host-1" && event.os == "linux" && exec.uid >= 0', world.exec(sh)],
   ];

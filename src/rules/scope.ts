@@ -15,6 +15,7 @@ import {
   type ProcessOf,
 } from '../catalogue/fields.js';
 import type { Conversion, FieldType } from '../catalogue/row.js';
+import { FileFlag } from '../catalogue/tuples.js';
 import type { BaseType, Field, Iterator, Model, Read, TextSemantics } from '../language/index.js';
 import type { StringTable } from '../support/strings.js';
 import { nearest } from '../support/suggestion.js';
@@ -283,6 +284,9 @@ function fileRead(
     };
   if (member === 'content.flags')
     return { kind: 'value', source: `${at}.${contentFlags[part.mask ?? 0] ?? 'extra?.metadata?.flags'}` };
+  // A memory file has a name (`memfd:NAME`) and no path, as in the reference.
+  if (member === 'path' && part.as === undefined)
+    return { kind: 'string-id', source: `(${at}.flags & ${FileFlag.memfd}) === 0 ? ${at}.path : 0` };
   const source = `${at}.${fileMembers[member] ?? member}`;
   if (part.as !== undefined) return conversions[part.as](source, part.mask, strings);
   return { kind: row.type.startsWith('string') ? 'string-id' : 'value', source };
