@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attach.h"
 #include "call.h"
 #include "calls.h"
 #include "emit.h"
@@ -217,6 +218,10 @@ void act_on(struct tracer *tracer, const struct stop *stop, const struct rusage 
 		return;
 	}
 	task->seen_stop = true;
+	if (tracer->detaching) {
+		attach_release(tracer, task, stop);
+		return;
+	}
 	if (!task->process)
 		return;
 	switch (stop->kind) {
@@ -284,12 +289,4 @@ void act_adopt(struct tracer *tracer)
 			resume(tracer, task, 0);
 		}
 	}
-}
-
-void act_detach(struct tracer *tracer)
-{
-	/* Each must be stopped to be let go of; those that run are interrupted and let go at that stop. */
-	for (unsigned n = 0; n < TASK_BUCKETS; n++)
-		for (struct task *task = tracer->buckets[n]; task; task = task->next)
-			ptrace(PTRACE_INTERRUPT, task->tid, 0, 0);
 }

@@ -12,7 +12,4 @@ void act_on(struct tracer *tracer, const struct stop *stop, const struct rusage 
 /* Takes in tasks whose parent died before it could tell of them. Called now and then. */
 void act_adopt(struct tracer *tracer);
 
-/* Lets go of everything: the programs run on, untraced. */
-void act_detach(struct tracer *tracer);
-
 #endif

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "act.h"
+#include "attach.h"
 #include "calls.h"
 #include "content.h"
 #include "emit.h"
@@ -143,6 +144,11 @@ static bool next_stop(struct tracer *tracer, struct stop *stop, struct rusage *u
 		if (tick_due) {
 			tick_due = 0;
 			on_tick(tracer);
+			if (atomic_load(&tracer->stop_wanted) && !tracer->detaching) {
+				if (!tracer->attached)
+					return false;
+				attach_end(tracer);
+			}
 		}
 		if (eager && tracer->frame.used) {
 			tid = wait4(-1, &status, __WALL | __WNOTHREAD | WNOHANG, usage);
@@ -161,9 +167,6 @@ static bool next_stop(struct tracer *tracer, struct stop *stop, struct rusage *u
 			fail(&tracer->failure, 125, "internal-error", errno, "cannot wait for the program");
 			return false;
 		}
-		on_tick(tracer);
-		if (atomic_load(&tracer->stop_wanted))
-			return false;
 	}
 }
 
@@ -312,7 +315,7 @@ void tracer_run(struct tracer *tracer)
 	}
 	frame_open(&tracer->frame, &tracer->sink);
 	timer = start_ticking(tracer);
-	begun = begin_wrap(tracer);
+	begun = tracer->attached ? attach_begin(tracer) : begin_wrap(tracer);
 	if (begun) {
 		header = header_text(tracer);
 		frame_header(&tracer->frame, header);

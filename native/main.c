@@ -16,7 +16,10 @@ static struct tracer *tracer;
 static void pass_on(int signal, siginfo_t *info, void *context)
 {
 	(void)context;
-	if (info->si_code <= 0 && tracer)
+	/* Programs that ran before us are let go of. */
+	if (tracer && tracer->options.pid_count && signal != SIGUSR1 && signal != SIGUSR2)
+		seccam_stop(tracer);
+	else if (info->si_code <= 0 && tracer)
 		seccam_signal(tracer, signal);
 }
 

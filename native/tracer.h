@@ -123,6 +123,7 @@ struct tracer {
 	bool use_filter, filter_native, has_syscall_info;
 	bool started;         /* the first exec has succeeded: from here on events are written */
 	bool attached;
+	bool detaching;       /* each task is let go of at its next stop */
 	bool no_new_privs;
 	bool own_ptrace;      /* the program tried to trace itself: told at the end */
 	struct counters counters;

@@ -41,6 +41,8 @@ async function load(path: string): Promise<Library> {
 const forwarded = { SIGTERM: 15, SIGHUP: 1, SIGUSR1: 10, SIGUSR2: 12 } as const;
 /** The terminal sends these to the program itself; we must only not die or stop of them. */
 const endured = ['SIGINT', 'SIGQUIT', 'SIGTSTP'] as const;
+/** Attached programs are let go of, and run on. */
+const letGo = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 const PROGRESS_MS = 250;
 
@@ -82,8 +84,12 @@ export async function recordProgram(options: RecordOptions): Promise<TraceOutcom
     undo.push(() => process.off(signal, action));
   };
   try {
-    for (const [name, number] of Object.entries(forwarded)) heed(name as NodeJS.Signals, () => native.signal(tracer, number));
-    for (const name of endured) heed(name, () => {});
+    if ('pids' in options) {
+      for (const name of letGo) heed(name, () => native.stop(tracer));
+    } else {
+      for (const [name, number] of Object.entries(forwarded)) heed(name as NodeJS.Signals, () => native.signal(tracer, number));
+      for (const name of endured) heed(name, () => {});
+    }
     const counters = () => readCounters(native, tracer);
     let status = 125;
     if (native.start(tracer) === 0) {
