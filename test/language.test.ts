@@ -144,6 +144,7 @@ t.test('all mistakes of a text are reported at once, each at its place', (t) => 
       '1:46 event-mismatch',
     ],
     ['process.uid == -1', '1:16 impossible-value'],
+    ['process.uid > -1'],
     ['process.uid in [1, -1, -2]', '1:20 impossible-value', '1:24 impossible-value'],
     ['process.nam == "a" || process.uidd == 1', '1:1 unknown-field', '1:23 unknown-field'],
     ['process.uid in 22', '1:16 type-mismatch'],
@@ -322,6 +323,7 @@ t.test('printing a tree and parsing it again gives the same tree', (t) => {
   for (const text of [
     ...all,
     '- 1 == -1',
+    'not ~"a*"',
     '^(1) == 2',
     'not a in ["x"] or (b and c)',
     'a == - -3',

@@ -61,7 +61,7 @@ export class Comparer {
         [`"in" holds when two lists have a member in common`],
       );
     }
-    this.#literalsArePossible(left, right, node);
+    if (row.op === 'equal') this.#literalsArePossible(left, right, node);
 
     const base = {
       kind: 'test',

@@ -50,9 +50,10 @@ function line(tree: Expression): string {
   }
 }
 
-/** `-` before a digit would be lexed as the number's sign, so it keeps its distance. */
+/** `-` before a digit would be lexed as the number's sign, and `!` before `~"…"` as `!~`: they keep their distance. */
 function unary(op: string, operand: string): string {
-  return op === '-' && /^[0-9]/.test(operand) ? `- ${operand}` : `${op}${operand}`;
+  const apart = (op === '-' && /^[0-9]/.test(operand)) || (op === '!' && operand.startsWith('~'));
+  return apart ? `${op} ${operand}` : `${op}${operand}`;
 }
 
 function broken(tree: Expression, width: number, indent: string): string {
