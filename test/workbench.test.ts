@@ -41,6 +41,7 @@ import type {
 import { init, newRule, newTest } from '../src/workbench/scaffold.js';
 import { scratchProblem } from '../src/workbench/scratch.js';
 import { runTests } from '../src/workbench/test.js';
+import { WatchControl, watch } from '../src/workbench/watch.js';
 
 const root = mkdtempSync(join(tmpdir(), 'seccam-workbench-'));
 process.env['XDG_CACHE_HOME'] = join(root, 'cache');
@@ -766,4 +767,44 @@ t.test('normalisation: what differs from run to run is numbered by first appeara
   for (const name of ['fixed', 'update', 'systemd-private', 'Makefile', 'python3'])
     tt.notOk(isRandom(name), name);
   tt.end();
+});
+
+// ---------------------------------------------------------------- watch
+
+t.test('watch: a change runs the tests that it can affect, keys ask for others', async (tt) => {
+  const open = (path: string) => `events: [{type: open, fields: {open.file.path: ${path}}}]`;
+  const cwd = folder({
+    'seccam.yaml': 'version: 1\n',
+    'rules/a.policy': 'rules:\n  - {id: a, expression: open.file.path == "/a"}\n',
+    'more/b.policy': 'rules:\n  - {id: b, expression: open.file.path == "/b"}\n',
+    'tests/a.test.yaml': `version: 1\ntests: [{name: a fires, ${open('/a')}, expect: [a]}]\n`,
+    'tests/b.test.yaml': `version: 1\nrules: [../more]\ntests: [{name: b fires, ${open('/b')}, expect: [b]}]\n`,
+  });
+  const stop = new AbortController();
+  const control = new WatchControl();
+  const rounds: string[] = [];
+  let names: string[] = [];
+  for await (const item of watch({ cwd, ci: false, signal: stop.signal, control })) {
+    if (item.kind === 'begin') names = [];
+    if (item.kind === 'test') names.push(`${item.test.name}: ${item.test.outcome}`);
+    if (item.kind !== 'waiting') continue;
+    rounds.push(names.join(', '));
+    if (rounds.length === 1)
+      put(cwd, { 'more/b.policy': 'rules:\n  - {id: b, expression: open.file.path == "/c"}\n' });
+    if (rounds.length === 2) tt.ok(control.key('f'));
+    if (rounds.length === 3)
+      put(cwd, {
+        'tests/b.test.yaml': `version: 1\nrules: [../more]\ntests: [{name: b fires, ${open('/c')}, expect: [b]}]\n`,
+      });
+    if (rounds.length === 4) tt.ok(control.key('a'));
+    if (rounds.length === 5) stop.abort();
+  }
+  tt.same(rounds, [
+    'a fires: pass, b fires: pass',
+    'b fires: fail',
+    'b fires: fail',
+    'b fires: pass',
+    'a fires: pass, b fires: pass',
+  ]);
+  tt.notOk(control.key('x'));
 });

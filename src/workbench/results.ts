@@ -105,6 +105,8 @@ export interface TestOptions extends CommonOptions {
   readonly ruleIds?: readonly string[];
   /** Tests that files changed since this git revision can affect. */
   readonly changed?: string;
+  /** Tests that these files (absolute paths) can affect. */
+  readonly changedFiles?: readonly string[];
   /** Tests that failed last time. */
   readonly failed?: boolean;
   readonly bail?: boolean;

@@ -89,6 +89,10 @@ export function select(
     const changed = changedFiles(options.changed, options.cwd ?? process.cwd());
     chosen = chosen.filter((test) => dependsOn(test, changed, options.cwd ?? process.cwd()));
   }
+  if (options.changedFiles !== undefined) {
+    const changed = new Set(options.changedFiles);
+    chosen = chosen.filter((test) => dependsOn(test, changed, options.cwd ?? process.cwd()));
+  }
   if (options.shard !== undefined) {
     const { index, count } = options.shard;
     chosen = chosen.filter((_, position) => position % count === index - 1);

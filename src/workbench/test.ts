@@ -38,7 +38,8 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
   const chosen = select(suite.cases, wanted, options, last);
   for (const item of suite.diagnostics) yield { kind: 'diagnostic', diagnostic: item };
   const broken = suite.diagnostics.some((item) => item.severity === 'error');
-  if (chosen.length === 0 && !broken && options.shard === undefined && options.changed === undefined) {
+  const narrowed = [options.shard, options.changed, options.changedFiles].some((item) => item !== undefined);
+  if (chosen.length === 0 && !broken && !narrowed) {
     const near = (options.names ?? []).flatMap((name) =>
       nearest(
         name,
