@@ -719,26 +719,30 @@ t.test('conditions are asked with the variables of that moment', (t) => {
 });
 
 t.test('the same events give the same detections, uuid included', (t) => {
-  const run = (): string => {
+  const text = rule(
+    'a',
+    'exec.uid == 0 && "${builtins.uuid4}" != ""',
+    '    actions:\n      - set: {name: key, scope: process, expression: \'"k_${builtins.uuid4}_${builtins.uuid4}"\', default_value: ""}\n',
+  );
+  const run = (options: EngineOptions = {}): string => {
     const world = new TestWorld();
-    const engine = engineOf(
-      t,
-      world,
-      rule(
-        'a',
-        'exec.uid == 0',
-        '    actions:\n      - set: {name: key, scope: process, expression: \'"k_${builtins.uuid4}_${builtins.uuid4}"\', default_value: ""}\n',
-      ),
-    );
+    const engine = engineOf(t, world, text, options);
     const all: unknown[] = [];
-    for (let index = 0; index < 20; index++)
+    for (let index = 0; index < 60; index++)
       all.push(...engine.evaluate(world.exec(world.process({ file: '/bin/sh' }))));
     return JSON.stringify(all, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
   };
+  const keys = (output: string): (string | undefined)[] =>
+    [...output.matchAll(/k_([0-9a-f-]{36})_([0-9a-f-]{36})/g)].flatMap(([, a, b]) => [a, b]);
   const first = run();
   t.equal(run(), first);
-  const keys = [...first.matchAll(/k_([0-9a-f-]{36})_([0-9a-f-]{36})/g)].flatMap(([, a, b]) => [a, b]);
-  t.equal(new Set(keys).size, 40, 'each read gives another one');
+  t.equal(new Set(keys(first)).size, 120, 'each read gives another one');
+  t.same(
+    keys(run({ details: 'all', limits: false })),
+    keys(first),
+    'looking at what matched changes nothing',
+  );
+  t.same(keys(run({ observer: { rule: (_rule, _event, _value, trace) => void trace() } })), keys(first));
   t.end();
 });
 

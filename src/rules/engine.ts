@@ -107,7 +107,7 @@ export class Engine {
 
   /** Traces one rule at an event, with variables as they are now; every leaf, without short circuit. */
   trace(index: number, event: Event): Trace {
-    return this.rules.compiled.trace(index, event, event.wall, this.variables);
+    return this.variables.aside(() => this.rules.compiled.trace(index, event, event.wall, this.variables));
   }
 
   /** Checks a condition against the scope of the rules. `diagnostics` holds errors when there is no condition. */
@@ -125,8 +125,9 @@ export class Engine {
         rule,
         decide: (event) =>
           (rule.event === undefined || rule.event === event.type) &&
-          decide(event, event.wall, this.variables),
-        trace: (event) => traceRule(rule, model, event, event.wall, this.variables),
+          this.variables.aside(() => decide(event, event.wall, this.variables)),
+        trace: (event) =>
+          this.variables.aside(() => traceRule(rule, model, event, event.wall, this.variables)),
       },
     };
   }

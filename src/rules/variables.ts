@@ -125,6 +125,14 @@ export class VariableStore implements VariableReader<Event> {
     this.#reads = 0;
   }
 
+  /** Looks without leaving a trace: fresh values that `look` reads are given again to whoever reads next. */
+  aside<T>(look: () => T): T {
+    const reads = this.#reads;
+    const result = look();
+    this.#reads = reads;
+    return result;
+  }
+
   get(name: string, event: Event): unknown {
     const slot = this.#slots.get(name);
     if (slot !== undefined) {
