@@ -796,6 +796,9 @@ function generator(seeded: number): {
 
 // ------------------------------------------------------------------ agreement
 
+// More pairs or runs on a busy machine take longer than the default allows.
+t.setTimeout(1_800_000);
+
 t.test(`closures, sets and traces agree with the reference interpreter on ${pairs} random pairs`, (t) => {
   const perSet = 25;
   const eventsPerSet = 16;

@@ -26,7 +26,7 @@ class Told {
 
   constructor(nodes = new NodeCounter()) {
     this.probe = new Probe({ strings: this.strings, nodes, release: (image) => this.released.push(image.node) });
-    this.probe.start({ hostname: 'box', os: 'linux', boottime, realtime });
+    this.probe.start({ hostname: 'box', boottime, realtime });
   }
 
   text(id: number): string {

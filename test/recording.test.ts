@@ -396,6 +396,8 @@ t.test('hostile files are refused with a reason', (t) => {
     ['a header nested deep', jsonHeader(deep), 'damaged-recording', /not JSON/],
     ['a header without rows', jsonHeader('{}'), 'damaged-recording', /no list of events/],
     ['a header with an id twice', jsonHeader(twice), 'damaged-recording', /told twice/],
+    ['a header with a type that is no word', jsonHeader('{"catalogue":{"events":[{"id":1,"name":"a","columns":[{"name":"b","type":"constructor"}]}]}}'), 'damaged-recording', /"constructor" is no name/],
+    ['a header with a name that is no word', jsonHeader('{"catalogue":{"events":[{"id":1,"name":"a","columns":[{"name":"__proto__","type":"u32"}]}]}}'), 'damaged-recording', /"__proto__" is no name/],
     ['a header with an id that is none', jsonHeader('{"catalogue":{"events":[{"id":-1,"name":"a","columns":[]}]}}'), 'damaged-recording', /no id/],
   ];
   for (const [what, bytes, code, says] of cases) {

@@ -32,7 +32,6 @@ export interface ProbeOptions {
 /** What the probe wants of a stream's header. */
 export interface StreamFacts {
   readonly hostname: string;
-  readonly os: string;
   readonly boottime: bigint;
   readonly realtime: bigint;
 }
@@ -116,7 +115,6 @@ export class Probe {
 
   start(header: StreamFacts): void {
     this.world.hostname = this.#strings.intern(header.hostname);
-    if (header.os !== '') this.world.os = this.#strings.intern(header.os);
     this.#clock.start(header.boottime, header.realtime);
   }
 
