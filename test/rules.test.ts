@@ -275,6 +275,8 @@ t.test('definitions of one id are combined', (t) => {
     return { rules: result.rules.rules, codes: result.diagnostics.map((item) => item.code) };
   };
   const first = rule('a', 'exec.uid == 0', '    tags: {x: one}\n    every: 5s\n');
+  t.match(combined(first, first), { codes: [], rules: [{ id: 'a' }] }, 'another policy may say the same');
+  t.match(combined(first + first), { codes: ['duplicate-id'] });
   t.match(combined(first, rule('a', 'exec.uid == 1')), {
     codes: ['duplicate-id'],
     rules: [{ expression: 'exec.uid == 0' }],

@@ -40,7 +40,9 @@ export function combineMacros(all: readonly MacroDefinition[]): Combined<MacroDe
       } else {
         found.set(next.id.text, { ...before, values: [...before.values, ...next.values] });
       }
-    } else {
+    } else if (
+      !repeats(before, next, (item) => [item.expression?.text, ...item.values.map((value) => value.text)])
+    ) {
       refused.set(next, conflict('macro', next.id, before.id));
     }
   }
@@ -56,9 +58,22 @@ export function combineRules(all: readonly RuleDefinition[]): Combined<RuleDefin
     else if (next.combine === 'override') found.set(next.id.text, override(before, next));
     else if (before.disabled !== next.disabled)
       found.set(next.id.text, { ...before, disabled: next.disabled });
-    else refused.set(next, conflict('rule', next.id, before.id));
+    else if (!repeats(before, next, (item) => [item.expression?.text]))
+      refused.set(next, conflict('rule', next.id, before.id));
   }
   return { definitions: [...found.values()], refused };
+}
+
+/**
+ * Another policy says the same again: published packs carry the macros that they need, and share rules.
+ * In one file it is a mistake all the same.
+ */
+function repeats<T extends MacroDefinition | RuleDefinition>(
+  before: T,
+  next: T,
+  meaning: (item: T) => readonly unknown[],
+): boolean {
+  return before.policy !== next.policy && JSON.stringify(meaning(before)) === JSON.stringify(meaning(next));
 }
 
 function conflict(kind: string, id: MacroDefinition['id'], first: MacroDefinition['id']): Diagnostic {
