@@ -646,6 +646,26 @@ static struct block *status_block(struct channel *channel)
 	return own_block(MESSAGE_STATUS, payload, sizeof(payload));
 }
 
+/*
+ * All is sent. A close now, with something of the agent's unread or on its way, would reset the link and
+ * take away what the agent has not read yet: so only our half is closed, until the agent closes its own.
+ */
+static void say_goodbye(struct channel *channel, int fd, struct inbox *inbox)
+{
+	shutdown(fd, SHUT_WR);
+	while (take_messages(channel, fd, inbox) == 0) {
+		struct pollfd polled[2] = { { fd, POLLIN, 0 }, { channel->wake_link, POLLIN, 0 } };
+		pthread_mutex_lock(&channel->lock);
+		int hurry = channel->closing == 2;
+		pthread_mutex_unlock(&channel->lock);
+		if (hurry)
+			break;
+		(void)poll(polled, 2, 1000);
+		if (polled[1].revents)
+			quiet(channel->wake_link);
+	}
+}
+
 /* Serves one welcomed link until it breaks or all is sent at the end. Returns 0 at the end, else -errno. */
 static int serve(struct channel *channel, int fd)
 {
@@ -707,6 +727,8 @@ static int serve(struct channel *channel, int fd)
 			underway = NULL;
 		}
 	}
+	if (result == 0 && underway == NULL)
+		say_goodbye(channel, fd, &inbox);
 	pthread_mutex_lock(&channel->lock);
 	if (result != 0 || underway != NULL)
 		forget(channel, underway);

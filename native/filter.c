@@ -6,6 +6,7 @@
 #include "filter.h"
 
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 
 #define ARG_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + 8u * (n)))
@@ -99,6 +100,9 @@ static void number_code(struct filter *f, const struct selection *selection, con
 	} else if (list->special == SPECIAL_SIGNAL) {
 		const struct catalogue_test at_us = {0, TEST_IS, 5, {self->pid, self->thread, 0u - self->group, 0xffffffffu, 0}};
 		stop_when(f, &at_us);
+	} else if (list->special == SPECIAL_PIDFD) {
+		const struct catalogue_test hard = {1, TEST_IS, 2, {SIGKILL, SIGSTOP}};
+		stop_when(f, &hard);
 	} else if (list->special == SPECIAL_TARGET || list->special == SPECIAL_PTRACE) {
 		const struct catalogue_test at_us = {list->special == SPECIAL_PTRACE, TEST_IS, 2, {self->pid, self->thread}};
 		stop_when(f, &at_us);
@@ -135,6 +139,10 @@ bool filter_selects(const struct selection *selection, const struct filter_self 
 		if (low == 0 || low == 0xffffffffu || low == 0u - self->group)
 			return true;
 		if (low == self->pid || low == self->thread)
+			return true;
+		break;
+	case SPECIAL_PIDFD:
+		if ((uint32_t)args[1] == SIGKILL || (uint32_t)args[1] == SIGSTOP)
 			return true;
 		break;
 	case SPECIAL_TARGET:

@@ -171,12 +171,12 @@ int guard_enter(struct tracer *tracer, struct task *task, const struct call_list
 		int32_t signal = (int32_t)p->args[1];
 
 		name = calls_name((unsigned)arch, p->nr);
-		if (name && !strncmp(name, "pidfd", 5))
-			target = pid_behind(task, target);
-		else if (name && strstr(name, "tg"))
+		if (name && strstr(name, "tg"))
 			signal = (int32_t)p->args[2];
 		return kills_us(tracer, task, target, signal, name && !strcmp(name, "kill")) ? EPERM : 0;
 	}
+	case SPECIAL_PIDFD:
+		return kills_us(tracer, task, pid_behind(task, (int32_t)p->args[0]), (int32_t)p->args[1], false) ? EPERM : 0;
 	case SPECIAL_TARGET:
 		/* prlimit64 with new limits, process_vm_writev, pidfd_open. */
 		return names_us(tracer, task, (int32_t)p->args[0]) ? EPERM : 0;

@@ -5,9 +5,12 @@
  *
  * Own mount, pid, network and IPC namespaces (and a user namespace without privileges). Every top-level
  * directory of the host lies read-only under an overlay in memory; /tmp, /run and /dev/shm are new; the
- * network is loopback. PROGRAM is opened before the world changes, so it may lie anywhere. Exit status:
- * the program's, 128+n for a signal, 124 when the time is over, 125 with a line on stderr when the world
- * cannot be made.
+ * network is loopback. PROGRAM is opened before the world changes, so it may lie anywhere; a copy of it is
+ * run from /run/seccam, as is our own, so that nothing in the world tells where this package lies. Exit
+ * status: the program's, 128+n for a signal, 124 when the time is over, 125 with a line on stderr when the
+ * world cannot be made.
+ *
+ *   seccam-scratch --init SECONDS -- PROGRAM [ARGUMENT]...      what pid 1 of the world runs
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -276,10 +279,28 @@ static int wait_for(pid_t program)
 	}
 }
 
-static void be_init(int program, char **arguments, unsigned timeout)
+/* Puts an open executable into the world. */
+static void copy_executable(int source, const char *path)
 {
-	struct sigaction action;
-	pid_t pid;
+	char buffer[65536];
+	ssize_t length;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0755);
+
+	if (fd < 0)
+		fail("%s", path);
+	while ((length = read(source, buffer, sizeof buffer)) > 0)
+		if (write(fd, buffer, (size_t)length) != length)
+			fail("%s", path);
+	close(fd);
+	close(source);
+}
+
+static void enter(int self, int program, char **arguments, const char *timeout)
+{
+	const char *slash = strrchr(arguments[0], '/');
+	char path[PATH_MAX];
+	char **line;
+	int count = 0;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
 		fail("prctl");
@@ -290,6 +311,30 @@ static void be_init(int program, char **arguments, unsigned timeout)
 	make_world();
 	for (int i = 0; i < file_count; i++)
 		lay_out(&files[i]);
+	make_directory("/run/seccam", 0755);
+	snprintf(path, sizeof path, "/run/seccam/%s", slash == NULL ? arguments[0] : slash + 1);
+	copy_executable(program, path);
+	copy_executable(self, "/run/seccam/seccam-scratch");
+	while (arguments[count] != NULL)
+		count++;
+	line = calloc((size_t)count + 5, sizeof *line);
+	if (line == NULL)
+		fail("memory");
+	line[0] = (char *)"seccam-scratch";
+	line[1] = (char *)"--init";
+	line[2] = (char *)timeout;
+	line[3] = (char *)"--";
+	line[4] = path;
+	memcpy(line + 5, arguments + 1, (size_t)(count - 1) * sizeof *line);
+	execv("/run/seccam/seccam-scratch", line);
+	fail("/run/seccam/seccam-scratch");
+}
+
+static int be_init(char **arguments, unsigned timeout)
+{
+	struct sigaction action;
+	pid_t pid;
+
 	memset(&action, 0, sizeof action);
 	action.sa_handler = over;
 	sigaction(SIGALRM, &action, NULL);
@@ -297,11 +342,11 @@ static void be_init(int program, char **arguments, unsigned timeout)
 	if (pid < 0)
 		fail("fork");
 	if (pid == 0) {
-		fexecve(program, arguments, environ);
+		execv(arguments[0], arguments);
 		fail("%s", arguments[0]);
 	}
 	alarm(timeout);
-	_exit(wait_for(pid));
+	return wait_for(pid);
 }
 
 static void take_file(char *text)
@@ -322,15 +367,17 @@ static void take_file(char *text)
 
 int main(int argc, char **argv)
 {
-	unsigned timeout = 0;
-	int at = 1, program, status;
+	const char *timeout = "0";
+	int at = 1, self, program, status;
 	pid_t init;
 
+	if (argc > 4 && strcmp(argv[1], "--init") == 0 && getpid() == 1)
+		return be_init(argv + 4, (unsigned)strtoul(argv[2], NULL, 10));
 	for (; at < argc && strcmp(argv[at], "--") != 0; at += 2) {
 		if (at + 1 < argc && strcmp(argv[at], "--file") == 0)
 			take_file(argv[at + 1]);
 		else if (at + 1 < argc && strcmp(argv[at], "--timeout") == 0)
-			timeout = (unsigned)strtoul(argv[at + 1], NULL, 10);
+			timeout = argv[at + 1];
 		else
 			break;
 	}
@@ -339,8 +386,9 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	privileged = geteuid() == 0;
-	program = open(argv[at + 1], O_PATH | O_CLOEXEC);
-	if (program < 0)
+	self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	program = open(argv[at + 1], O_RDONLY | O_CLOEXEC);
+	if (program < 0 || self < 0)
 		fail("%s", argv[at + 1]);
 	if (mkdtemp(base) == NULL)
 		fail("%s", base);
@@ -349,7 +397,7 @@ int main(int argc, char **argv)
 	if (init < 0)
 		fail("fork");
 	if (init == 0)
-		be_init(program, argv + at + 1, timeout);
+		enter(self, program, argv + at + 1, timeout);
 	while (waitpid(init, &status, 0) < 0)
 		if (errno != EINTR)
 			fail("waitpid");

@@ -33,7 +33,7 @@ const run = (command: readonly string[], options: Parameters<typeof spawnSync>[2
   const { status, signal, stdout, stderr } = spawnSync(command[0]!, command.slice(1), { cwd: folder, ...options, encoding: 'utf8' });
   return { status, signal, stdout: String(stdout), stderr: String(stderr) };
 };
-const paths = (list: readonly Told[]) => list.map((item) => item.get('file.path'));
+
 const file = (name: string) => join(folder, name);
 
 t.test('the exit status is the program’s: its code, or 128 and the signal; 126, 127 and 125 say what failed', async (t) => {
