@@ -48,6 +48,8 @@ function nanoseconds(value: unknown): bigint {
 function column(value: unknown, row: string): SchemaColumn {
   const { name, type } = object(value);
   if (typeof name !== 'string' || typeof type !== 'string') throw new HeaderError(`a column of "${row}" has no name or no type`);
+  // Names become members of objects and types are looked up in tables.
+  for (const word of [name, type]) if (!/^[\w.-]{1,100}$/.test(word) || word in Object.prototype) throw new HeaderError(`"${word.slice(0, 100)}" is no name of a column or type`);
   return { name, type: type as ColumnType };
 }
 
@@ -58,7 +60,7 @@ function schemaRows(value: unknown, what: string): SchemaRow[] {
   return value.map((item) => {
     const { id, name, columns } = object(item);
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id > 0xffff) throw new HeaderError(`one of its ${what} has no id from 0 to 65535`);
-    if (typeof name !== 'string') throw new HeaderError(`number ${id} of its ${what} has no name`);
+    if (typeof name !== 'string' || name.length > 100) throw new HeaderError(`number ${id} of its ${what} has no name`);
     if (!Array.isArray(columns) || columns.length > COLUMNS) throw new HeaderError(`"${name}" of its ${what} has no list of at most ${COLUMNS} columns`);
     if (ids.has(id)) throw new HeaderError(`number ${id} of its ${what} is told twice`);
     ids.add(id);

@@ -36,8 +36,7 @@ const absent: Readonly<Record<string, ColumnValue>> = {
 
 export interface Plan {
   readonly schema: SchemaRow;
-  /** Code, word offset from the start of the frame, place in `values`; in the order of the header. */
-  readonly code: Uint8Array;
+  /** Word offset from the start of the frame, and place in `values`; in the order of the header. */
   readonly word: Uint16Array;
   readonly target: Uint8Array;
   /** Words of the whole frame that must be there. */
@@ -46,6 +45,10 @@ export interface Plan {
   readonly values: ColumnValue[];
   /** The order is the same, so that bits of `missing` are too. */
   readonly sameOrder: boolean;
+  /** Made on first use: most rows of a header have no event. */
+  read: ReadColumns | undefined;
+  readonly code: Uint8Array;
+  readonly refuse: (index: number, id: number, at: number) => never;
 }
 
 const UNKNOWN = 255;
@@ -75,68 +78,71 @@ export function makePlan(schema: SchemaRow, columns: Readonly<Record<string, Col
     words: at,
     values: columns === undefined ? schema.columns.map((column) => absent[column.type] ?? 0) : Object.values(columns).map((column) => absent[column.type] ?? 0),
     sameOrder: target.every((place, index) => place === index),
+    read: undefined,
+    refuse: (index, id, at) => {
+      throw new Damage(at, `column "${schema.columns[index]!.name}" of "${schema.name}" refers to number ${id}, which is not defined`);
+    },
   };
 }
 
-/** Reads the columns of the frame at word `at` into `plan.values`; returns the bits of those that were cut. */
-export function readColumns(plan: Plan, frame: Uint32Array, at: number, words: Dictionary): number {
-  const { code, word, target, values } = plan;
-  let cut = 0;
+/** Reads the columns of the frame at word `at` into `values`; returns the bits of those that were cut. */
+export type ReadColumns = (frame: Uint32Array, at: number, words: Dictionary, values: ColumnValue[], refuse: (index: number, id: number, at: number) => never) => number;
+
+const arrays: Readonly<Record<number, string>> = {
+  [codes.list]: 'lists',
+  [codes.file]: 'files',
+  [codes.credentials]: 'credentials',
+  [codes.namespaces]: 'namespaces',
+  [codes.context]: 'contexts',
+  [codes.address]: 'addresses',
+  [codes.content]: 'contents',
+};
+
+/**
+ * One statement for each column, without a loop or a switch. The code is made of numbers that
+ * `makePlan` computed and of the names above; no text of the header goes into it.
+ */
+function compile(code: Uint8Array, word: Uint16Array, target: Uint8Array): ReadColumns {
+  const lines = ['const { ids, cut, count } = d;', 'let bits = 0, n = 0, v;'];
   for (let index = 0; index < code.length; index++) {
     const place = target[index]!;
     if (place === UNKNOWN) continue;
-    const from = at + word[index]!;
-    const first = frame[from]!;
-    let value: ColumnValue | undefined;
+    const low = `f[at + ${word[index]!}]`;
+    const high = `f[at + ${word[index]! + 1}]`;
+    const bit = place < 32 ? `bits |= ${1 << place};` : '';
     switch (code[index]) {
-      case 0:
-        value = first;
+      case codes.u32:
+        lines.push(`o[${place}] = ${low};`);
         break;
-      case 1:
-        value = first | 0;
+      case codes.i32:
+        lines.push(`o[${place}] = ${low} | 0;`);
         break;
-      case 2:
-        value = first + frame[from + 1]! * 4294967296;
+      case codes.u64:
+        lines.push(`o[${place}] = ${low} + ${high} * 4294967296;`);
         break;
-      case 3:
-        value = first + (frame[from + 1]! | 0) * 4294967296;
+      case codes.i64:
+        lines.push(`o[${place}] = ${low} + (${high} | 0) * 4294967296;`);
         break;
-      case 4:
-        if (first === 0) value = 0;
-        else if (first <= words.count) {
-          value = words.ids[first]!;
-          if (words.cut[first] === 1) cut |= 1 << place;
-        }
+      case codes.string:
+        lines.push(`n = ${low}; if (n === 0) o[${place}] = 0; else { if (n > count) refuse(${index}, n, at); o[${place}] = ids[n]; if (cut[n] === 1) { ${bit} } }`);
         break;
-      case 5: {
-        const list = words.lists[first];
-        if (list?.truncated === true) cut |= 1 << place;
-        value = list;
+      case codes.content:
+        lines.push(`n = ${low}; if (n === 0) o[${place}] = 0; else { v = d.contents[n]; if (v === undefined) refuse(${index}, n, at); o[${place}] = v; }`);
         break;
+      default: {
+        const list = code[index] === codes.list ? ` if (v.truncated) { ${bit} }` : '';
+        lines.push(`n = ${low}; v = d.${arrays[code[index]!]}[n]; if (v === undefined) refuse(${index}, n, at);${list} o[${place}] = v;`);
       }
-      case 6:
-        value = words.files[first];
-        break;
-      case 7:
-        value = words.credentials[first];
-        break;
-      case 8:
-        value = words.namespaces[first];
-        break;
-      case 9:
-        value = words.contexts[first];
-        break;
-      case 10:
-        value = words.addresses[first];
-        break;
-      default:
-        if (first === 0) value = 0;
-        else value = words.contents[first];
     }
-    if (value === undefined) throw new Damage(at, `column "${plan.schema.columns[index]!.name}" of "${plan.schema.name}" refers to number ${first}, which is not defined`);
-    values[place] = value;
   }
-  return cut;
+  lines.push('return bits;');
+  return new Function('f', 'at', 'd', 'o', 'refuse', lines.join('\n')) as ReadColumns;
+}
+
+/** Reads the columns of the frame at word `at` into `plan.values`; returns the bits of those that were cut. Throws `Damage`. */
+export function readColumns(plan: Plan, frame: Uint32Array, at: number, words: Dictionary): number {
+  plan.read ??= compile(plan.code, plan.word, plan.target);
+  return plan.read(frame, at, words, plan.values, plan.refuse);
 }
 
 /** Moves bits of `missing` from the header's order to this version's. Columns that the header lacks are missing. */
