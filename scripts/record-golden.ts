@@ -1,0 +1,138 @@
+/**
+ * `npm run record:golden [-- NAME…]`: makes the recordings of fixtures/attacks, fixtures/story and the
+ * programs listed here anew, and replaces a committed one only when the normalised text of its events
+ * differs. They are recorded in a neutral folder, with a neutral environment and without the ancestors of
+ * this machine; the header's word on the host is replaced.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { copiedHeader, rewrite } from '../src/recording/rewrite.js';
+import { inspect } from '../src/workbench/inspect.js';
+
+const root = join(import.meta.dirname, '..');
+const recordings = join(root, 'recordings');
+const work = '/tmp/seccam-golden';
+const environment = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+};
+const host = {
+  hostname: 'example',
+  os: 'Debian GNU/Linux 12 (bookworm)',
+  kernel: '6.1.0',
+  arch: 'x86_64',
+  page_size: 4096,
+  cpus: 2,
+};
+
+/** Programs of fixtures/programs that make a recording, with their arguments. */
+const programs: Readonly<Record<string, readonly string[]>> = {
+  'threads-files': ['4', '20'],
+  'process-tree': [],
+  'exec-from-thread': [],
+  identity: [],
+};
+
+interface Golden {
+  readonly name: string;
+  prepare(folder: string): readonly string[];
+}
+
+function compile(source: string, output: string): string {
+  execFileSync('cc', ['-O1', '-pthread', '-o', output, source], { stdio: 'inherit' });
+  return output;
+}
+
+const goldens: Golden[] = [
+  {
+    name: 'story',
+    prepare(folder) {
+      const scratch = mkdtempSync('/tmp/seccam-demo-');
+      for (const path of ['home/www/.ssh', 'etc/cron.d']) mkdirSync(join(scratch, path), { recursive: true });
+      writeFileSync(join(scratch, 'home/www/.ssh/id_ed25519'), 'not a key\n');
+      return [compile(join(folder, 'story/nginx.c'), join(scratch, 'nginx')), 'story/attack.sh', scratch];
+    },
+  },
+  ...readdirSync(join(root, 'fixtures', 'attacks'))
+    .filter((file) => /\.(sh|c)$/.test(file))
+    .map((file) => ({
+      name: `attacks/${basename(file).replace(/\.\w+$/, '')}`,
+      prepare: (folder: string): readonly string[] =>
+        file.endsWith('.sh')
+          ? ['sh', `attacks/${file}`]
+          : [compile(join(folder, 'attacks', file), join(folder, file.slice(0, -2)))],
+    })),
+  ...Object.entries(programs).map(([stem, args]) => ({
+    name: stem,
+    prepare: (folder: string): readonly string[] => [
+      compile(join(folder, 'programs', `${stem}.c`), join(folder, stem)),
+      ...args,
+    ],
+  })),
+];
+
+/** The events as text that does not depend on the run, grouped by process in the order of their appearance. */
+async function eventText(path: string): Promise<string> {
+  const processes = new Map<number, string[]>();
+  for await (const item of inspect({ recording: path, view: 'events', normalise: true, allResults: true })) {
+    if (item.kind !== 'event') continue;
+    const { type, pid, retval, fields } = item.event;
+    const lines = processes.get(pid) ?? [];
+    processes.set(pid, lines);
+    lines.push(JSON.stringify([type, retval < 0 ? retval : 'ok', fields]));
+  }
+  return [...processes.values()].map((lines) => lines.join('\n')).join('\n\n');
+}
+
+async function record(golden: Golden, target: string): Promise<void> {
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work);
+  for (const part of ['attacks', 'story', 'programs'])
+    cpSync(join(root, 'fixtures', part), join(work, part), { recursive: true });
+  const command = golden.prepare(work);
+  const raw = join(work, 'raw.seccam');
+  const run = spawnSync(
+    join(root, 'native/build/seccam-trace'),
+    ['--no-ancestors', '-o', raw, '--', ...command],
+    { cwd: work, env: environment, stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  if (run.error !== undefined || !existsSync(raw))
+    throw new Error(`${golden.name}: not recorded (${run.error?.message ?? run.status})`);
+  const chunks: Uint8Array[] = [];
+  const { diagnostics } = await rewrite(
+    () => [readFileSync(raw)],
+    (bytes) => void chunks.push(Uint8Array.from(bytes)),
+    {
+      name: raw,
+      codec: 'deflate',
+      header: (header) => ({ ...copiedHeader(header), host }),
+    },
+  );
+  if (diagnostics.length > 0) throw new Error(`${golden.name}: ${diagnostics[0]!.message}`);
+  mkdirSync(dirname(target), { recursive: true });
+  writeFileSync(target, Buffer.concat(chunks));
+}
+
+const wanted = process.argv.slice(2);
+for (const golden of goldens) {
+  if (wanted.length > 0 && !wanted.includes(golden.name)) continue;
+  const committed = join(recordings, `${golden.name}.seccam`);
+  const fresh = join(recordings, `${golden.name}.new.seccam`);
+  await record(golden, fresh);
+  const same = existsSync(committed) && (await eventText(committed)) === (await eventText(fresh));
+  if (!same) writeFileSync(committed, readFileSync(fresh));
+  rmSync(fresh);
+  console.log(`${same ? 'same    ' : 'replaced'} ${golden.name}`);
+}
+rmSync(work, { recursive: true, force: true });
