@@ -58,7 +58,6 @@ export async function mergeRecordings(sources: readonly NamedSource[], emit: (by
     const shift = header === undefined || first === undefined ? 0n : header.realtime - header.boottime - (first.realtime - first.boottime);
     let copier: Copier | undefined;
     let time = 0n;
-    let ends = false;
     const reader = new StreamReader({ name: source.name, frames: (frame) => copier?.take(frame) });
     const sink = {
       header: (given: Header) => (copier = new Copier(writer, given.catalogue)),
@@ -70,11 +69,7 @@ export async function mergeRecordings(sources: readonly NamedSource[], emit: (by
         items.push({ time, id, head: { ...head!, time }, columns });
       },
       record: (raw: RawRecord) => {
-        if (raw.name === 'end' || raw.name === 'counters') {
-          ends ||= raw.name === 'end';
-          return;
-        }
-        if (raw.name === 'clock' && index > 0) return;
+        if (raw.name === 'end' || raw.name === 'counters' || (raw.name === 'clock' && index > 0)) return;
         const { id, columns } = copier!.columns();
         const pid = raw.name === 'process' ? `${columns[0]} ${columns[1]}` : columns.join();
         const key = `${id} ${pid}`;
