@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, w
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
+import { eventByName } from '../src/catalogue/events.js';
 import { allFields, type Field, fieldByName } from '../src/catalogue/fields.js';
 import { replay } from '../src/pipeline/index.js';
 import { createModel } from '../src/rules/index.js';
@@ -27,8 +28,8 @@ interface Expected {
 /** What recordings do not tell yet: each is a defect to be repaired in the recorder. */
 const untold: ReadonlySet<string> = new Set(['chown.file.destination.user', 'chown.file.destination.group', 'mount.root.path', 'mprotect.vm_protection']);
 
-/** Field names that some program has expected a value of. */
-const asserted = new Set<string>();
+/** Field names that some program has expected a value of, and which. */
+const asserted = new Map<string, string>();
 
 function same(have: unknown, want: unknown): boolean {
   if (Array.isArray(want)) return Array.isArray(have) && have.length === want.length && want.every((item, index) => same(have[index], item));
@@ -73,7 +74,7 @@ async function holds(t: Test, name: string, args: readonly string[] = [], option
   });
   for (const [index, { type, fields }] of expected.entries()) {
     t.strictSame(best[index]!.wrong ?? ['no such event'], [], `${name}: ${type} ${Object.values(fields)[0]}`);
-    for (const field of Object.keys(fields)) if (!untold.has(field)) asserted.add(field);
+    for (const field of Object.keys(fields)) if (!untold.has(field)) asserted.set(field, name);
   }
   t.match(summary, { damaged: false, lost: 0 });
 }
@@ -117,7 +118,7 @@ t.test('what is in the files of programs', async (t) => {
     onEvent: (event) => {
       if (event.type !== 'exec') return;
       const read = (field: string): unknown => {
-        asserted.add(field);
+        asserted.set(field, 'a script');
         return model.read(field, event);
       };
       const path = String(read('exec.file.path'));
@@ -152,16 +153,82 @@ t.test('what is in the files of programs', async (t) => {
   t.equal(seen.length, 2);
 });
 
-/** Fields that are read by the same code: those of processes and of their files, wherever they stand. */
+/** What a field is: those of processes, of their files and of files of events are read by the same code wherever they stand. */
 function kindOf(field: Field): string {
   const { source } = field;
-  if (source.kind === 'process') return `process ${source.field}`;
-  if (source.kind === 'process-file') return `process file ${source.member} ${source.as ?? ''} ${source.mask ?? ''}`;
+  if (source.kind === 'process') return `process.${source.field}`;
+  if (source.kind === 'process-file' || (source.kind === 'column' && isFileColumn(field))) return `file.${source.member ?? ''}${source.as === undefined ? '' : ` as ${source.as}`}${source.mask === undefined ? '' : ` ${source.mask}`}`;
   return field.name;
 }
 
-t.test('coverage', async (t) => {
-  const tested = new Set([...asserted].map((name) => kindOf(fieldByName(name)!)));
-  const open = [...new Set(allFields.filter((field) => field.source.kind !== 'unavailable' && !tested.has(kindOf(field))).map(kindOf))];
-  t.comment(open.join('\n'));
+function isFileColumn(field: Field): boolean {
+  return field.source.kind === 'column' && field.events !== undefined && eventByName(field.events[0] ?? '')?.columns[field.source.column]?.type === 'file';
+}
+
+/** Where the value comes from, in a few words. */
+function factOf(field: Field): string {
+  const { source } = field;
+  switch (source.kind) {
+    case 'head':
+      return `head: ${source.word}`;
+    case 'column':
+      return `column ${source.column}${source.member === undefined ? '' : `.${source.member}`}`;
+    case 'process':
+      return 'state of the process';
+    case 'process-file':
+      return `tuple file: ${source.member}`;
+    case 'common':
+      return 'header, clock or state';
+    case 'network':
+      return 'columns server, local, direction';
+    case 'derived':
+      return source.needs.length === 0 ? 'the event' : `computed from ${source.needs.join(', ')}`;
+    case 'unavailable':
+      return `**not available:** ${source.reason}`;
+  }
+}
+
+/** The name without the prefix under which the field stands in several places. */
+function nameOf(kind: string, field: Field): string {
+  if (kind.startsWith('file.')) return field.name.slice(field.name.lastIndexOf('file.'));
+  return field.source.kind === 'process' ? kind : field.name;
+}
+
+/** What some machines cannot show: a cgroup hierarchy of version 2, dpkg, a login session. */
+const needsMore = (kind: string): boolean => /cgroup|package|auid|content/.test(kind);
+const page = new URL('../docs/field-coverage.md', import.meta.url);
+
+t.test('docs/field-coverage.md says which field is tested by what', async (t) => {
+  const tested = new Map<string, string>();
+  for (const [name, program] of asserted) tested.set(kindOf(fieldByName(name)!), program);
+  const kinds = new Map<string, Field>();
+  for (const field of allFields) if (!kinds.has(kindOf(field))) kinds.set(kindOf(field), field);
+  const rows = [...kinds].map(([kind, field]) => ({
+    name: nameOf(kind, field),
+    fact: factOf(field),
+    isAvailable: field.source.kind !== 'unavailable',
+    by: tested.get(kind) ?? '',
+  }));
+  const count = (which: (row: (typeof rows)[number]) => boolean): number => rows.filter(which).length;
+  const text = [
+    '# Where each field comes from, and what tests it',
+    '',
+    'Generated by `SECCAM_UPDATE=1 npx tap run test/fields.test.ts` as root. Live events and replayed ones go through the same code, so there is one column for both. A field of a process or of a file stands here once, whatever prefix it has. The programs are in fixtures/programs: they print what they know of themselves, and the recording has to say the same.',
+    '',
+    `${rows.length} kinds of fields: ${count((row) => row.isAvailable && row.by !== '')} held against a program, ${count((row) => row.isAvailable && row.by === '')} filled and not held against one, ${count((row) => !row.isAvailable)} not available.`,
+    '',
+    '| field | from | held against |',
+    '|---|---|---|',
+    ...rows.map((row) => `| \`${row.name}\` | ${row.fact} | ${row.by} |`),
+    '',
+  ].join('\n');
+  if (process.env['SECCAM_UPDATE'] !== undefined) writeFileSync(page, text);
+  const told = readFileSync(page, 'utf8').split('\n');
+  const here = new Set(text.split('\n'));
+  if (process.getuid?.() !== 0) {
+    t.comment('not root: some programs were skipped, so the page is not compared');
+    return;
+  }
+  const stale = [...told.filter((line) => line.startsWith('| `') && !here.has(line)), ...[...here].filter((line) => line.startsWith('| `') && !told.includes(line))];
+  t.strictSame(stale.filter((line) => !needsMore(line)), [], 'the page is current');
 });
