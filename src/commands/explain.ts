@@ -27,6 +27,7 @@ export default class Explain extends SeccamCommand {
 
   override async run(): Promise<number> {
     const { args, flags } = await this.parse(Explain);
+    if (flags.where !== undefined) this.sources.set('<where>', flags.where);
     const { explain } = await import('../workbench/explain.js');
     const result = await explain({
       recording: args.recording,

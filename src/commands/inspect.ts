@@ -55,6 +55,7 @@ export default class Inspect extends SeccamCommand {
 
   override async run(): Promise<number> {
     const { args, flags } = await this.parse(Inspect);
+    if (flags.where !== undefined) this.sources.set('<where>', flags.where);
     const asked = views.filter((view) => flags[view]);
     if (asked.length > 1)
       throw badUsage(`one view at a time: have ${asked.map((view) => `--${view}`).join(', ')}`);

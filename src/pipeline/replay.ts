@@ -26,6 +26,7 @@ export async function replay(inputs: readonly Input[], options: ReplayOptions = 
       for await (const chunk of bytesOf(input)) {
         if (options.signal?.aborted === true) break;
         stream.push(chunk);
+        if (stream.dead) break;
       }
     } catch (error) {
       throw unreadable(name, error);

@@ -83,6 +83,11 @@ export class Stream {
     this.#reader.push(chunk, this.#sink);
   }
 
+  /** What comes next cannot be read any more: the source may be left. */
+  get dead(): boolean {
+    return this.#reader.damaged;
+  }
+
   /** No more bytes come. */
   end(): StreamSummary {
     if (this.#ended !== undefined) return this.#ended;
