@@ -4,6 +4,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { nativeHeader } from '../src/catalogue/native.js';
+import { agentFiles } from './generated/agent.js';
 import { eventsPage, fieldsPage, fieldsSchema } from './generated/catalogue.js';
 import { policyJsonSchema } from '../src/rules/schema.js';
 import { commandsPage, errorsPage } from './generated/reference.js';
@@ -23,6 +24,7 @@ export function generatedFiles(): Map<string, string> {
     ['docs/commands.md', commandsPage()],
     ['docs/errors.md', errorsPage()],
     ...answerSchemas(root),
+    ...agentFiles(root),
     ...workbenchFiles(root),
   ]);
 }
