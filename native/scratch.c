@@ -3,7 +3,7 @@
  *
  *   seccam-scratch [--file PATH=SOURCE]... [--timeout SECONDS] -- PROGRAM [ARGUMENT]...
  *
- * Own mount, pid, network and IPC namespaces (and a user namespace without privileges). Every top-level
+ * Own mount, pid, network, IPC and UTS namespaces (and a user namespace without privileges). Every top-level
  * directory of the host lies read-only under an overlay in memory; /tmp, /run and /dev/shm are new; the
  * network is loopback. PROGRAM is opened before the world changes, so it may lie anywhere; a copy of it is
  * run from /run/seccam, as is our own, so that nothing in the world tells where this package lies. Exit
@@ -74,7 +74,7 @@ static void write_text(const char *path, const char *text)
 
 static void own_namespaces(void)
 {
-	int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC;
+	int flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
 	char map[64];
@@ -91,6 +91,8 @@ static void own_namespaces(void)
 		snprintf(map, sizeof map, "0 %u 1", gid);
 		write_text("/proc/self/gid_map", map);
 	}
+	if (sethostname("scratch", 7) != 0)
+		fail("host name");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0)
 		fail("private mounts");
 }

@@ -12,11 +12,13 @@ import {
   mkdtempSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { replay } from '../pipeline/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { packageRoot } from '../support/package.js';
 import type { TraceOutcome } from '../tracer/index.js';
@@ -31,6 +33,13 @@ export interface ScratchRun extends ScratchOptions {
   readonly events: readonly string[];
   readonly keepEnvironment?: readonly string[];
 }
+
+/** The environment of a scratch world: the same on every machine. */
+const bare = {
+  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  HOME: '/root',
+  LANG: 'C.UTF-8',
+};
 
 const executable = (name: string): string => join(packageRoot(), 'native', 'build', name);
 
@@ -77,13 +86,16 @@ export async function recordInScratch(run: ScratchRun): Promise<TraceOutcome> {
     });
     const seconds = Math.max(1, Math.ceil((run.timeout ?? 60_000) / 1000));
     const wrapper = join(folder, 'tracer');
-    const assignments = Object.entries(run.environment ?? {}).map(
-      ([name, value]) => `export ${name}=${quoted(value)}\n`,
-    );
-    writeFileSync(
-      wrapper,
-      `#!/bin/sh\n${assignments.join('')}exec ${[executable('seccam-scratch'), ...options, '--timeout', String(seconds), '--', executable('seccam-trace')].map(quoted).join(' ')} "$@"\n`,
-    );
+    const environment = { ...bare, ...run.environment };
+    const assignments = Object.entries(environment).map(([name, value]) => quoted(`${name}=${value}`));
+    const line = [
+      '/usr/bin/env',
+      '-i',
+      ...assignments,
+      ...[executable('seccam-scratch'), ...options, '--timeout', String(seconds), '--'].map(quoted),
+      quoted(executable('seccam-trace')),
+    ];
+    writeFileSync(wrapper, `#!/bin/sh\nexec ${line.join(' ')} "$@"\n`);
     chmodSync(wrapper, 0o755);
     mkdirSync(dirname(run.output), { recursive: true });
     const { spawnTracer } = await import('../tracer/index.js');
@@ -112,7 +124,13 @@ export async function recordInScratch(run: ScratchRun): Promise<TraceOutcome> {
       );
     }
     renameSync(partial, run.output);
-    return { ...outcome, output: run.output };
+    const { events, processes } = await replay([run.output]);
+    const { size } = statSync(run.output);
+    return {
+      ...outcome,
+      output: run.output,
+      counters: { ...outcome.counters, events, processes, bytes: size },
+    };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
