@@ -6,6 +6,7 @@ import { pipelineCodes } from '../pipeline/codes.js';
 import { recordingCodes } from '../recording/codes.js';
 import { ruleCodes } from '../rules/codes.js';
 import { lintCodes } from '../rules/lint/codes.js';
+import { profileCodes } from '../rules/profile/codes.js';
 import type { CodeRow, CodeTable } from '../support/diagnostic.js';
 import { tracerCodes } from '../tracer/codes.js';
 import { workbenchCodes } from '../workbench/codes.js';

@@ -352,6 +352,25 @@ export interface CoverageReport {
   readonly leaves: { readonly decided: number; readonly total: number };
   readonly members: { readonly matched: number; readonly total: number };
   readonly perRule: readonly RuleCoverage[];
+  /** Conditions of macros, summed over their uses. */
+  readonly macros: readonly {
+    readonly macro: string;
+    readonly uses: number;
+    readonly leaves: readonly LeafCoverage[];
+  }[];
+  /** What was counted, by replay: `--coverage-from` adds the reports of other shards. */
+  readonly sessions: readonly {
+    readonly session: string;
+    readonly rules: readonly {
+      readonly rule: string;
+      readonly fired: number;
+      /** True, false, decided, matches of each member. */
+      readonly leaves: readonly (readonly [number, number, number, readonly number[]])[];
+      readonly actions: readonly number[];
+    }[];
+    /** Rules that a test names on it. */
+    readonly asserted: readonly string[];
+  }[];
   readonly thresholds: readonly {
     readonly name: string;
     readonly want: number;

@@ -1,4 +1,5 @@
 import type { CheckResult, TestResult, TestSummary } from '../answers.js';
+import { coverageText } from '../coverage.js';
 import { explanationText } from '../explanation.js';
 import type { Paint } from '../text.js';
 import { counted, printable } from '../text.js';
@@ -22,7 +23,10 @@ export function prettyTests(paint: Paint): TestFormat {
         lines.push(...indented(test.snapshot.diff.split('\n').map(printable), 6));
       return `${lines.join('\n')}\n`;
     },
-    end: (summary) => `\n${summaryLine(summary, paint)}\n`,
+    end(summary) {
+      const coverage = summary.coverage === undefined ? [] : [...coverageText(summary.coverage, paint), ''];
+      return `\n${[...coverage, summaryLine(summary, paint)].join('\n')}\n`;
+    },
   };
 }
 
