@@ -17,8 +17,10 @@ export interface Act {
   readonly access: readonly string[];
 }
 
-/** Life of processes and places is not an act. */
-const ignored: ReadonlySet<string> = new Set(['fork', 'exit', 'chdir', 'setsid', 'syscall']);
+/** Life of processes and their places are no acts, and a descriptor that is copied was opened before. */
+const ignored: ReadonlySet<string> = new Set(['fork', 'exit', 'chdir', 'setsid', 'dup', 'syscall']);
+/** Says nothing about who uses it. */
+const NULL_DEVICE = '/dev/null';
 
 const O_ACCMODE = 3;
 const O_CREAT = 0o100;
@@ -64,10 +66,11 @@ export function actsOf(event: Event, strings: StringTable): Act[] {
   const acts: Act[] = [];
   for (const column of plan.files) {
     const { path } = event.columns[column] as FileFacts;
-    if (path !== 0) acts.push({ kind: 'file', what: strings.text(path), access: accessOf(event, plan) });
+    const what = strings.text(path);
+    if (what !== '' && what !== NULL_DEVICE) acts.push({ kind: 'file', what, access: accessOf(event, plan) });
   }
   for (const column of plan.addresses) acts.push({ kind: 'socket', what: `${event.type} ${socketText(event.columns[column] as Address, strings)}`, access: [] });
-  if (acts.length === 0) acts.push({ kind: 'call', what: event.type, access: [] });
+  if (plan.files.length + plan.addresses.length === 0) acts.push({ kind: 'call', what: event.type, access: [] });
   return acts;
 }
 
