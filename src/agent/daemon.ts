@@ -37,6 +37,8 @@ export interface DaemonOptions {
   /** A line for the person who started it. */
   readonly onRemark: (line: string) => void;
   readonly limits?: boolean;
+  /** Files of `targets` are begun anew; else what they hold stays. */
+  readonly truncate?: boolean;
 }
 
 export class Daemon {
@@ -221,7 +223,7 @@ function makeOutputs(options: DaemonOptions, settings: Settings, onClosed: () =>
   const outputs: Output[] = options.targets.map((target) =>
     target.file === undefined
       ? new DescriptorOutput('stdout', 1, formatOf(target.name, host, paintFor({ isTTY: isatty(1) })), onClosed)
-      : openFile(target.file, target.name, host, 0, 0, true),
+      : openFile(target.file, target.name, host, 0, 0, options.truncate === true),
   );
   for (const output of settings.outputs) outputs.push(makeOutput(output, host));
   return outputs;

@@ -87,6 +87,7 @@ export default class AgentStart extends SeccamCommand {
       onProblem,
       onRemark: remark,
       limits: flags.limits,
+      truncate: wraps,
     });
     if (!wraps && settings.socket === '' && settings.listen === '') {
       const { agentCodes } = await import('../../agent/codes.js');
