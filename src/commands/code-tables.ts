@@ -17,7 +17,7 @@ export const codeTables: Readonly<Record<string, CodeTable>> = {
   language: languageCodes,
   tracer: tracerCodes,
   recording: recordingCodes,
-  rules: { ...ruleCodes, ...lintCodes },
+  rules: { ...ruleCodes, ...lintCodes, ...profileCodes },
   pipeline: pipelineCodes,
   workbench: workbenchCodes,
   agent: agentCodes,
