@@ -808,3 +808,76 @@ t.test('watch: a change runs the tests that it can affect, keys ask for others',
   ]);
   tt.notOk(control.key('x'));
 });
+
+// ---------------------------------------------------------------- the user-shaped project
+
+t.test('fixtures/project: all green, twice the same, in shards and whole', async (tt) => {
+  const cwd = join(import.meta.dirname, '..', 'fixtures', 'project');
+  const whole = await tests(cwd, { ci: true, coverage: true });
+  tt.same(
+    whole.tests.filter((test) => test.outcome !== 'pass').map((test) => [test.name, test.reason]),
+    [],
+  );
+  tt.ok(whole.tests.length >= 30);
+  tt.equal(whole.summary.answer, 0);
+  const bare = (list: readonly TestResult[]) =>
+    JSON.stringify(list.map(({ durationMs: _, ...rest }) => rest));
+  tt.equal(bare((await tests(cwd, { ci: true })).tests), bare(whole.tests), 'coverage changes no answer');
+  const parts = [1, 2, 3].map((index) =>
+    tests(cwd, { ci: true, coverage: true, shard: { index, count: 3 } }),
+  );
+  const shards = await Promise.all(parts);
+  tt.equal(
+    shards.reduce((sum, shard) => sum + shard.tests.length, 0),
+    whole.tests.length,
+    'disjoint and complete',
+  );
+  const fired = (summary: TestSummary) =>
+    new Set(summary.coverage?.perRule.filter((rule) => rule.fired.asserted > 0).map((rule) => rule.rule));
+  const together = new Set(shards.flatMap((shard) => [...fired(shard.summary)]));
+  tt.same(
+    [...together].sort(),
+    [...fired(whole.summary)].sort(),
+    'coverage of the shards is that of the whole',
+  );
+  tt.same(
+    (await check({ cwd })).diagnostics.filter((item) => item.severity === 'error'),
+    [],
+  );
+});
+
+t.test('coverage: a leaf is decided when its flip alone flips the rule', async (tt) => {
+  const events = (path: string, program: string) =>
+    `{type: open, process: {file.path: /bin/${program}}, fields: {open.file.path: ${path}}}`;
+  const cwd = folder({
+    'seccam.yaml': 'version: 1\n',
+    'rules/a.policy': `rules:\n  - {id: two, expression: 'open.file.path in ["/a", "/b"] && process.file.name == "x"'}\n  - {id: unseen, expression: 'open.file.path == "/a"'}\n`,
+    'tests/a.test.yaml': `version: 1\ntests:\n  - {name: n, events: [${events('/a', 'x')}, ${events('/c', 'x')}], expect: [two]}\n`,
+  });
+  const { summary } = await tests(cwd, { coverage: true, thresholds: { decided: 90 } });
+  const two = summary.coverage?.perRule.find((rule) => rule.rule === 'two');
+  // The first event decides both leaves, the second the first one again.
+  tt.same(
+    two?.leaves.map((leaf) => [leaf.seenTrue, leaf.seenFalse, leaf.asserted.decided]),
+    [
+      [1, 1, 2],
+      [2, 0, 1],
+    ],
+  );
+  tt.match(two?.leaves[0]?.members, [
+    { text: /\/a/, matched: 1 },
+    { text: /\/b/, matched: 0 },
+  ]);
+  tt.match(
+    summary.coverage?.perRule.find((rule) => rule.rule === 'unseen')?.fired,
+    { asserted: 0, seen: 1 },
+    'what no expectation names is seen only',
+  );
+  tt.match(summary.coverage, {
+    rules: { fired: 1, total: 2 },
+    leaves: { decided: 2, total: 3 },
+    members: { matched: 1, total: 2 },
+  });
+  tt.same(summary.coverage?.thresholds, [{ name: 'decided', want: 90, have: 66, met: false }]);
+  tt.equal(summary.answer, 1);
+});
