@@ -1,13 +1,15 @@
+import { readFileSync } from 'node:fs';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import type { TestItem } from '../outputs/answers.js';
+import type { CoverageReport, TestItem, TestSummary } from '../outputs/answers.js';
 import type { TestFormat, TestFormatName } from '../outputs/tests/index.js';
 import { testFormatNames, testFormats } from '../outputs/tests/index.js';
-import { paintFor } from '../outputs/text.js';
+import { paintFor, printable } from '../outputs/text.js';
 import { packageVersion } from '../support/package.js';
+import type { TestOptions } from '../workbench/results.js';
 import { SeccamCommand } from './base.js';
 import { allCodes } from './code-tables.js';
-import { given, recordingFlags, recordingOptions, shardOf, thresholdsOf } from './flags.js';
+import { badUsage, given, recordingFlags, recordingOptions, shardOf, thresholdsOf } from './flags.js';
 import { formatFlag, openSink, targets } from './format.js';
 
 export default class Test extends SeccamCommand {
@@ -44,6 +46,10 @@ export default class Test extends SeccamCommand {
     bail: Flags.boolean({ description: 'stop at the first failure' }),
     shard: Flags.string({ helpValue: 'I/N', description: 'the I-th of N parts' }),
     jobs: Flags.integer({ char: 'j', min: 1, description: 'recordings at a time' }),
+    watch: Flags.boolean({
+      char: 'w',
+      description: 'run again what a change affects; keys: a all, f failed, u update, e explanations, q quit',
+    }),
     update: Flags.boolean({ char: 'u', description: 'rewrite the snapshots of the tests that are run' }),
     pin: Flags.option({ options: ['missing', 'always', 'never'] as const })({
       description: 'when to record the `run:` of a test',
@@ -52,6 +58,12 @@ export default class Test extends SeccamCommand {
       description: 'outcomes that do not fail the run',
     }),
     coverage: Flags.boolean({ description: 'show what the tests cover' }),
+    'coverage-from': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'FILE',
+      description: 'add what another shard covered: its --coverage --format json',
+    }),
     threshold: Flags.string({
       multiple: true,
       multipleNonGreedy: true,
@@ -62,10 +74,7 @@ export default class Test extends SeccamCommand {
 
   override async run(): Promise<number> {
     const { argv, flags } = await this.parse(Test);
-    const { runTests } = await import('../workbench/test.js');
-    const outputs = openOutputs(flags.format);
-    let answer = 2;
-    for await (const item of runTests({
+    const options = {
       ...recordingOptions(flags),
       ...(argv.length > 0 ? { paths: argv.map(String) } : {}),
       ...given('names', flags.name),
@@ -79,15 +88,70 @@ export default class Test extends SeccamCommand {
       failed: flags.failed,
       bail: flags.bail,
       update: flags.update,
-      coverage: flags.coverage || flags.threshold !== undefined,
-    })) {
-      if (item.kind === 'diagnostic') this.report([item.diagnostic]);
-      if (item.kind === 'test') this.report(item.test.diagnostics);
-      if (item.kind === 'summary') answer = item.summary.answer;
-      for (const output of outputs) output(item);
-    }
+      ...given('coverageFrom', flags['coverage-from']?.map(coverageOf)),
+      coverage: flags.coverage || flags.threshold !== undefined || flags['coverage-from'] !== undefined,
+    };
+    if (flags.watch) return this.#watch(options, flags.format);
+    const { runTests } = await import('../workbench/test.js');
+    const outputs = openOutputs(flags.format);
+    let answer = 2;
+    for await (const item of runTests(options)) answer = this.#tell(item, outputs) ?? answer;
     return answer;
   }
+
+  /** Until the key q or ^C. The exit status is that of the last run. */
+  async #watch(options: TestOptions, format: readonly string[]): Promise<number> {
+    const { watch, WatchControl } = await import('../workbench/watch.js');
+    const ending = new AbortController();
+    const control = new WatchControl();
+    process.once('SIGINT', () => ending.abort());
+    if (process.stdin.isTTY) {
+      process.stdin.setRawMode(true);
+      process.stdin.on('data', (bytes) => {
+        const key = bytes.toString();
+        if (key === 'q' || key === '\u0003') ending.abort();
+        else control.key(key);
+      });
+    }
+    let outputs = openOutputs(format);
+    let answer = 2;
+    for await (const item of watch({ ...options, signal: ending.signal, control })) {
+      if (item.kind === 'begin') {
+        outputs = openOutputs(format);
+        this.remark(`${item.why.map(printable).join(', ')} …`);
+      } else if (item.kind === 'waiting')
+        this.remark(`${Math.round(item.ms)} ms; a all, f failed, u update, e explanations, q quit`);
+      else {
+        answer = this.#tell(item, outputs) ?? answer;
+      }
+    }
+    if (process.stdin.isTTY) process.stdin.setRawMode(false);
+    process.stdin.pause();
+    return answer;
+  }
+
+  /** Gives the answer when the item holds it. */
+  #tell(item: TestItem, outputs: readonly ((item: TestItem) => void)[]): number | undefined {
+    if (item.kind === 'diagnostic') this.report([item.diagnostic]);
+    if (item.kind === 'test') this.report(item.test.diagnostics);
+    for (const output of outputs) output(item);
+    return item.kind === 'summary' ? item.summary.answer : undefined;
+  }
+}
+
+function coverageOf(file: string): CoverageReport {
+  let read: unknown;
+  try {
+    read = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw badUsage(
+      `"${file}" cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  const report = (read as TestSummary | null)?.coverage ?? (read as CoverageReport | null);
+  if (report?.schema !== 'seccam/coverage@1')
+    throw badUsage(`"${file}" holds no coverage`, `seccam test --coverage --format json=${file}`);
+  return report;
 }
 
 function openOutputs(values: readonly string[]): ((item: TestItem) => void)[] {

@@ -244,8 +244,9 @@ export class Engine {
 
   #act(rule: LoadedRule, event: Event): readonly ActionReport[] {
     const reports: ActionReport[] = [];
-    for (const action of rule.actions) {
+    for (const [index, action] of rule.actions.entries()) {
       if (action.filter !== undefined && !action.filter(event, event.wall, this.variables)) continue;
+      this.options.observer?.acted?.(rule, index);
       switch (action.kind) {
         case 'set': {
           const report = this.#set(action, rule, event);

@@ -12,4 +12,6 @@ import type { LoadedRule } from './ruleset.js';
  */
 export interface Observer {
   rule(rule: LoadedRule, event: Event, value: boolean, trace: () => Trace): void;
+  /** An action of a rule that matched was not held back by its filter; `action` is its place in the rule. */
+  acted?(rule: LoadedRule, action: number): void;
 }

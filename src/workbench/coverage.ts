@@ -2,7 +2,8 @@
  * Which parts of the rules the tests reach: every leaf on every event that the rule is shown, without short
  * circuit. What happens in a test that names the rule is *asserted*; everything else is only *seen*.
  */
-import type { BoolNode, Leaf, Trace } from '../language/index.js';
+import { createHash } from 'node:crypto';
+import type { BoolNode, Leaf, LiteralNode, Trace } from '../language/index.js';
 import type { LoadedRule, Observer } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
 import { nodeText } from './account.js';
@@ -22,6 +23,8 @@ interface LeafCount {
 interface RuleCount {
   fired: number;
   readonly leaves: LeafCount[];
+  /** How often each action ran, by its place in the rule. */
+  readonly actions: number[];
 }
 
 /** Leaves whose flip alone would flip the rule: those with no sibling that settles a node above them. */
@@ -54,32 +57,37 @@ export function decisive(node: BoolNode, trace: Trace, found: number[] = []): nu
   return found;
 }
 
+/** What a rule is without counts: from the loaded rules, or from the report of another shard. */
+type Skeleton = Omit<RuleCoverage, 'fired'>;
+
 export class CoverageBook {
-  readonly #rules = new Map<string, { readonly rule: LoadedRule; readonly inUse: RulesInUse }>();
+  readonly #rules = new Map<string, Skeleton>();
   /** Session (rules, recording, context) → rule → counts. */
   readonly #sessions = new Map<string, Map<string, RuleCount>>();
   /** `session \n rule` of what a test's expectations name. */
   readonly #asserted = new Set<string>();
 
+  /** `root` is left out of the names of sessions, so that shards on several machines agree on them. */
+  constructor(readonly root: string) {}
+
   rules(inUse: RulesInUse): void {
-    for (const rule of inUse.rules.rules) this.#rules.set(keyOf(rule), { rule, inUse });
+    for (const rule of inUse.rules.rules) this.#rules.set(keyOf(rule), skeletonOf(rule, inUse));
   }
 
   /** Says that a test names rules on a session. */
   assert(session: string, inUse: RulesInUse, patterns: readonly string[]): void {
     for (const rule of inUse.rules.rules) {
       if (patterns.some((pattern) => fits(pattern, rule.id) || fits(pattern, rule.sourceId)))
-        this.#asserted.add(`${session}\n${keyOf(rule)}`);
+        this.#asserted.add(`${this.#name(session)}\n${keyOf(rule)}`);
     }
   }
 
   observer(session: string): Observer {
-    const counts = lookup(this.#sessions, session, () => new Map());
-    const own = counts;
+    const counts = new Map<string, RuleCount>();
+    this.#sessions.set(this.#name(session), counts);
     return {
       rule: (rule, _event, value, trace) => {
-        const key = keyOf(rule);
-        const count = lookup(own, key, () => emptyCount(rule));
+        const count = lookup(counts, keyOf(rule), () => emptyCount(skeletonCounts(rule)));
         if (value) count.fired += 1;
         const seen = trace();
         for (const leaf of seen.leaves) {
@@ -91,13 +99,42 @@ export class CoverageBook {
         }
         for (const leaf of decisive(rule.rule.root, seen)) count.leaves[leaf]!.decided += 1;
       },
+      acted: (rule, action) => {
+        const count = counts.get(keyOf(rule));
+        if (count !== undefined) count.actions[action] = (count.actions[action] ?? 0) + 1;
+      },
     };
+  }
+
+  /** Takes in what another run (a shard) counted. A session that both ran counts once: it gives the same. */
+  add(report: CoverageReport): void {
+    for (const rule of report.perRule) {
+      const key = `${rule.span?.file ?? ''}\n${rule.rule}`;
+      if (!this.#rules.has(key)) this.#rules.set(key, rule);
+    }
+    for (const session of report.sessions) {
+      const counts = lookup(this.#sessions, session.session, () => new Map<string, RuleCount>());
+      for (const { rule, fired, leaves, actions } of session.rules) {
+        if (counts.has(rule)) continue;
+        counts.set(rule, {
+          fired,
+          leaves: leaves.map(([seenTrue, seenFalse, decided, members]) => ({
+            seenTrue,
+            seenFalse,
+            decided,
+            members: [...members],
+          })),
+          actions: [...actions],
+        });
+      }
+      for (const rule of session.asserted) this.#asserted.add(`${session.session}\n${rule}`);
+    }
   }
 
   report(wanted: Readonly<Record<string, number | undefined>>): CoverageReport {
     const perRule = [...this.#rules]
       .sort((a, b) => (a[0] < b[0] ? -1 : 1))
-      .map(([key, { rule, inUse }]) => this.#rule(key, rule, inUse));
+      .map(([key, skeleton]) => this.#rule(key, skeleton));
     const leaves = perRule.flatMap((rule) => rule.leaves);
     const members = leaves.flatMap((leaf) => leaf.members);
     const rules = { fired: perRule.filter((rule) => rule.fired.asserted > 0).length, total: perRule.length };
@@ -116,54 +153,158 @@ export class CoverageBook {
         ? []
         : [{ name, want, have: have[name]!, met: have[name]! >= want }],
     );
-    return { schema: 'seccam/coverage@1', rules, leaves: decided, members: matched, perRule, thresholds };
+    return {
+      schema: 'seccam/coverage@1',
+      rules,
+      leaves: decided,
+      members: matched,
+      perRule,
+      macros: macrosOf(perRule),
+      thresholds,
+      sessions: this.#sessionsOf(),
+    };
   }
 
-  #rule(key: string, rule: LoadedRule, inUse: RulesInUse): RuleCoverage {
-    const all = emptyCount(rule);
-    const asserted = emptyCount(rule);
+  #name(session: string): string {
+    return createHash('sha256')
+      .update(session.replaceAll(`${this.root}/`, ''))
+      .digest('hex')
+      .slice(0, 16);
+  }
+
+  #sessionsOf(): CoverageReport['sessions'] {
+    const names = new Set([
+      ...this.#sessions.keys(),
+      ...[...this.#asserted].map((item) => item.slice(0, item.indexOf('\n'))),
+    ]);
+    return [...names].sort().map((session) => ({
+      session,
+      rules: [...(this.#sessions.get(session) ?? [])]
+        .sort((a, b) => (a[0] < b[0] ? -1 : 1))
+        .map(([rule, count]) => ({
+          rule,
+          fired: count.fired,
+          leaves: count.leaves.map(
+            (leaf) =>
+              [leaf.seenTrue, leaf.seenFalse, leaf.decided, Array.from(leaf.members, (n) => n ?? 0)] as const,
+          ),
+          actions: Array.from(count.actions, (n) => n ?? 0),
+        })),
+      asserted: [...this.#asserted]
+        .filter((item) => item.startsWith(`${session}\n`))
+        .map((item) => item.slice(session.length + 1))
+        .sort(),
+    }));
+  }
+
+  #rule(key: string, skeleton: Skeleton): RuleCoverage {
+    const all = emptyCount(skeleton);
+    const asserted = emptyCount(skeleton);
     for (const [session, counts] of this.#sessions) {
       const count = counts.get(key);
       if (count === undefined) continue;
       add(all, count);
       if (this.#asserted.has(`${session}\n${key}`)) add(asserted, count);
     }
-    const macros = macroOf(rule.rule.root);
     return {
-      rule: rule.id,
-      span: rule.span,
-      expression: rule.expression,
+      ...skeleton,
       fired: { asserted: asserted.fired, seen: all.fired - asserted.fired },
-      leaves: rule.rule.leaves.map((leaf) => leafCoverage(leaf, all, asserted, macros.get(leaf.leaf), inUse)),
-      actions: rule.actions.map((action) => ({ kind: action.kind, ran: asserted.fired })),
+      leaves: skeleton.leaves.map((leaf, index) =>
+        counted(leaf, all.leaves[index]!, asserted.leaves[index]!),
+      ),
+      actions: skeleton.actions.map(({ kind }, index) => ({ kind, ran: asserted.actions[index] ?? 0 })),
     };
   }
 }
 
-function leafCoverage(
-  leaf: Leaf,
-  all: RuleCount,
-  asserted: RuleCount,
-  macro: string | undefined,
-  inUse: RulesInUse,
-): LeafCoverage {
-  const count = all.leaves[leaf.leaf]!;
-  const own = asserted.leaves[leaf.leaf]!;
+function skeletonOf(rule: LoadedRule, inUse: RulesInUse): Skeleton {
+  const macros = macroOf(rule.rule.root);
+  return {
+    rule: rule.id,
+    span: rule.span,
+    expression: rule.expression,
+    leaves: rule.rule.leaves.map((leaf) => leafCoverage(leaf, macros.get(leaf.leaf), inUse)),
+    actions: rule.actions.map((action) => ({ kind: action.kind, ran: 0 })),
+  };
+}
+
+const skeletonCounts = (rule: LoadedRule): { leaves: readonly unknown[] } => ({ leaves: rule.rule.leaves });
+
+function counted(leaf: LeafCoverage, all: LeafCount, own: LeafCount): LeafCoverage {
+  return {
+    ...leaf,
+    seenTrue: all.seenTrue,
+    seenFalse: all.seenFalse,
+    decided: all.decided,
+    asserted: { seenTrue: own.seenTrue, seenFalse: own.seenFalse, decided: own.decided },
+    members: leaf.members.map((member, index) => ({ ...member, matched: own.members[index] ?? 0 })),
+  };
+}
+
+/** Leaves of macros, summed over the rules that use them. */
+function macrosOf(rules: readonly RuleCoverage[]): CoverageReport['macros'] {
+  const found = new Map<string, { macro: string; uses: number; leaves: LeafCoverage[] }>();
+  for (const rule of rules) {
+    const used = new Map<string, LeafCoverage[]>();
+    for (const leaf of rule.leaves)
+      if (leaf.macro !== undefined) lookup(used, leaf.macro, () => []).push(leaf);
+    for (const [macro, leaves] of used) {
+      const entry = lookup(found, macro, () => ({ macro, uses: 0, leaves: [] as LeafCoverage[] }));
+      entry.uses += 1;
+      for (const leaf of leaves) {
+        const at = entry.leaves.findIndex(
+          (one) => one.span.file === leaf.span.file && one.span.start.offset === leaf.span.start.offset,
+        );
+        if (at < 0) entry.leaves.push(leaf);
+        else entry.leaves[at] = summed(entry.leaves[at]!, leaf);
+      }
+    }
+  }
+  return [...found.values()].sort((a, b) => (a.macro < b.macro ? -1 : 1));
+}
+
+function summed(a: LeafCoverage, b: LeafCoverage): LeafCoverage {
+  return {
+    ...a,
+    seenTrue: a.seenTrue + b.seenTrue,
+    seenFalse: a.seenFalse + b.seenFalse,
+    decided: a.decided + b.decided,
+    asserted: {
+      seenTrue: a.asserted.seenTrue + b.asserted.seenTrue,
+      seenFalse: a.asserted.seenFalse + b.asserted.seenFalse,
+      decided: a.asserted.decided + b.asserted.decided,
+    },
+    members: a.members.map((member, index) => ({
+      ...member,
+      matched: member.matched + (b.members[index]?.matched ?? 0),
+    })),
+  };
+}
+
+function leafCoverage(leaf: Leaf, macro: string | undefined, inUse: RulesInUse): LeafCoverage {
   const members = leaf.kind === 'test' && leaf.right.kind === 'set' ? literalsOf(leaf.right) : [];
   return {
     leaf: leaf.leaf,
     span: leaf.span,
     text: nodeText(leaf, inUse),
     ...(macro === undefined ? {} : { macro }),
-    seenTrue: count.seenTrue,
-    seenFalse: count.seenFalse,
-    decided: count.decided,
-    asserted: { seenTrue: own.seenTrue, seenFalse: own.seenFalse, decided: own.decided },
-    members: members.map((member, index) => ({
-      text: member.matcher?.text ?? String(member.value),
-      matched: own.members[index] ?? 0,
-    })),
+    seenTrue: 0,
+    seenFalse: 0,
+    decided: 0,
+    asserted: { seenTrue: 0, seenFalse: 0, decided: 0 },
+    members: members.map((member) => ({ text: memberText(member), matched: 0 })),
   };
+}
+
+/** A member as one would write it. */
+export function memberText(member: LiteralNode): string {
+  if (member.matcher !== undefined) {
+    const letter = { exact: '', pattern: '~', glob: '~', regexp: 'r' }[member.matcher.kind];
+    return `${letter}"${member.matcher.text}"`;
+  }
+  if (member.constant !== undefined) return member.constant;
+  if (typeof member.value === 'string') return `"${member.value}"`;
+  return typeof member.value === 'object' ? member.value.text : String(member.value);
 }
 
 function macroOf(node: BoolNode, macro?: string, found = new Map<number, string>()): Map<number, string> {
@@ -177,13 +318,17 @@ function macroOf(node: BoolNode, macro?: string, found = new Map<number, string>
 }
 
 const keyOf = (rule: LoadedRule): string => `${rule.span.file}\n${rule.id}`;
-const emptyCount = (rule: LoadedRule): RuleCount => ({
+const emptyCount = (rule: { readonly leaves: readonly unknown[] }): RuleCount => ({
   fired: 0,
-  leaves: rule.rule.leaves.map(() => ({ seenTrue: 0, seenFalse: 0, decided: 0, members: [] })),
+  leaves: rule.leaves.map(() => ({ seenTrue: 0, seenFalse: 0, decided: 0, members: [] })),
+  actions: [],
 });
 
 function add(sum: RuleCount, count: RuleCount): void {
   sum.fired += count.fired;
+  count.actions.forEach((times, action) => {
+    sum.actions[action] = (sum.actions[action] ?? 0) + (times ?? 0);
+  });
   count.leaves.forEach((leaf, index) => {
     const into = sum.leaves[index]!;
     into.seenTrue += leaf.seenTrue;

@@ -4,7 +4,7 @@
  * relative to `cwd`). Use cases print nothing and end no process; wrong input comes back as diagnostics, or,
  * where nothing can be answered at all, as a thrown `DiagnosticError` (status 2 unless it says otherwise).
  */
-import type { InspectView, RulesOrigin, TestOutcome } from '../outputs/answers.js';
+import type { CoverageReport, InspectView, RulesOrigin, TestOutcome } from '../outputs/answers.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 
 export type * from '../outputs/answers.js';
@@ -118,6 +118,8 @@ export interface TestOptions extends CommonOptions {
   readonly ci?: boolean;
   readonly allow?: readonly TestOutcome[];
   readonly coverage?: boolean;
+  /** Reports of other shards, to be added. */
+  readonly coverageFrom?: readonly CoverageReport[];
   readonly thresholds?: Readonly<Record<string, number>>;
   /** Explain failing expectations (default true). */
   readonly explain?: boolean;

@@ -118,7 +118,7 @@ interface Question {
 
 class Run {
   readonly sets: RuleSets;
-  readonly coverage = new CoverageBook();
+  readonly coverage: CoverageBook;
   /** Something kept a test from being answered at all: no rules, a recording that cannot be read. */
   unanswered = false;
   readonly #questions = new Map<string, Question>();
@@ -136,6 +136,8 @@ class Run {
     readonly last: LastRun,
   ) {
     this.sets = new RuleSets(cwd);
+    this.coverage = new CoverageBook(project.root);
+    for (const report of options.coverageFrom ?? []) this.coverage.add(report);
     for (const test of chosen) for (const recording of test.recordings) this.#ask(test, recording);
   }
 

@@ -1,0 +1,75 @@
+/** What `test --coverage` counts, over a project with real recordings. */
+import { fileURLToPath } from 'node:url';
+import t from 'tap';
+import { coverageHeadline, coverageText } from '../src/outputs/coverage.js';
+import { plain } from '../src/outputs/text.js';
+import type { CoverageReport, TestOptions, TestSummary } from '../src/workbench/results.js';
+import { runTests } from '../src/workbench/test.js';
+
+const project = fileURLToPath(new URL('../fixtures/project', import.meta.url));
+
+async function summaryOf(options: TestOptions): Promise<TestSummary> {
+  let summary: TestSummary | undefined;
+  for await (const item of runTests({ cwd: project, ci: true, explain: false, coverage: true, ...options }))
+    if (item.kind === 'summary') summary = item.summary;
+  return summary!;
+}
+
+async function coverageOf(options: TestOptions): Promise<CoverageReport> {
+  return (await summaryOf(options)).coverage!;
+}
+
+const whole = coverageOf({});
+
+t.test('the sum over shards is what one run counts, in any order', async (t) => {
+  const serial = await whole;
+  t.ok(serial.rules.fired > serial.rules.total / 2, 'most rules fire');
+  const shards: CoverageReport[] = [];
+  for (const index of [1, 2, 3]) shards.push(await coverageOf({ shard: { index, count: 3 } }));
+  t.ok(
+    shards.every((shard) => shard.rules.fired < serial.rules.fired),
+    'no shard covers it alone',
+  );
+  const last = await coverageOf({
+    shard: { index: 1, count: 3 },
+    // As they come from files.
+    coverageFrom: JSON.parse(JSON.stringify([shards[2], shards[1]])) as CoverageReport[],
+  });
+  t.same(last, serial);
+});
+
+t.test('a condition is seen true, seen false and decides; what no test names is only seen', async (t) => {
+  const one = await coverageOf({ names: ['/deploy key/'] });
+  const all = await whole;
+  const rules = new Map(all.perRule.map((rule) => [rule.rule, rule]));
+  const wrong = all.perRule.filter(
+    (rule) =>
+      (rule.fired.asserted + rule.fired.seen > 0 && rule.leaves.every((leaf) => leaf.decided === 0)) ||
+      rule.leaves.some(
+        (leaf) =>
+          leaf.asserted.decided > leaf.decided ||
+          leaf.asserted.seenTrue > leaf.seenTrue ||
+          leaf.decided > leaf.seenTrue + leaf.seenFalse,
+      ),
+  );
+  t.same(wrong, []);
+  const key = rules.get('key_read')!;
+  const [path, name] = key.leaves;
+  t.match(path?.members, [{ text: '~"/home/*/.ssh/id_*"' }, { text: '~"/root/.ssh/id_*"', matched: 0 }]);
+  t.equal(path?.macro, undefined, 'a list that is a macro is a member list, not a condition of the macro');
+  t.ok(name!.seenTrue > 0 && name!.seenFalse > 0);
+  t.ok(one.rules.fired <= all.rules.fired);
+  const text = coverageText(all, plain).join('\n');
+  t.match(text, coverageHeadline(all));
+  t.match(text, /key_read .*\n.*\n.*1 of 2 members matched; not: ~"\/root\/\.ssh\/id_\*"/);
+});
+
+t.test('thresholds: below is a failure, at is not', async (t) => {
+  const { rules } = await whole;
+  const percent = Math.floor((rules.fired * 100) / rules.total);
+  const met = await coverageOf({ thresholds: { rules: percent, members: 0 } });
+  t.ok(met.thresholds.every((one) => one.met));
+  const missed = await summaryOf({ thresholds: { rules: percent + 1 } });
+  t.match(missed.coverage?.thresholds, [{ name: 'rules', have: percent, want: percent + 1, met: false }]);
+  t.ok(missed.answer > 0);
+});
