@@ -48,9 +48,10 @@ export class Daemon {
   #listener: Listener | undefined;
   #control: ControlServer | undefined;
   #metricsServer: Server | undefined;
-  #links = new Set<Socket>();
+  readonly #links = new Set<Socket>();
+  readonly #refusals = new Map<string, number>();
   #stopping: Promise<void> | undefined;
-  #onStopped: (() => void)[] = [];
+  readonly #onStopped: (() => void)[] = [];
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -87,6 +88,11 @@ export class Daemon {
       onLink: (link, peer, hello, rest) => this.#serve(link, this.agent.open(peer, hello, link), rest),
       onRefused: (peer, why) => {
         this.agent.refused();
+        // Whoever is turned away comes again: one line for each reason and second is enough, all are counted.
+        const now = performance.now();
+        if (now - (this.#refusals.get(why) ?? -1000) < 1000) return;
+        if (this.#refusals.size > 100) this.#refusals.clear();
+        this.#refusals.set(why, now);
         this.#options.onProblem(diagnostic(agentCodes, 'stream-refused', `a client at ${peer.address}${peer.uid === undefined ? '' : ` (uid ${peer.uid}, pid ${peer.pid})`} was turned away: ${why}`));
       },
     });
