@@ -1,6 +1,6 @@
 /** The command line as its users meet it: the built script, its exit statuses, what it says when it is misused. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -21,7 +21,7 @@ interface Ran {
 
 function seccam(
   words: readonly string[],
-  options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string } = {},
+  options: { readonly env?: NodeJS.ProcessEnv; readonly input?: string | Buffer } = {},
 ): Ran {
   const env = { ...process.env, NO_COLOR: '1', ...options.env };
   const ran = spawnSync(process.execPath, [script, ...words], {
@@ -156,6 +156,103 @@ t.test('codes are kebab words with a sentence', async (t) => {
     }
   }
   t.ok('internal-error' in commandCodes);
+});
+
+t.test('record: what stands in the way of a program', { skip: process.platform !== 'linux' }, async (t) => {
+  writeFileSync(join(folder, 'there.seccam'), 'mine');
+  refuses(t, ['record', '--', 'no-such-program'], 127, 'program-not-found', /no-such-program/);
+  refuses(t, ['record', '--', '/etc/passwd'], 126, 'program-not-executable', /Permission denied/);
+  refuses(t, ['record', '-o', 'there.seccam', '--', 'true'], 125, 'output-exists', /--force/);
+  refuses(t, ['record'], 125, 'bad-usage', /seccam record -o/);
+  refuses(t, ['record', '--trace', 'opne', '--', 'true'], 125, 'unknown-event', /Try: /);
+  t.equal(readFileSync(join(folder, 'there.seccam'), 'utf8'), 'mine', 'what was there is untouched');
+});
+
+t.test(
+  'record: exit statuses and streams are those of the program',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const statusOf = (...program: string[]) =>
+      seccam(['record', '-q', '--force', '-o', 'status.seccam', '--', ...program]).status;
+    t.equal(statusOf('true'), 0);
+    t.equal(statusOf('sh', '-c', 'exit 7'), 7);
+    t.equal(statusOf('sh', '-c', 'kill -TERM $$'), 143);
+    t.equal(statusOf('sh', '-c', 'kill -KILL $$'), 137);
+    const ran = seccam(
+      [
+        'record',
+        '-q',
+        '--force',
+        '-o',
+        'cat.seccam',
+        'sh',
+        '-c',
+        'cat; echo "to stderr: $1" >&2',
+        '--',
+        '--quiet',
+      ],
+      { input: 'in\n' },
+    );
+    t.same(
+      ran,
+      { status: 0, out: 'in\n', err: 'to stderr: --quiet\n' },
+      'flags after the program are its own',
+    );
+    t.equal(statSync(join(folder, 'cat.seccam')).mode & 0o777, 0o600);
+  },
+);
+
+t.test('replay: inputs that are none', { skip: process.platform !== 'linux' }, async (t) => {
+  const good = join(folder, 'good.seccam');
+  t.equal(seccam(['record', '-q', '-o', good, '--', 'cat', '/etc/shadow']).status, 0);
+  writeFileSync(
+    join(folder, 'broken.policy'),
+    'rules:\n  - id: a\n    expression: open.file.path in 22\n  - id: b\n    expression: open.file.pth == "x"\n',
+  );
+  writeFileSync(join(folder, 'not-yaml.policy'), 'a: [b');
+  writeFileSync(
+    join(folder, 'a.test.yaml'),
+    'version: 1\ntests:\n  - name: x\n    recording: good.seccam\n    never: [shadow_read]\n',
+  );
+  writeFileSync(join(folder, 'seccam.yaml'), 'version: 1\nrules: [rules]\ntests: ["*.test.yaml"]\n');
+  writeFileSync(join(folder, 'none.policy'), 'version: "1"\nrules: []\n');
+  const bytes = readFileSync(good);
+  bytes.writeUInt16LE(9, 8);
+  writeFileSync(join(folder, 'newer.seccam'), bytes);
+  const rows: [string[], string, RegExp][] = [
+    [['-r', 'not-yaml.policy', good], 'yaml-syntax', /not-yaml\.policy:1:6/],
+    [['-r', 'a.test.yaml', good], 'not-a-policy', /seccam test a\.test\.yaml/],
+    [['-r', 'seccam.yaml', good], 'not-a-policy', /seccam check seccam\.yaml/],
+    [['-r', good, good], 'not-a-policy', /seccam replay/],
+    [['-r', 'none.policy', good], 'no-rules', /none\.policy/],
+    [['broken.policy'], 'not-a-recording', /-r broken\.policy/],
+    [['absent.seccam'], 'no-such-file', /absent/],
+    [['newer.seccam'], 'newer-format', /format 9/],
+    [['/dev/zero'], 'not-a-recording', /first 8 bytes/],
+    [['.'], 'recording-unreadable', /directory/],
+  ];
+  for (const [words, code, says] of rows) {
+    const ran = seccam(['replay', ...words]);
+    t.equal(ran.status, 2, `${words.join(' ')}: ${ran.err}`);
+    t.match(ran.err, `[${code}]`, words.join(' '));
+    t.match(ran.err, says, words.join(' '));
+    t.equal(ran.out, '', 'no detection');
+  }
+  const wrong = seccam(['replay', '-r', 'broken.policy', good]).err;
+  t.match(wrong, /^broken\.policy:3:35: error: /m, 'the first mistake');
+  t.match(
+    wrong,
+    /^broken\.policy:5:17: error: .*\n.*\| {5}expression: open\.file\.pth == "x"\n.*\| {17}\^+$/m,
+    'the second, with its caret',
+  );
+  const cut = readFileSync(good).subarray(0, 20_000);
+  writeFileSync(join(folder, 'cut.seccam'), cut);
+  t.equal(seccam(['replay', 'cut.seccam']).status, 2, 'damage');
+  t.equal(seccam(['replay', '--accept-damage', 'cut.seccam']).status, 0, 'damage that was accepted');
+  const piped = seccam(['replay', '-q', '--format', 'json', '-'], { input: readFileSync(good) });
+  t.same([piped.status, piped.err], [0, '']);
+  t.equal(piped.out, seccam(['replay', '-q', '--format', 'json', good]).out, 'from a pipe the same bytes');
+  t.match(piped.out, '"rule_id":"shadow_read"');
 });
 
 t.test("the README's story is what the demo prints", { skip: process.platform !== 'linux' }, async (t) => {

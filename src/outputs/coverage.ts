@@ -96,7 +96,7 @@ function mark(state: 'whole' | 'partly' | 'not', paint: Paint): string {
 
 function leafLines(leaf: LeafCoverage, paint: Paint): string[] {
   const reach = reachOf(leaf);
-  const sign = reach === 'decided' ? paint.green('✓') : reach === 'seen' ? paint.dim('✓') : paint.red('✗');
+  const sign = reach === 'whole' ? paint.green('✓') : reach === 'seen' ? paint.dim('✓') : paint.red('✗');
   const counts = `true ${counted(leaf.seenTrue)}`.padEnd(11) + `false ${counted(leaf.seenFalse)}`.padEnd(13);
   const text = clipped(printable(leaf.text), 70);
   const lines = [

@@ -1,5 +1,6 @@
 /** Events of a recording, one line each: what `inspect --events` and `eval` write. */
 import { nameConstant } from '../../catalogue/constants.js';
+import { fieldByName } from '../../catalogue/fields.js';
 import type { EventLine } from '../answers.js';
 import { programName } from '../lineage.js';
 import type { Paint } from '../text.js';
@@ -24,11 +25,13 @@ export function eventText(line: EventLine, paint: Paint): string {
   return `${String(line.seq).padStart(6)}  ${sinceStart(Number(line.elapsed))}  ${paint.bold(type)}  ${programName(line.process)}(${line.pid})  ${what.join(' ')}`.trimEnd();
 }
 
-/** Facts about a file beside its path, and what is zero, are left to JSON: a line stays readable. */
+/** Facts about processes, about a file beside its path, and what is zero, are left to JSON: a line stays readable. */
 function isTelling(name: string, own: string, value: unknown): boolean {
   if (!name.startsWith(own) || value === '' || value === null) return false;
   const rest = name.slice(own.length);
   if (rest === 'retval' || rest.endsWith('.length') || rest.startsWith('syscall.')) return false;
+  const source = fieldByName(name)?.source.kind;
+  if (source === 'process' || source === 'process-file') return false;
   if (Array.isArray(value)) return value.length > 0;
   if (rest.includes('file.')) return rest.slice(rest.lastIndexOf('.') + 1) === 'path';
   return own === 'exit.' || rest === 'flags' || (value !== 0 && value !== false);
