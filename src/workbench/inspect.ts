@@ -128,7 +128,7 @@ function summaryOf(
   processes: number,
   exit: number | undefined,
 ): RecordingSummary {
-  const header = (stream.header ?? {}) as Readonly<Record<string, unknown>>;
+  const header = stream.header?.json ?? {};
   const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return {
     schema: 'seccam/recording@1',
