@@ -26,24 +26,44 @@ interface Expected {
 }
 
 /** What recordings do not tell yet: each is a defect to be repaired in the recorder. */
-const untold: ReadonlySet<string> = new Set(['chown.file.destination.user', 'chown.file.destination.group', 'mount.root.path', 'mprotect.vm_protection']);
+const untold: ReadonlySet<string> = new Set([
+  'chown.file.destination.user',
+  'chown.file.destination.group',
+  'mount.root.path',
+  'mprotect.vm_protection',
+]);
 
 /** Field names that some program has expected a value of, and which. */
 const asserted = new Map<string, string>();
 
 function same(have: unknown, want: unknown): boolean {
-  if (Array.isArray(want)) return Array.isArray(have) && have.length === want.length && want.every((item, index) => same(have[index], item));
+  if (Array.isArray(want))
+    return (
+      Array.isArray(have) &&
+      have.length === want.length &&
+      want.every((item, index) => same(have[index], item))
+    );
   // Numbers beyond 2^53 are read as decimal texts.
   return typeof want === 'number' ? Number(have) === want : have === want;
 }
 
 /** Builds and records a program; every event that it says should be seen is there with those fields. */
-async function holds(t: Test, name: string, args: readonly string[] = [], options: { readonly env?: NodeJS.ProcessEnv } = {}): Promise<void> {
+async function holds(
+  t: Test,
+  name: string,
+  args: readonly string[] = [],
+  options: { readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<void> {
   const program = join(folder, name);
   execFileSync('cc', ['-O1', '-pthread', '-o', program, `${programs}${name}.c`]);
   const recording = join(folder, `${name}.seccam`);
-  const run = spawnSync(tracer, ['-o', recording, '--force', '--trace', 'all', '--', program, ...args], { encoding: 'utf8', cwd: folder, ...(options.env === undefined ? {} : { env: options.env }) });
-  if (run.error !== undefined) throw new Error(`${tracer} cannot be run (${run.error.message}): npm run build:native makes it`);
+  const run = spawnSync(tracer, ['-o', recording, '--force', '--trace', 'all', '--', program, ...args], {
+    encoding: 'utf8',
+    cwd: folder,
+    ...(options.env === undefined ? {} : { env: options.env }),
+  });
+  if (run.error !== undefined)
+    throw new Error(`${tracer} cannot be run (${run.error.message}): npm run build:native makes it`);
   if (run.status === 77) {
     t.comment(`${name} needs root: skipped`);
     return;
@@ -66,7 +86,11 @@ async function holds(t: Test, name: string, args: readonly string[] = [], option
         const wrong = Object.entries(fields).flatMap(([field, want]) => {
           if (untold.has(field)) return [];
           const have = model.read(field, event);
-          return same(have, want) ? [] : [`${field}: have ${JSON.stringify(have, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}, want ${JSON.stringify(want)}`];
+          return same(have, want)
+            ? []
+            : [
+                `${field}: have ${JSON.stringify(have, (_key, value: unknown) => (typeof value === 'bigint' ? String(value) : value))}, want ${JSON.stringify(want)}`,
+              ];
         });
         if (found.wrong === undefined || wrong.length < found.wrong.length) found.wrong = wrong;
       }
@@ -103,9 +127,12 @@ t.test('what is in the files of programs', async (t) => {
   const script = join(folder, 'script.sh');
   writeFileSync(script, '#!/bin/sh\n/bin/true\n', { mode: 0o755 });
   const recording = join(folder, 'content.seccam');
-  const run = spawnSync(tracer, ['-o', recording, '--force', '--content', 'hashes,packages', '--', script], { encoding: 'utf8' });
+  const run = spawnSync(tracer, ['-o', recording, '--force', '--content', 'hashes,packages', '--', script], {
+    encoding: 'utf8',
+  });
   t.equal(run.status, 0, run.stderr);
-  const sha256 = (path: string): string => `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
+  const sha256 = (path: string): string =>
+    `sha256:${createHash('sha256').update(readFileSync(path)).digest('hex')}`;
   const installed = (name: string): string => {
     const asked = spawnSync('dpkg-query', ['-W', '-f', '${Version}', name], { encoding: 'utf8' });
     return asked.status === 0 ? asked.stdout : '';
@@ -134,7 +161,9 @@ t.test('what is in the files of programs', async (t) => {
       t.equal(read('exec.file.metadata.abi'), isScript ? 0 : 64);
       // Bytes 18 and 19 of an ELF file name the machine.
       t.equal(read('exec.file.metadata.architecture'), isScript ? 0 : readFileSync(path).readUInt16LE(18));
-      const [file, name] = isScript ? (['exec.interpreter.file', 'dash'] as const) : (['exec.file', 'coreutils'] as const);
+      const [file, name] = isScript
+        ? (['exec.interpreter.file', 'dash'] as const)
+        : (['exec.file', 'coreutils'] as const);
       t.match(read(`${file}.path`), isScript ? /\/(?:da)?sh$/ : /\/true$/);
       const version = installed(name);
       if (version === '') {
@@ -144,7 +173,10 @@ t.test('what is in the files of programs', async (t) => {
       const part = (what: string): unknown => read(`${file}.package.${what}`);
       t.equal(part('name'), name);
       const epoch = Number(part('epoch'));
-      t.equal(`${epoch === 0 ? '' : `${epoch}:`}${String(part('version'))}${part('release') === '' ? '' : `-${String(part('release'))}`}`, version);
+      t.equal(
+        `${epoch === 0 ? '' : `${epoch}:`}${String(part('version'))}${part('release') === '' ? '' : `-${String(part('release'))}`}`,
+        version,
+      );
       t.ok(String(part('source_version')) !== '');
       t.type(part('source_epoch'), 'number');
       t.type(part('source_release'), 'string');
@@ -157,12 +189,17 @@ t.test('what is in the files of programs', async (t) => {
 function kindOf(field: Field): string {
   const { source } = field;
   if (source.kind === 'process') return `process.${source.field}`;
-  if (source.kind === 'process-file' || (source.kind === 'column' && isFileColumn(field))) return `file.${source.member ?? ''}${source.as === undefined ? '' : ` as ${source.as}`}${source.mask === undefined ? '' : ` ${source.mask}`}`;
+  if (source.kind === 'process-file' || (source.kind === 'column' && isFileColumn(field)))
+    return `file.${source.member ?? ''}${source.as === undefined ? '' : ` as ${source.as}`}${source.mask === undefined ? '' : ` ${source.mask}`}`;
   return field.name;
 }
 
 function isFileColumn(field: Field): boolean {
-  return field.source.kind === 'column' && field.events !== undefined && eventByName(field.events[0] ?? '')?.columns[field.source.column]?.type === 'file';
+  return (
+    field.source.kind === 'column' &&
+    field.events !== undefined &&
+    eventByName(field.events[0] ?? '')?.columns[field.source.column]?.type === 'file'
+  );
 }
 
 /** Where the value comes from, in a few words. */
@@ -229,6 +266,13 @@ t.test('docs/field-coverage.md says which field is tested by what', async (t) =>
     t.comment('not root: some programs were skipped, so the page is not compared');
     return;
   }
-  const stale = [...told.filter((line) => line.startsWith('| `') && !here.has(line)), ...[...here].filter((line) => line.startsWith('| `') && !told.includes(line))];
-  t.strictSame(stale.filter((line) => !needsMore(line)), [], 'the page is current');
+  const stale = [
+    ...told.filter((line) => line.startsWith('| `') && !here.has(line)),
+    ...[...here].filter((line) => line.startsWith('| `') && !told.includes(line)),
+  ];
+  t.strictSame(
+    stale.filter((line) => !needsMore(line)),
+    [],
+    'the page is current',
+  );
 });

@@ -40,7 +40,13 @@ class Story {
   readonly living = new Map<number, Living>();
   #time = boottime;
 
-  constructor(options: { readonly header?: Record<string, unknown>; readonly codec?: 'raw' | 'deflate'; readonly blockBytes?: number } = {}) {
+  constructor(
+    options: {
+      readonly header?: Record<string, unknown>;
+      readonly codec?: 'raw' | 'deflate';
+      readonly blockBytes?: number;
+    } = {},
+  ) {
     this.writer = new RecordingWriter((bytes) => this.blocks.push(bytes.slice()), {
       header: {
         mode: 'synthetic',
@@ -80,11 +86,20 @@ class Story {
 
   event(name: string, pid: number, columns: Values = {}, retval = 0, more: { flags?: number } = {}): void {
     this.#time += 1_234_567n;
-    this.writer.event(name, { pid, time: this.#time, retval, syscall: 257, arch: 1, duration: 99, ...more }, columns);
+    this.writer.event(
+      name,
+      { pid, time: this.#time, retval, syscall: 257, arch: 1, duration: 99, ...more },
+      columns,
+    );
   }
 
   open(pid: number, path: string, retval = 3): void {
-    this.event('open', pid, { file: { path, inode: path.length, uid: 33, mode: 0o100644 }, named: path, flags: 0 }, retval);
+    this.event(
+      'open',
+      pid,
+      { file: { path, inode: path.length, uid: 33, mode: 0o100644 }, named: path, flags: 0 },
+      retval,
+    );
   }
 
   fork(pid: number, child: number): void {
@@ -154,15 +169,45 @@ function rounds(count: number, every = 50, options: ConstructorParameters<typeof
 }
 
 /** Everything of an event as text, in a form that does not depend on the numbers of strings. */
-function describe(event: Event, strings: StringTable, options: { readonly ancestors?: boolean } = {}): string {
+function describe(
+  event: Event,
+  strings: StringTable,
+  options: { readonly ancestors?: boolean } = {},
+): string {
   const row = eventById(event.id);
-  const columns = Object.entries(row?.columns ?? {}).map(([name, { type }], index) => `${name}=${describeColumn(event.columns[index], type, strings)}`);
+  const columns = Object.entries(row?.columns ?? {}).map(
+    ([name, { type }], index) => `${name}=${describeColumn(event.columns[index], type, strings)}`,
+  );
   const process = (image: Process): string => {
     const names: string[] = [];
-    if (options.ancestors !== false) for (let at: Process | null = image.parent; at !== null; at = at.parent) names.push(strings.text(at.file.path));
-    return [image.pid, image.ppid, strings.text(image.file.path), image.argv.items.map((id) => strings.text(id)).join(' '), image.credentials.uid, strings.text(image.cwd), strings.text(image.comm), ...names].join(' ');
+    if (options.ancestors !== false)
+      for (let at: Process | null = image.parent; at !== null; at = at.parent)
+        names.push(strings.text(at.file.path));
+    return [
+      image.pid,
+      image.ppid,
+      strings.text(image.file.path),
+      image.argv.items.map((id) => strings.text(id)).join(' '),
+      image.credentials.uid,
+      strings.text(image.cwd),
+      strings.text(image.comm),
+      ...names,
+    ].join(' ');
   };
-  return [event.seq, event.type, event.timestamp(), event.elapsed, event.retval, event.duration, event.pid, event.tid, process(event.process), event.target === null ? '' : process(event.target), ...columns, strings.text(event.world.user(33))].join('|');
+  return [
+    event.seq,
+    event.type,
+    event.timestamp(),
+    event.elapsed,
+    event.retval,
+    event.duration,
+    event.pid,
+    event.tid,
+    process(event.process),
+    event.target === null ? '' : process(event.target),
+    ...columns,
+    strings.text(event.world.user(33)),
+  ].join('|');
 }
 
 function describeColumn(value: ColumnValue | undefined, type: string, strings: StringTable): string {
@@ -176,10 +221,17 @@ function describeColumn(value: ColumnValue | undefined, type: string, strings: S
 }
 
 /** The events of a stream, each as text. */
-function eventsOf(bytes: Uint8Array, cuts: readonly number[] = [], options: { readonly ancestors?: boolean } = {}): { readonly lines: string[]; readonly summary: StreamSummary } {
+function eventsOf(
+  bytes: Uint8Array,
+  cuts: readonly number[] = [],
+  options: { readonly ancestors?: boolean } = {},
+): { readonly lines: string[]; readonly summary: StreamSummary } {
   const strings = new StringTable();
   const lines: string[] = [];
-  const stream = new Stream('story', { strings, onEvent: (event, shown) => void lines.push(`${shown}|${describe(event, strings, options)}`) });
+  const stream = new Stream('story', {
+    strings,
+    onEvent: (event, shown) => void lines.push(`${shown}|${describe(event, strings, options)}`),
+  });
   let from = 0;
   for (const cut of [...cuts].sort((a, b) => a - b)) {
     stream.push(bytes.subarray(from, cut));
@@ -189,7 +241,8 @@ function eventsOf(bytes: Uint8Array, cuts: readonly number[] = [], options: { re
   return { lines, summary: stream.end() };
 }
 
-const hash = (lines: readonly string[]): string => createHash('sha256').update(lines.join('\n')).digest('hex');
+const hash = (lines: readonly string[]): string =>
+  createHash('sha256').update(lines.join('\n')).digest('hex');
 
 t.test('what a stream holds is counted and told', async (t) => {
   const story = new Story();
@@ -222,7 +275,10 @@ t.test('what a stream holds is counted and told', async (t) => {
     ended: realtime + 5n * 1_234_567n,
     diagnostics: [],
   });
-  t.strictSame([...summary.byType].map(([type, count]) => `${type} ${count.events} ${count.shown}`), ['fork 1 1', 'exit 1 1', 'open 3 2']);
+  t.strictSame(
+    [...summary.byType].map(([type, count]) => `${type} ${count.events} ${count.shown}`),
+    ['fork 1 1', 'exit 1 1', 'open 3 2'],
+  );
   t.equal(summary.counters.get('stops'), 12);
   t.equal(summary.header?.hostname, 'box');
 });
@@ -249,10 +305,19 @@ t.test('which results rules see', async (t) => {
     const bytes = story.bytes();
     for (const allResults of [false, true]) {
       let seen: boolean | undefined;
-      const stream = new Stream('story', { allResults, onEvent: (_event, shown) => void (seen = shown) });
+      const stream = new Stream('story', {
+        allResults,
+        onEvent: (_event, shown) => {
+          seen = shown;
+        },
+      });
       stream.push(bytes);
       stream.end();
-      t.equal(seen, want || allResults, `${type} ${retval} flags ${flags}${allResults ? ' with all results' : ''}`);
+      t.equal(
+        seen,
+        want || allResults,
+        `${type} ${retval} flags ${flags}${allResults ? ' with all results' : ''}`,
+      );
     }
   }
   const threads = new Story();
@@ -271,7 +336,10 @@ t.test('100 replays, one hash', async (t) => {
   for (let time = 0; time < 100; time++) {
     const strings = new StringTable();
     const lines: string[] = [];
-    const { events } = await replay([path], { strings, onEvent: (event) => void lines.push(describe(event, strings)) });
+    const { events } = await replay([path], {
+      strings,
+      onEvent: (event) => void lines.push(describe(event, strings)),
+    });
     t.ok(events > 300 || time > 0);
     hashes.add(hash(lines));
   }
@@ -290,7 +358,14 @@ t.test('property: bytes may be cut anywhere, and blocks may be compressed', asyn
     { numRuns: 60 },
   );
   const bytewise = rounds(20).bytes();
-  t.strictSame(eventsOf(bytewise, Array.from({ length: bytewise.length }, (_unused, index) => index)).lines, eventsOf(bytewise).lines, 'byte by byte');
+  t.strictSame(
+    eventsOf(
+      bytewise,
+      Array.from({ length: bytewise.length }, (_unused, index) => index),
+    ).lines,
+    eventsOf(bytewise).lines,
+    'byte by byte',
+  );
 });
 
 t.test('property: a prefix gives a prefix of the events and says that it is one', async (t) => {
@@ -312,7 +387,9 @@ t.test('a suffix that begins at a checkpoint gives the same events', async (t) =
   const bytes = rounds(300, 40).bytes();
   const whole = eventsOf(bytes, [], { ancestors: false }).lines;
   const blocks = [...new BlockSplitter().push(bytes)];
-  const starts = blocks.flatMap((block, index) => (block.kind === BlockKind.checkpoint && block.epoch !== blocks[index - 1]?.epoch ? [index] : []));
+  const starts = blocks.flatMap((block, index) =>
+    block.kind === BlockKind.checkpoint && block.epoch !== blocks[index - 1]?.epoch ? [index] : [],
+  );
   t.ok(starts.length >= 7, `${starts.length} checkpoints`);
   for (const start of starts) {
     const suffix = Buffer.concat([...blocks.slice(0, 2), ...blocks.slice(start)].map((block) => block.bytes));
@@ -328,16 +405,34 @@ t.test('events of a newer catalogue are counted and passed over', async (t) => {
   const newer = {
     ...schema,
     events: [
-      ...schema.events.map((row) => (row.name === 'open' ? { ...row, columns: [{ name: 'novel', type: 'u64' as const }, ...row.columns, { name: 'more', type: 'string' as const }] } : row)),
+      ...schema.events.map((row) =>
+        row.name === 'open'
+          ? {
+              ...row,
+              columns: [
+                { name: 'novel', type: 'u64' as const },
+                ...row.columns,
+                { name: 'more', type: 'string' as const },
+              ],
+            }
+          : row,
+      ),
       { id: 999, name: 'telepathy', columns: [{ name: 'thought', type: 'string' as const }] },
     ],
   };
   const blocks: Uint8Array[] = [];
-  const writer = new RecordingWriter((bytes) => blocks.push(bytes.slice()), { header: { started: { boottime: '1', realtime: '1' } }, schema: newer });
+  const writer = new RecordingWriter((bytes) => blocks.push(bytes.slice()), {
+    header: { started: { boottime: '1', realtime: '1' } },
+    schema: newer,
+  });
   writer.checkpoint();
   writer.record('process', { pid: 1, tid: 1, file: { path: '/bin/a' } });
   writer.event('telepathy', { pid: 1, time: 10 }, { thought: 'hm' });
-  writer.event('open', { pid: 1, time: 11, missing: ['named'] }, { novel: 5, file: { path: '/x' }, flags: 2, more: 'z' });
+  writer.event(
+    'open',
+    { pid: 1, time: 11, missing: ['named'] },
+    { novel: 5, file: { path: '/x' }, flags: 2, more: 'z' },
+  );
   writer.end();
   const strings = new StringTable();
   const seen: string[] = [];
@@ -345,7 +440,9 @@ t.test('events of a newer catalogue are counted and passed over', async (t) => {
     strings,
     onEvent: (event) => {
       const at = Object.keys(eventByName(event.type)?.columns ?? {});
-      seen.push(`${event.type} ${strings.text((event.columns[at.indexOf('file')] as FileFacts).path)} ${event.columns[at.indexOf('flags')]} ${at.filter((_name, bit) => (event.missing >> bit) & 1).join()}`);
+      seen.push(
+        `${event.type} ${strings.text((event.columns[at.indexOf('file')] as FileFacts).path)} ${event.columns[at.indexOf('flags')]} ${at.filter((_name, bit) => (event.missing >> bit) & 1).join()}`,
+      );
     },
   });
   stream.push(Buffer.concat(blocks));
@@ -379,7 +476,10 @@ t.test('several streams before one engine', async (t) => {
     variables: {},
   };
   const handed: string[] = [];
-  const pipeline = new Pipeline({ engine: engineNamed('old'), onDetection: (found, event) => void handed.push(`${found.seq} ${event.type} ${event.seq}`) });
+  const pipeline = new Pipeline({
+    engine: engineNamed('old'),
+    onDetection: (found, event) => void handed.push(`${found.seq} ${event.type} ${event.seq}`),
+  });
   const [a, b] = [pipeline.openStream('a'), pipeline.openStream('b')];
   const first = new Story();
   first.open(100, '/a');
@@ -393,10 +493,13 @@ t.test('several streams before one engine', async (t) => {
   t.strictSame(seen, ['old open 100', 'new fork 100', 'new open 101']);
   t.equal(nodes.size, 2, 'images of different streams have different nodes');
   t.strictSame(handed, ['1 open 1', '2 open 2']);
-  t.match([a.end(), b.end()], [
-    { detections: 1, delivered: 1 },
-    { detections: 1, delivered: 0 },
-  ]);
+  t.match(
+    [a.end(), b.end()],
+    [
+      { detections: 1, delivered: 1 },
+      { detections: 1, delivered: 0 },
+    ],
+  );
   t.equal(b.end(), b.end(), 'the end is the end');
 });
 
@@ -413,7 +516,15 @@ t.test('replay of several inputs, a range, and what cannot be read', async (t) =
     },
   });
   t.strictSame(engines, [path, 'memory']);
-  t.match(summary, { events: 20, shown: 20, damaged: false, streams: [{ name: path, events: 10 }, { name: 'memory', events: 10 }] });
+  t.match(summary, {
+    events: 20,
+    shown: 20,
+    damaged: false,
+    streams: [
+      { name: path, events: 10 },
+      { name: 'memory', events: 10 },
+    ],
+  });
   t.equal(summary.byType.get('open')?.events, 20);
 
   const seen: number[] = [];
@@ -430,9 +541,16 @@ t.test('replay of several inputs, a range, and what cannot be read', async (t) =
       (reason: unknown) => reason,
     );
     t.ok(error instanceof DiagnosticError);
-    t.match(error, { status: 2, diagnostics: [{ code: 'recording-unreadable', message: `The recording "${path}" cannot be read: ${why}.` }] });
+    t.match(error, {
+      status: 2,
+      diagnostics: [
+        { code: 'recording-unreadable', message: `The recording "${path}" cannot be read: ${why}.` },
+      ],
+    });
   }
-  const text = await replay([{ name: 'text', bytes: [Buffer.from('this is some other file, and not a short one')] }]);
+  const text = await replay([
+    { name: 'text', bytes: [Buffer.from('this is some other file, and not a short one')] },
+  ]);
   t.match(text, { damaged: true, events: 0, diagnostics: [{ code: 'not-a-recording' }] });
 });
 
@@ -461,12 +579,20 @@ const programs = new URL('../fixtures/programs/', import.meta.url).pathname;
 const tracer = new URL('../native/build/seccam-trace', import.meta.url).pathname;
 
 /** Builds a fixture program and records it. */
-function recordProgram(name: string, args: readonly string[] = []): { readonly status: number | null; readonly out: string; readonly path: string } {
+function recordProgram(
+  name: string,
+  args: readonly string[] = [],
+): { readonly status: number | null; readonly out: string; readonly path: string } {
   const program = join(folder, name);
   execFileSync('cc', ['-O1', '-pthread', '-o', program, `${programs}${name}.c`]);
   const path = join(folder, `${name}.seccam`);
-  const { status, stdout, stderr, error } = spawnSync(tracer, ['-o', path, '--force', '--', program, ...args], { encoding: 'utf8', cwd: folder });
-  if (error !== undefined) throw new Error(`${tracer} cannot be run (${error.message}): npm run build:native makes it`);
+  const { status, stdout, stderr, error } = spawnSync(
+    tracer,
+    ['-o', path, '--force', '--', program, ...args],
+    { encoding: 'utf8', cwd: folder },
+  );
+  if (error !== undefined)
+    throw new Error(`${tracer} cannot be run (${error.message}): npm run build:native makes it`);
   if (stderr !== '') t.comment(stderr);
   return { status, out: stdout, path };
 }
@@ -493,7 +619,8 @@ t.test('what the probe makes of a recording is what the program saw of itself', 
       t.ok(said.length >= least, `${said.length} acts`);
       const strings = new StringTable();
       const waiting = new Map<string, Said[]>();
-      for (const line of said) waiting.set(`${line.type} ${line.pid}`, [...(waiting.get(`${line.type} ${line.pid}`) ?? []), line]);
+      for (const line of said)
+        waiting.set(`${line.type} ${line.pid}`, [...(waiting.get(`${line.type} ${line.pid}`) ?? []), line]);
       const wrong: string[] = [];
       const { streams } = await replay([path], {
         strings,
@@ -503,22 +630,34 @@ t.test('what the probe makes of a recording is what the program saw of itself', 
           const { process } = event;
           const { credentials, namespaces } = process;
           const compare = (what: string, have: unknown, want: unknown): void => {
-            if (have !== want) wrong.push(`event ${event.seq} ${event.type} of ${line.pid}: ${what}: have ${String(have)}, want ${String(want)}`);
+            if (have !== want)
+              wrong.push(
+                `event ${event.seq} ${event.type} of ${line.pid}: ${what}: have ${String(have)}, want ${String(want)}`,
+              );
           };
           if (line.type !== 'fork' && line.type !== 'exec') compare('result', event.retval, line.retval);
           compare('ppid', process.ppid, line.ppid);
           compare('sid', process.sid, line.sid);
-          for (const id of ['uid', 'euid', 'suid', 'gid', 'egid', 'sgid'] as const) compare(id, credentials[id], line[id]);
+          for (const id of ['uid', 'euid', 'suid', 'gid', 'egid', 'sgid'] as const)
+            compare(id, credentials[id], line[id]);
           // In a root without /proc the program cannot see the rest, and its paths begin elsewhere.
           if (line.comm === '') return;
           compare('cwd', strings.text(process.cwd), line.cwd);
           compare('comm', strings.text(process.comm), line.comm);
-          compare('capEffective', credentials.capEffective.toString(16).padStart(16, '0'), line.capEffective.padStart(16, '0'));
+          compare(
+            'capEffective',
+            credentials.capEffective.toString(16).padStart(16, '0'),
+            line.capEffective.padStart(16, '0'),
+          );
           for (const which of ['mnt', 'net', 'user'] as const) compare(which, namespaces[which], line[which]);
         },
       });
       t.strictSame(wrong, []);
-      t.strictSame([...waiting].filter(([, rest]) => rest.length > 0).map(([what]) => what), [], 'every act is an event');
+      t.strictSame(
+        [...waiting].filter(([, rest]) => rest.length > 0).map(([what]) => what),
+        [],
+        'every act is an event',
+      );
       t.match(streams, [{ complete: true, damaged: false, lost: 0, diagnostics: [] }]);
     });
   }

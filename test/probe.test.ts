@@ -6,7 +6,15 @@ import fc from 'fast-check';
 import t from 'tap';
 import { noContext, noCredentials, noFile, noList, noNamespaces } from '../src/catalogue/absent.js';
 import { argumentFlags, argumentOptions } from '../src/catalogue/arguments.js';
-import type { ColumnValue, Credentials, Event, FileFacts, Namespaces, Process, StringList } from '../src/catalogue/event.js';
+import type {
+  ColumnValue,
+  Credentials,
+  Event,
+  FileFacts,
+  Namespaces,
+  Process,
+  StringList,
+} from '../src/catalogue/event.js';
 import { eventByName } from '../src/catalogue/events.js';
 import type { RawEvent, RawRecord } from '../src/catalogue/raw.js';
 import { recordRows } from '../src/catalogue/records.js';
@@ -25,7 +33,11 @@ class Told {
   #time = Number(boottime);
 
   constructor(nodes = new NodeCounter()) {
-    this.probe = new Probe({ strings: this.strings, nodes, release: (image) => this.released.push(image.node) });
+    this.probe = new Probe({
+      strings: this.strings,
+      nodes,
+      release: (image) => this.released.push(image.node),
+    });
     this.probe.start({ hostname: 'box', boottime, realtime });
   }
 
@@ -47,7 +59,12 @@ class Told {
     return { items: texts.map((text) => this.strings.intern(text)), total: texts.length, truncated: false };
   }
 
-  event(type: string, pid: number, columns: Record<string, ColumnValue | string> = {}, head: Partial<RawEvent> = {}): Event {
+  event(
+    type: string,
+    pid: number,
+    columns: Record<string, ColumnValue | string> = {},
+    head: Partial<RawEvent> = {},
+  ): Event {
     const row = eventByName(type);
     if (row === undefined) throw new Error(`no event ${type}`);
     this.#seq += 1;
@@ -71,13 +88,17 @@ class Told {
       columns: Object.entries(row.columns).map(([name, column]) => this.#value(columns[name], column.type)),
       ...head,
     };
-    for (const name of Object.keys(columns)) if (!(name in row.columns)) throw new Error(`${type} has no column ${name}`);
+    for (const name of Object.keys(columns))
+      if (!(name in row.columns)) throw new Error(`${type} has no column ${name}`);
     const event = this.probe.apply(raw);
     if (event === null) throw new Error(`${type} gives no event`);
     return event;
   }
 
-  record(name: (typeof recordRows)[number]['name'], columns: Record<string, ColumnValue | string | bigint>): void {
+  record(
+    name: (typeof recordRows)[number]['name'],
+    columns: Record<string, ColumnValue | string | bigint>,
+  ): void {
     const row = recordRows.find((candidate) => candidate.name === name);
     if (row === undefined) throw new Error(`no record ${name}`);
     const names = Object.entries(row.columns);
@@ -124,12 +145,23 @@ class Told {
   }
 
   fork(pid: number, child: number, more: Record<string, ColumnValue | string> = {}): Process {
-    return this.event('fork', pid, { child, child_tid: child, ppid: pid, ...more }, { retval: child }).process;
+    return this.event('fork', pid, { child, child_tid: child, ppid: pid, ...more }, { retval: child })
+      .process;
   }
 
-  exec(pid: number, path: string, more: Record<string, ColumnValue | string> = {}, head: Partial<RawEvent> = {}): Process {
+  exec(
+    pid: number,
+    path: string,
+    more: Record<string, ColumnValue | string> = {},
+    head: Partial<RawEvent> = {},
+  ): Process {
     const name = path.slice(path.lastIndexOf('/') + 1);
-    return this.event('exec', pid, { file: this.file(path), named: path, argv: this.list(name), comm: name, ...more }, head).process;
+    return this.event(
+      'exec',
+      pid,
+      { file: this.file(path), named: path, argv: this.list(name), comm: name, ...more },
+      head,
+    ).process;
   }
 
   exit(pid: number, more: Record<string, ColumnValue | string> = {}): Process {
@@ -139,7 +171,8 @@ class Told {
   /** Base names from a process upwards. */
   lineage(process: Process | undefined): string {
     const names: string[] = [];
-    for (let at: Process | null | undefined = process; at; at = at.parent) names.push(this.text(at.file.name) || '?');
+    for (let at: Process | null | undefined = process; at; at = at.parent)
+      names.push(this.text(at.file.name) || '?');
     return names.join(' < ');
   }
 
@@ -155,7 +188,14 @@ class Told {
   }
 }
 
-const ids = (uid: number, more: Partial<Credentials> = {}): Credentials => ({ ...noCredentials, uid, euid: uid, suid: uid, fsuid: uid, ...more });
+const ids = (uid: number, more: Partial<Credentials> = {}): Credentials => ({
+  ...noCredentials,
+  uid,
+  euid: uid,
+  suid: uid,
+  fsuid: uid,
+  ...more,
+});
 const spaces = (mnt: number): Namespaces => ({ ...noNamespaces, mnt, pid: mnt });
 
 t.test('images: fork shares the program, exec adds an ancestor', async (t) => {
@@ -171,7 +211,11 @@ t.test('images: fork shares the program, exec adds an ancestor', async (t) => {
   t.match(shell, { pid: 101, ppid: 100, isExec: true, isThread: false });
   t.equal(told.lineage(shell), 'sh < nginx < nginx < init');
   const cat = told.exec(101, '/bin/cat');
-  t.equal(told.lineage(cat), 'cat < sh < nginx < nginx < init', "sh -c 'exec cat' keeps sh among the ancestors");
+  t.equal(
+    told.lineage(cat),
+    'cat < sh < nginx < nginx < init',
+    "sh -c 'exec cat' keeps sh among the ancestors",
+  );
   t.equal(cat.depth, 4);
   t.equal(told.text(cat.parent?.derived.args ?? 0), '-c exec cat x');
   t.ok(cat.node > shell.node, 'nodes count up');
@@ -210,7 +254,13 @@ t.test('what exec tells replaces, what it does not tell is inherited', async (t)
   t.match({ ...same.credentials }, { uid: 0 });
   t.equal(told.text(same.cwd), '/root');
   t.equal(same.sid, 7);
-  const other = told.exec(10, '/bin/su', { credentials: ids(1000, { euid: 0 }), cwd: '/tmp', sid: 10, ppid: 3, tty: 'pts9' });
+  const other = told.exec(10, '/bin/su', {
+    credentials: ids(1000, { euid: 0 }),
+    cwd: '/tmp',
+    sid: 10,
+    ppid: 3,
+    tty: 'pts9',
+  });
   t.equal(told.ids(10), '1000/0');
   t.equal(told.text(other.cwd), '/tmp');
   t.match(other, { sid: 10, ppid: 3 });
@@ -301,21 +351,71 @@ t.test('a process of which nothing was told', async (t) => {
 });
 
 t.test('state that events change', async (t) => {
-  const rows: readonly (readonly [string, string, Record<string, ColumnValue | string>, number, (told: Told) => unknown, unknown])[] = [
+  const rows: readonly (readonly [
+    string,
+    string,
+    Record<string, ColumnValue | string>,
+    number,
+    (told: Told) => unknown,
+    unknown,
+  ])[] = [
     ['chdir', 'chdir', { cwd: '/tmp' }, 0, (told) => told.text(told.live(5).cwd), '/tmp'],
     ['chdir that failed', 'chdir', { cwd: '/tmp' }, -2, (told) => told.text(told.live(5).cwd), '/'],
     ['chroot', 'chroot', { root: '/jail' }, 0, (told) => told.text(told.live(5).root), '/jail'],
     ['chroot that was refused', 'chroot', { root: '/jail' }, -1, (told) => told.text(told.live(5).root), ''],
-    ['pivot_root', 'pivot_root', { root: '/new', cwd: '/new' }, 0, (told) => [told.text(told.live(5).root), told.text(told.live(5).cwd)].join(), '/new,/new'],
-    ['mount tells a root that is not the root of the process', 'mount', { root: '/sub' }, 0, (told) => told.text(told.live(5).root), ''],
+    [
+      'pivot_root',
+      'pivot_root',
+      { root: '/new', cwd: '/new' },
+      0,
+      (told) => [told.text(told.live(5).root), told.text(told.live(5).cwd)].join(),
+      '/new,/new',
+    ],
+    [
+      'mount tells a root that is not the root of the process',
+      'mount',
+      { root: '/sub' },
+      0,
+      (told) => told.text(told.live(5).root),
+      '',
+    ],
     ['setuid', 'setuid', { credentials: ids(33) }, 0, (told) => told.ids(5), '33/33'],
     ['setuid that failed', 'setuid', { credentials: ids(0) }, -1, (told) => told.ids(5), '1000/1000'],
     ['setgid', 'setgid', { credentials: ids(33, { gid: 4 }) }, 0, (told) => told.live(5).credentials.gid, 4],
-    ['setgroups', 'setgroups', { credentials: ids(33, { groups: [4, 5] }) }, 0, (told) => told.live(5).credentials.groups.join(), '4,5'],
-    ['capset', 'capset', { credentials: ids(33, { capEffective: 8 }) }, 0, (told) => told.live(5).credentials.capEffective, 8],
+    [
+      'setgroups',
+      'setgroups',
+      { credentials: ids(33, { groups: [4, 5] }) },
+      0,
+      (told) => told.live(5).credentials.groups.join(),
+      '4,5',
+    ],
+    [
+      'capset',
+      'capset',
+      { credentials: ids(33, { capEffective: 8 }) },
+      0,
+      (told) => told.live(5).credentials.capEffective,
+      8,
+    ],
     ['unshare', 'unshare', { namespaces: spaces(7) }, 0, (told) => told.live(5).namespaces.mnt, 7],
-    ['setns', 'setns', { namespaces: spaces(7), cwd: '/x', root: '/r' }, 0, (told) => `${told.live(5).namespaces.mnt} ${told.text(told.live(5).cwd)} ${told.text(told.live(5).root)}`, '7 /x /r'],
-    ['prctl(PR_SET_NAME)', 'prctl', { option: 15, comm: 'worker' }, 0, (told) => told.text(told.live(5).comm), 'worker'],
+    [
+      'setns',
+      'setns',
+      { namespaces: spaces(7), cwd: '/x', root: '/r' },
+      0,
+      (told) =>
+        `${told.live(5).namespaces.mnt} ${told.text(told.live(5).cwd)} ${told.text(told.live(5).root)}`,
+      '7 /x /r',
+    ],
+    [
+      'prctl(PR_SET_NAME)',
+      'prctl',
+      { option: 15, comm: 'worker' },
+      0,
+      (told) => told.text(told.live(5).comm),
+      'worker',
+    ],
     ['setsid', 'setsid', {}, 5, (told) => told.live(5).sid, 5],
     ['open', 'open', { file: noFile }, 3, (told) => told.text(told.live(5).cwd), '/'],
   ];
@@ -409,14 +509,22 @@ t.test('a checkpoint tells the state again', async (t) => {
   told.process(10, 1, '/bin/sh');
   told.process(11, 10, '/bin/tac', { argv: told.list('tac') });
   told.event('open', 10);
-  t.equal(told.lineage(told.live(11)), 'tac < cat < sh < sh < init', 'an exec in the gap is an image of its own');
+  t.equal(
+    told.lineage(told.live(11)),
+    'tac < cat < sh < sh < init',
+    'an exec in the gap is an image of its own',
+  );
 
   const fresh = new Told();
   fresh.probe.checkpoint();
   fresh.process(1, 0, '/sbin/init');
   fresh.process(10, 1, '/bin/sh');
   fresh.process(11, 10, '/bin/cat', { argv: fresh.list('cat') });
-  t.equal(fresh.lineage(fresh.event('open', 11).process), 'cat < sh < init', 'a suffix begins with what is told');
+  t.equal(
+    fresh.lineage(fresh.event('open', 11).process),
+    'cat < sh < init',
+    'a suffix begins with what is told',
+  );
 });
 
 t.test('facts that come late', async (t) => {
@@ -426,7 +534,11 @@ t.test('facts that come late', async (t) => {
   const process = told.exec(5, '/bin/b', { file: program });
   told.record('update', { kind: 3, pid: 5, text: 'renamed' });
   t.equal(told.text(process.comm), 'renamed');
-  told.record('update', { kind: 2, pid: 5, context: { ...noContext, containerId: told.strings.intern('c0ffee') } });
+  told.record('update', {
+    kind: 2,
+    pid: 5,
+    context: { ...noContext, containerId: told.strings.intern('c0ffee') },
+  });
   t.equal(told.text(process.context.containerId), 'c0ffee');
   const content = { hashes: [told.strings.intern('sha256:00')], package: null, metadata: null };
   told.record('update', { kind: 1, file: told.file('/bin/b', { inode: 9, dev: 8 }), content });
@@ -439,7 +551,11 @@ t.test('DNS answers give addresses their names', async (t) => {
   const told = new Told();
   told.process(5, 1, '/usr/bin/curl');
   const ip = told.strings.intern('93.184.216.34');
-  const connect = () => told.event('connect', 5, { address: { family: 2, ip, port: 443, path: 0 } }).hostnames.map((id) => told.text(id)).join();
+  const connect = () =>
+    told
+      .event('connect', 5, { address: { family: 2, ip, port: 443, path: 0 } })
+      .hostnames.map((id) => told.text(id))
+      .join();
   t.equal(connect(), '');
   const { encode } = await import('dns-packet');
   const message = (answers: boolean): number =>
@@ -459,7 +575,14 @@ t.test('DNS answers give addresses their names', async (t) => {
     );
   const question = told.event('dns', 5, { message: message(false), direction: 0 });
   t.strictSame(
-    ['dns.id', 'dns.question.name', 'dns.question.type', 'dns.question.class', 'dns.question.count', 'dns.response.code'].map((name) => question.derived(name)),
+    [
+      'dns.id',
+      'dns.question.name',
+      'dns.question.type',
+      'dns.question.class',
+      'dns.question.count',
+      'dns.response.code',
+    ].map((name) => question.derived(name)),
     [0x8001, 'www.Example.com', 1, 1, 1, 0],
   );
   t.equal(connect(), '', 'a question is no answer');
@@ -467,16 +590,34 @@ t.test('DNS answers give addresses their names', async (t) => {
   t.equal(connect(), '', 'an answer that the program sends itself is not believed');
   told.event('dns', 5, { message: message(true), direction: 1 });
   t.equal(connect(), 'www.Example.com,edge.example.net');
-  const garbled = told.event('dns', 5, { message: told.strings.internBytes(Buffer.from([1, 2, 3, 0xff])), direction: 1 });
+  const garbled = told.event('dns', 5, {
+    message: told.strings.internBytes(Buffer.from([1, 2, 3, 0xff])),
+    direction: 1,
+  });
   t.equal(garbled.derived('dns.question.name'), '', 'bytes that are no message');
 });
 
 t.test('writes to kernel files are events of their own', async (t) => {
   const rows: readonly (readonly [string, string, string, Record<string, unknown>])[] = [
-    ['/proc/sys/kernel/core_pattern', '|/bin/x\n', 'sysctl', { 'sysctl.name': 'kernel/core_pattern', 'sysctl.value': '|/bin/x' }],
+    [
+      '/proc/sys/kernel/core_pattern',
+      '|/bin/x\n',
+      'sysctl',
+      { 'sysctl.name': 'kernel/core_pattern', 'sysctl.value': '|/bin/x' },
+    ],
     ['/sys/fs/cgroup/a/cgroup.procs', '42\n', 'cgroup_write', { 'cgroup_write.pid': 42 }],
-    ['/sys/fs/selinux/enforce', '0', 'selinux', { 'selinux.enforce.status': 'permissive', 'selinux.bool.name': '' }],
-    ['/sys/fs/selinux/booleans/httpd_can', '1', 'selinux', { 'selinux.bool.name': 'httpd_can', 'selinux.bool.state': 'on' }],
+    [
+      '/sys/fs/selinux/enforce',
+      '0',
+      'selinux',
+      { 'selinux.enforce.status': 'permissive', 'selinux.bool.name': '' },
+    ],
+    [
+      '/sys/fs/selinux/booleans/httpd_can',
+      '1',
+      'selinux',
+      { 'selinux.bool.name': 'httpd_can', 'selinux.bool.state': 'on' },
+    ],
     ['/tmp/cgroup.procs', '42\n', '', {}],
     ['/etc/passwd', 'x', '', {}],
   ];
@@ -514,9 +655,17 @@ t.test('arguments', async (t) => {
   }
   const told = new Told();
   told.process(5, 1, '/bin/a');
-  const process = told.exec(5, '/bin/tar', { argv: told.list('tar', '-xf', 'a.tar'), envp: told.list('PATH=/bin', 'HOME', 'A=b=c') });
+  const process = told.exec(5, '/bin/tar', {
+    argv: told.list('tar', '-xf', 'a.tar'),
+    envp: told.list('PATH=/bin', 'HOME', 'A=b=c'),
+  });
   t.strictSame(
-    { argv0: told.text(process.derived.argv0), args: told.text(process.derived.args), argv: process.derived.argv.map((id) => told.text(id)), envs: process.derived.envs.map((id) => told.text(id)) },
+    {
+      argv0: told.text(process.derived.argv0),
+      args: told.text(process.derived.args),
+      argv: process.derived.argv.map((id) => told.text(id)),
+      envs: process.derived.envs.map((id) => told.text(id)),
+    },
     { argv0: 'tar', args: '-xf a.tar', argv: ['-xf', 'a.tar'], envs: ['PATH', 'HOME', 'A'] },
   );
   t.equal(told.fork(5, 6).derived, process.derived, 'derived once for all images that share the arguments');
@@ -524,7 +673,10 @@ t.test('arguments', async (t) => {
 
 t.test('the ssh session of the environment', async (t) => {
   const rows: readonly (readonly [string[], string])[] = [
-    [['SSH_CONNECTION=10.0.0.7 51234 10.0.0.1 22', 'USER=ann', 'SSH_CLIENT=1.1.1.1 1 22'], 'ann 10.0.0.7 51234'],
+    [
+      ['SSH_CONNECTION=10.0.0.7 51234 10.0.0.1 22', 'USER=ann', 'SSH_CLIENT=1.1.1.1 1 22'],
+      'ann 10.0.0.7 51234',
+    ],
     [['SSH_CLIENT=fe80::1 51234 22', 'LOGNAME=bob'], 'bob fe80::1 51234'],
     [['USER=ann', 'SSH_CONNECTION'], 'none'],
   ];
@@ -533,7 +685,12 @@ t.test('the ssh session of the environment', async (t) => {
     told.process(5, 1, '/usr/sbin/sshd');
     told.exec(5, '/bin/bash', { envp: told.list(...envp) });
     const { session } = told.fork(5, 6);
-    t.equal(session === null ? 'none' : `${told.text(session.sshUsername)} ${told.text(session.sshClientIp)} ${session.sshPort}`, want);
+    t.equal(
+      session === null
+        ? 'none'
+        : `${told.text(session.sshUsername)} ${told.text(session.sshClientIp)} ${session.sshPort}`,
+      want,
+    );
   }
 });
 
@@ -557,7 +714,11 @@ t.test('memory is bounded by what is alive', async (t) => {
 });
 
 t.test('property: the tree agrees with a plain model of pids, parents and programs', async (t) => {
-  const operation = fc.tuple(fc.constantFrom('fork', 'exec', 'exit', 'setuid', 'checkpoint'), fc.nat(), fc.nat());
+  const operation = fc.tuple(
+    fc.constantFrom('fork', 'exec', 'exit', 'setuid', 'checkpoint'),
+    fc.nat(),
+    fc.nat(),
+  );
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
       const told = new Told();
@@ -575,10 +736,19 @@ t.test('property: the tree agrees with a plain model of pids, parents and progra
         const plain = model.get(pid);
         if (plain === undefined) continue;
         if (kind === 'fork') {
-          const child = b % 3 === 0 ? nextPid++ : (Array.from({ length: nextPid }, (_unused, index) => index + 1).find((free) => !model.has(free)) ?? nextPid++);
+          const child =
+            b % 3 === 0
+              ? nextPid++
+              : (Array.from({ length: nextPid }, (_unused, index) => index + 1).find(
+                  (free) => !model.has(free),
+                ) ?? nextPid++);
           nextPid = Math.max(nextPid, child + 1);
           told.fork(pid, child);
-          model.set(child, { ppid: pid, lineage: [plain.lineage[0] ?? '', ...plain.lineage], uid: plain.uid });
+          model.set(child, {
+            ppid: pid,
+            lineage: [plain.lineage[0] ?? '', ...plain.lineage],
+            uid: plain.uid,
+          });
         } else if (kind === 'exec') {
           told.exec(pid, `/bin/p${b % 5}`);
           plain.lineage.unshift(`p${b % 5}`);
@@ -591,7 +761,8 @@ t.test('property: the tree agrees with a plain model of pids, parents and progra
           for (const other of model.values()) if (other.ppid === pid) other.ppid = 1;
         } else if (kind === 'checkpoint') {
           told.probe.checkpoint();
-          for (const [each, { ppid, lineage, uid }] of model) told.process(each, ppid, `/bin/${lineage[0]}`, { credentials: ids(uid) });
+          for (const [each, { ppid, lineage, uid }] of model)
+            told.process(each, ppid, `/bin/${lineage[0]}`, { credentials: ids(uid) });
         }
       }
       told.event('open', 1);
@@ -600,13 +771,21 @@ t.test('property: the tree agrees with a plain model of pids, parents and progra
       if (got.join() !== want.join()) throw new Error(`alive: have ${got.join()}, want ${want.join()}`);
       for (const [pid, { ppid, lineage, uid }] of model) {
         const process = told.live(pid);
-        if (process.ppid !== ppid || told.lineage(process) !== lineage.join(' < ') || process.credentials.uid !== uid) {
-          throw new Error(`process ${pid}: have ${process.ppid} ${told.lineage(process)} ${process.credentials.uid}, want ${ppid} ${lineage.join(' < ')} ${uid}`);
+        if (
+          process.ppid !== ppid ||
+          told.lineage(process) !== lineage.join(' < ') ||
+          process.credentials.uid !== uid
+        ) {
+          throw new Error(
+            `process ${pid}: have ${process.ppid} ${told.lineage(process)} ${process.credentials.uid}, want ${ppid} ${lineage.join(' < ')} ${uid}`,
+          );
         }
       }
       const reachable = new Set<Process>();
-      for (const process of told.probe.live()) for (let at: Process | null = process; at !== null; at = at.parent) reachable.add(at);
-      if (told.probe.figures.images !== reachable.size) throw new Error(`holds ${told.probe.figures.images} images, ${reachable.size} are reachable`);
+      for (const process of told.probe.live())
+        for (let at: Process | null = process; at !== null; at = at.parent) reachable.add(at);
+      if (told.probe.figures.images !== reachable.size)
+        throw new Error(`holds ${told.probe.figures.images} images, ${reachable.size} are reachable`);
     }),
     { numRuns: 300 },
   );

@@ -5,9 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { replay } from '../src/pipeline/index.js';
-import { Engine, loadPolicies } from '../src/rules/index.js';
 import type { Detection } from '../src/rules/index.js';
-import { CompiledProfile, parseProfile, printProfile, ProfileLearner, ProfileWatch } from '../src/rules/profile/index.js';
+import { Engine, loadPolicies } from '../src/rules/index.js';
+import {
+  CompiledProfile,
+  ProfileLearner,
+  ProfileWatch,
+  parseProfile,
+  printProfile,
+} from '../src/rules/profile/index.js';
 import { widen } from '../src/rules/profile/learn.js';
 import { StringTable } from '../src/support/strings.js';
 
@@ -28,8 +34,13 @@ done
 
 function recordRun(name: string, more = ''): string {
   const path = join(folder, `${name}.seccam`);
-  const { status, stderr, error } = spawnSync(tracer, ['-o', path, '--force', '--', 'sh', '-c', `${work}\n${more}`], { encoding: 'utf8' });
-  if (error !== undefined) throw new Error(`${tracer} cannot be run (${error.message}): npm run build:native makes it`);
+  const { status, stderr, error } = spawnSync(
+    tracer,
+    ['-o', path, '--force', '--', 'sh', '-c', `${work}\n${more}`],
+    { encoding: 'utf8' },
+  );
+  if (error !== undefined)
+    throw new Error(`${tracer} cannot be run (${error.message}): npm run build:native makes it`);
   if (status !== 0) throw new Error(stderr);
   return path;
 }
@@ -50,7 +61,11 @@ function compiled(text: string): CompiledProfile {
 async function anomalies(text: string, recording: string): Promise<string[]> {
   const strings = new StringTable();
   const found: Detection[] = [];
-  await replay([recording], { strings, engine: new ProfileWatch(compiled(text), strings), onDetection: (detection) => void found.push(detection) });
+  await replay([recording], {
+    strings,
+    engine: new ProfileWatch(compiled(text), strings),
+    onDetection: (detection) => void found.push(detection),
+  });
   return found.map((detection) => `${detection.ruleId}: ${detection.description}`);
 }
 
@@ -60,7 +75,11 @@ t.test('five runs, a sixth that is like them, and injected acts', async (t) => {
   t.strictSame(await anomalies(text, recordRun('6')), []);
   for (const [name, act, want] of [
     ['exec', 'id > /dev/null', /^anomaly_exec: .*\/(?:da)?sh is not known to do this: exec \/usr\/bin\/id$/],
-    ['read', 'cat /etc/hostname > /dev/null', /^anomaly_file: .*\/cat is not known to do this: file \/etc\/hostname \(read\)$/],
+    [
+      'read',
+      'cat /etc/hostname > /dev/null',
+      /^anomaly_file: .*\/cat is not known to do this: file \/etc\/hostname \(read\)$/,
+    ],
     ['write', `echo x > ${folder}/elsewhere`, /^anomaly_file: .*sh .*elsewhere \(write, create\)$/],
     ['remove', `rm ${folder}/elsewhere`, /^anomaly_file: .*\/rm .*elsewhere \(unlink\)$/],
     ['twice', 'cat /etc/hostname /etc/hostname > /dev/null', /^anomaly_file: .*\/etc\/hostname/],
@@ -74,7 +93,8 @@ t.test('five runs, a sixth that is like them, and injected acts', async (t) => {
 t.test('a detection on what the profile explains is suppressed', async (t) => {
   const runs = ['a', 'b'].map((name) => recordRun(name));
   const text = await learn(runs);
-  const policy = 'rules:\n  - id: reads\n    expression: open.file.path =~ "/**" && process.file.name == "cat"\n';
+  const policy =
+    'rules:\n  - id: reads\n    expression: open.file.path =~ "/**" && process.file.name == "cat"\n';
   const strings = new StringTable();
   const { rules } = loadPolicies([{ file: 'p.policy', text: policy }], { strings });
   const delivered: string[] = [];
@@ -95,7 +115,15 @@ t.test('a profile is YAML that is read as it was written', async (t) => {
   const profile = {
     name: 'x',
     learned: { recordings: 1, events: 2 },
-    executables: [{ path: '/bin/a', execs: ['/bin/b'], files: [{ path: '/etc/*', access: ['read'] }], sockets: ['connect ip 10.0.0.1:443'], calls: ['setuid'] }],
+    executables: [
+      {
+        path: '/bin/a',
+        execs: ['/bin/b'],
+        files: [{ path: '/etc/*', access: ['read'] }],
+        sockets: ['connect ip 10.0.0.1:443'],
+        calls: ['setuid'],
+      },
+    ],
   };
   t.strictSame(parseProfile(printProfile(profile), 'x').profile, profile);
   for (const [text, message] of [

@@ -41,7 +41,16 @@ export const noCredentials: Credentials = {
   noNewPrivileges: false,
 };
 
-export const noNamespaces: Namespaces = { mnt: 0, net: 0, pid: 0, user: 0, uts: 0, ipc: 0, cgroup: 0, time: 0 };
+export const noNamespaces: Namespaces = {
+  mnt: 0,
+  net: 0,
+  pid: 0,
+  user: 0,
+  uts: 0,
+  ipc: 0,
+  cgroup: 0,
+  time: 0,
+};
 
 export const noContext: Context = {
   cgroupId: 0,

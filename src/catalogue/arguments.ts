@@ -65,12 +65,20 @@ export function sessionOf(envp: StringList, strings: StringTable): UserSession |
   let user = '';
   for (const id of envp.items) {
     const text = strings.text(id);
-    if (text.startsWith('SSH_CONNECTION=') || (connection === '' && text.startsWith('SSH_CLIENT='))) connection = text.slice(text.indexOf('=') + 1);
-    else if (text.startsWith('USER=') || (user === '' && text.startsWith('LOGNAME='))) user = text.slice(text.indexOf('=') + 1);
+    if (text.startsWith('SSH_CONNECTION=') || (connection === '' && text.startsWith('SSH_CLIENT=')))
+      connection = text.slice(text.indexOf('=') + 1);
+    else if (text.startsWith('USER=') || (user === '' && text.startsWith('LOGNAME=')))
+      user = text.slice(text.indexOf('=') + 1);
   }
   const [ip = '', port = ''] = connection.split(' ');
   if (ip === '') return null;
-  return { sshUsername: strings.intern(user), sshPort: Number.parseInt(port, 10) || 0, sshClientIp: strings.intern(ip), sshAuthMethod: 0, sshPublicKey: 0 };
+  return {
+    sshUsername: strings.intern(user),
+    sshPort: Number.parseInt(port, 10) || 0,
+    sshClientIp: strings.intern(ip),
+    sshAuthMethod: 0,
+    sshPublicKey: 0,
+  };
 }
 
 function variableName(text: string): string {

@@ -6,7 +6,7 @@ import ipaddr from 'ipaddr.js';
 import type { StringId, StringTable } from '../support/strings.js';
 import { callName } from './calls.js';
 import { constants } from './constants.js';
-import { decodeDns, type DnsMessage } from './dns.js';
+import { type DnsMessage, decodeDns } from './dns.js';
 import type { Address, Event, FileFacts } from './event.js';
 import { eventByName, eventRows } from './events.js';
 import { filterHash, filterText, helpersOf, immediates, instructionCount } from './filter.js';
@@ -33,7 +33,9 @@ function fileColumn(type: string, name: string): (event: Event) => FileFacts | u
 }
 
 /** Keeps the decoding of the last bytes: the fields of one event are read one after the other. */
-function last<T>(decode: (id: StringId, strings: StringTable) => T): (id: StringId, strings: StringTable) => T {
+function last<T>(
+  decode: (id: StringId, strings: StringTable) => T,
+): (id: StringId, strings: StringTable) => T {
   let key: StringId = -1;
   let table: StringTable | undefined;
   let value: T;
@@ -68,23 +70,21 @@ const imds =
   (event, strings) =>
     read(metadataMessage(imdsColumn(event), strings));
 
-const bytesOf =
-  (type: string, name: string, read: (bytes: Uint8Array) => DerivedValue): Derivation => {
-    const at = column(type, name);
-    return (event, strings) => read(strings.bytes(at(event)));
-  };
-const textOf =
-  (type: string, name: string, read: (text: string) => DerivedValue): Derivation => {
-    const at = column(type, name);
-    return (event, strings) => read(strings.text(at(event)));
-  };
-const pathOf =
-  (type: string, read: (path: string) => DerivedValue): Derivation => {
-    const at = fileColumn(type, 'file');
-    return (event, strings) => read(strings.text(at(event)?.path ?? 0));
-  };
+const bytesOf = (type: string, name: string, read: (bytes: Uint8Array) => DerivedValue): Derivation => {
+  const at = column(type, name);
+  return (event, strings) => read(strings.bytes(at(event)));
+};
+const textOf = (type: string, name: string, read: (text: string) => DerivedValue): Derivation => {
+  const at = column(type, name);
+  return (event, strings) => read(strings.text(at(event)));
+};
+const pathOf = (type: string, read: (path: string) => DerivedValue): Derivation => {
+  const at = fileColumn(type, 'file');
+  return (event, strings) => read(strings.text(at(event)?.path ?? 0));
+};
 
-const attributeNamespace = (attribute: string): string => (attribute.includes('.') ? attribute.slice(0, attribute.indexOf('.')) : '');
+const attributeNamespace = (attribute: string): string =>
+  attribute.includes('.') ? attribute.slice(0, attribute.indexOf('.')) : '';
 const written = (text: string): string => text.replace(/\0.*$/s, '').trim();
 
 const selinuxRoot = '/sys/fs/selinux/';
@@ -140,7 +140,10 @@ function carried(event: Event, strings: StringTable): Carried | undefined {
 }
 
 const network =
-  (read: (message: Carried, strings: StringTable, event: Event) => DerivedValue, zero: DerivedValue): Derivation =>
+  (
+    read: (message: Carried, strings: StringTable, event: Event) => DerivedValue,
+    zero: DerivedValue,
+  ): Derivation =>
   (event, strings) => {
     const message = carried(event, strings);
     return message === undefined ? zero : read(message, strings, event);
@@ -161,7 +164,10 @@ export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, De
   ['mount.detached', () => false],
   ['mount.visible', () => true],
   ['prctl.is_name_truncated', bytesOf('prctl', 'new_name', (bytes) => bytes.length > COMM_BYTES)],
-  ['load_module.argv', textOf('load_module', 'arguments', (text) => text.split(/\s+/).filter((part) => part !== ''))],
+  [
+    'load_module.argv',
+    textOf('load_module', 'arguments', (text) => text.split(/\s+/).filter((part) => part !== '')),
+  ],
   ['bpf.prog.helpers', bytesOf('bpf', 'instructions', helpersOf)],
   ['bpf.prog.tag', textOf('bpf', 'fdinfo', (text) => /^prog_tag:\s*(\S+)/m.exec(text)?.[1] ?? '')],
   ['socket.type', (event) => socketType(event) & SOCK_TYPE_MASK],
@@ -183,10 +189,22 @@ export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, De
   ['sysctl.name_truncated', () => false],
   ['sysctl.value', textOf('sysctl', 'bytes', written)],
   ['cgroup_write.pid', textOf('cgroup_write', 'bytes', (text) => Number.parseInt(text, 10) || 0)],
-  ['selinux.bool.name', pathOf('selinux', (path) => (path.startsWith(booleans) ? path.slice(booleans.length) : ''))],
-  ['selinux.bool.state', selinuxText(booleans, (text) => (text === '1' ? 'on' : text === '0' ? 'off' : text), '')],
-  ['selinux.bool_commit.state', selinuxText(`${selinuxRoot}commit_pending_bools`, (text) => text === '1', false)],
-  ['selinux.enforce.status', selinuxText(`${selinuxRoot}enforce`, (text) => (text === '1' ? 'enforcing' : 'permissive'), '')],
+  [
+    'selinux.bool.name',
+    pathOf('selinux', (path) => (path.startsWith(booleans) ? path.slice(booleans.length) : '')),
+  ],
+  [
+    'selinux.bool.state',
+    selinuxText(booleans, (text) => (text === '1' ? 'on' : text === '0' ? 'off' : text), ''),
+  ],
+  [
+    'selinux.bool_commit.state',
+    selinuxText(`${selinuxRoot}commit_pending_bools`, (text) => text === '1', false),
+  ],
+  [
+    'selinux.enforce.status',
+    selinuxText(`${selinuxRoot}enforce`, (text) => (text === '1' ? 'enforcing' : 'permissive'), ''),
+  ],
   ['imds.type', imds((message) => message.type)],
   ['imds.cloud_provider', imds((message) => message.cloudProvider)],
   ['imds.url', imds((message) => message.url)],
@@ -196,14 +214,23 @@ export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, De
   ['imds.aws.is_imds_v2', imds((message) => message.isTokenRequest)],
   ['imds.aws.security_credentials.type', imds((message) => message.credentialsType)],
   ['network.device.netns', network((_message, _strings, event) => event.process.namespaces.net, 0)],
-  ['network.l3_protocol', network((message) => layer3[message.destination.family || message.source.family] ?? 0, 0)],
+  [
+    'network.l3_protocol',
+    network((message) => layer3[message.destination.family || message.source.family] ?? 0, 0),
+  ],
   ['network.l4_protocol', network((message) => message.protocol, 0)],
   ['network.source.ip', network((message, strings) => strings.text(message.source.ip), '')],
   ['network.source.port', network((message) => message.source.port, 0)],
-  ['network.source.is_public', network((message, strings) => isPublicAddress(strings.text(message.source.ip)), false)],
+  [
+    'network.source.is_public',
+    network((message, strings) => isPublicAddress(strings.text(message.source.ip)), false),
+  ],
   ['network.destination.ip', network((message, strings) => strings.text(message.destination.ip), '')],
   ['network.destination.port', network((message) => message.destination.port, 0)],
-  ['network.destination.is_public', network((message, strings) => isPublicAddress(strings.text(message.destination.ip)), false)],
+  [
+    'network.destination.is_public',
+    network((message, strings) => isPublicAddress(strings.text(message.destination.ip)), false),
+  ],
   ['network.network_direction', network((message) => (message.outgoing ? 1 : 2), 0)],
   ['network.size', network((message) => message.size, 0)],
   ['syscall.name', (event) => callName(event.arch, event.syscall) ?? ''],

@@ -1,5 +1,5 @@
 /** DNS messages as sockets carry them. Bytes are untrusted: what cannot be decoded is null. */
-import { decode, type DecodedPacket } from 'dns-packet';
+import { type DecodedPacket, decode } from 'dns-packet';
 
 export interface DnsMessage {
   readonly id: number;

@@ -72,7 +72,9 @@ function line({ code, jumpTrue, jumpFalse, operand }: Instruction): string {
     case ALU:
       return `${aluNames[(code >> 4) & 0xf] ?? 'alu'} ${source}`;
     case JMP:
-      return (code & 0xf0) === 0 ? `jmp +${operand}` : `${jumpNames[(code >> 4) & 0xf] ?? 'jmp'} ${source},${jumpTrue},${jumpFalse}`;
+      return (code & 0xf0) === 0
+        ? `jmp +${operand}`
+        : `${jumpNames[(code >> 4) & 0xf] ?? 'jmp'} ${source},${jumpTrue},${jumpFalse}`;
     case RET:
       return (code & 0x18) === 0x10 ? 'ret a' : `ret #${operand}`;
     default:
@@ -103,7 +105,8 @@ export function helpersOf(bytes: Uint8Array): number[] {
   const helpers = new Set<number>();
   for (let at = 0; at + 8 <= bytes.length; at += 8) {
     // BPF_JMP | BPF_CALL with source register 0 calls a helper; others call functions of the program.
-    if (view.getUint8(at) === 0x85 && view.getUint8(at + 1) >> 4 === 0) helpers.add(view.getInt32(at + 4, true));
+    if (view.getUint8(at) === 0x85 && view.getUint8(at + 1) >> 4 === 0)
+      helpers.add(view.getInt32(at + 4, true));
   }
   return [...helpers];
 }

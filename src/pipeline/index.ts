@@ -5,9 +5,19 @@
  *   replay(inputs, options)                 files, pipes or buffers, one after the other
  *   new Pipeline(options).openStream(name)  pushed bytes; any number of streams share one engine
  */
+
+export { replayFolder } from './folder.js';
+export type {
+  BlindSpot,
+  Engine,
+  Gap,
+  Input,
+  PipelineOptions,
+  ReplayOptions,
+  StreamSummary,
+  Summary,
+} from './options.js';
+export { isStreamFolder } from './order.js';
 export { Pipeline } from './pipeline.js';
 export { replay } from './replay.js';
 export { Stream } from './stream.js';
-export type { BlindSpot, Engine, Gap, Input, PipelineOptions, ReplayOptions, StreamSummary, Summary } from './options.js';
-export { replayFolder } from './folder.js';
-export { isStreamFolder } from './order.js';

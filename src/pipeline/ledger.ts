@@ -43,7 +43,11 @@ export class Ledger implements Counts {
   constructor(readonly name: string) {}
 
   get byType(): ReadonlyMap<string, { readonly events: number; readonly shown: number }> {
-    return new Map(this.#counts.flatMap((count) => (count === undefined ? [] : [[count.type, { events: count.events, shown: count.shown }] as const])));
+    return new Map(
+      this.#counts.flatMap((count) =>
+        count === undefined ? [] : [[count.type, { events: count.events, shown: count.shown }] as const],
+      ),
+    );
   }
 
   event(event: Event, shown: boolean): void {
@@ -73,12 +77,21 @@ export class Ledger implements Counts {
         const known = raw.exact(2) !== unknownCount;
         const count = known ? Number(lost) : 0;
         this.lost += count;
-        this.gaps.push({ reason: gapNames.get(Number(reason)) ?? String(reason), lost: known ? count : undefined, pid: Number(pid), time: Number(begin) });
+        this.gaps.push({
+          reason: gapNames.get(Number(reason)) ?? String(reason),
+          lost: known ? count : undefined,
+          pid: Number(pid),
+          time: Number(begin),
+        });
         break;
       }
       case 'blind_spot': {
         const { reason, pid, detail } = recordValues(raw, strings);
-        this.blindSpots.push({ reason: blindSpotNames.get(Number(reason)) ?? String(reason), pid: Number(pid), detail: String(detail) });
+        this.blindSpots.push({
+          reason: blindSpotNames.get(Number(reason)) ?? String(reason),
+          pid: Number(pid),
+          detail: String(detail),
+        });
         break;
       }
       case 'counters': {

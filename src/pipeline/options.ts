@@ -6,7 +6,9 @@ import type { Diagnostic } from '../support/diagnostic.js';
 import type { StringTable } from '../support/strings.js';
 
 /** A recording's path (`-`: standard input), or bytes that arrive, with a name for messages. */
-export type Input = string | { readonly name: string; readonly bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array> };
+export type Input =
+  | string
+  | { readonly name: string; readonly bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array> };
 
 /** What the pipeline needs of an engine; the one of `src/rules` fits. Synchronous. */
 export interface Engine {

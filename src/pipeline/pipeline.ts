@@ -10,7 +10,11 @@ export class Pipeline {
 
   constructor(options: PipelineOptions = {}) {
     this.#options = options;
-    this.#shared = { strings: options.strings ?? new StringTable(), nodes: new NodeCounter(), engine: options.engine };
+    this.#shared = {
+      strings: options.strings ?? new StringTable(),
+      nodes: new NodeCounter(),
+      engine: options.engine,
+    };
   }
 
   get strings(): StringTable {

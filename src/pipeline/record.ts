@@ -4,7 +4,9 @@ import { recordRows } from '../catalogue/records.js';
 import type { Column } from '../catalogue/row.js';
 import type { StringTable } from '../support/strings.js';
 
-const columnsByName = new Map<string, readonly (readonly [string, Column])[]>(recordRows.map((row) => [row.name, Object.entries(row.columns)]));
+const columnsByName = new Map<string, readonly (readonly [string, Column])[]>(
+  recordRows.map((row) => [row.name, Object.entries(row.columns)]),
+);
 
 /** Columns by name; strings as texts, tuples as their decoded objects (whose strings are still numbers). */
 export function recordValues(raw: RawRecord, strings: StringTable): Readonly<Record<string, unknown>> {

@@ -1,9 +1,9 @@
 /** Recordings through probe and engine, one after the other, each with a world of its own. */
 import { createReadStream } from 'node:fs';
 import { NodeCounter } from '../probe/index.js';
+import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { pipelineCodes } from './codes.js';
-import { diagnostic, DiagnosticError } from '../support/diagnostic.js';
 import type { Input, ReplayOptions, StreamSummary, Summary } from './options.js';
 import { Stream } from './stream.js';
 
@@ -44,13 +44,23 @@ function bytesOf(input: Input): AsyncIterable<Uint8Array> | Iterable<Uint8Array>
 function unreadable(name: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error;
   const { code } = error as NodeJS.ErrnoException;
-  const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : code === 'EISDIR' ? 'it is a directory' : error.message;
-  return new DiagnosticError([diagnostic(pipelineCodes, 'recording-unreadable', `The recording "${name}" cannot be read: ${why}.`)]);
+  const why =
+    code === 'ENOENT'
+      ? 'there is no such file'
+      : code === 'EACCES'
+        ? 'permission denied'
+        : code === 'EISDIR'
+          ? 'it is a directory'
+          : error.message;
+  return new DiagnosticError([
+    diagnostic(pipelineCodes, 'recording-unreadable', `The recording "${name}" cannot be read: ${why}.`),
+  ]);
 }
 
 /** The sum over streams. */
 export function total(streams: readonly StreamSummary[]): Summary {
-  const sum = (pick: (stream: StreamSummary) => number): number => streams.reduce((count, stream) => count + pick(stream), 0);
+  const sum = (pick: (stream: StreamSummary) => number): number =>
+    streams.reduce((count, stream) => count + pick(stream), 0);
   const byType = new Map<string, { events: number; shown: number }>();
   for (const stream of streams) {
     for (const [type, count] of stream.byType) {

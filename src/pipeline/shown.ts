@@ -18,7 +18,8 @@ export function isShown(row: EventRow, retval: number, flags: number): boolean {
 }
 
 function results(row: EventRow): ReadonlySet<number> | 'all' {
-  const shown = row.shown === 'all' ? 'all' : new Set(row.shown.map((name) => -Math.abs(Number(constants.get(name)))));
+  const shown =
+    row.shown === 'all' ? 'all' : new Set(row.shown.map((name) => -Math.abs(Number(constants.get(name)))));
   cache[row.id] = shown;
   return shown;
 }

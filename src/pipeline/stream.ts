@@ -2,12 +2,13 @@
  * One recording, or one tracer's connection: bytes in, detections out, synchronously. Everything that
  * whole blocks of what was pushed contain has been decided when `push` returns.
  */
-import { eventById } from '../catalogue/events.js';
+
 import type { Event } from '../catalogue/event.js';
+import { eventById } from '../catalogue/events.js';
 import type { RawEvent, RawRecord } from '../catalogue/raw.js';
+import type { EventRow } from '../catalogue/row.js';
 import { NodeCounter, Probe } from '../probe/index.js';
 import { type Header, StreamReader, type StreamSink } from '../recording/index.js';
-import type { EventRow } from '../catalogue/row.js';
 import { StringTable } from '../support/strings.js';
 import { Ledger } from './ledger.js';
 import type { Engine, PipelineOptions, StreamSummary } from './options.js';
@@ -43,7 +44,11 @@ export class Stream {
   constructor(
     name: string,
     options: PipelineOptions = {},
-    shared: Shared = { strings: options.strings ?? new StringTable(), nodes: new NodeCounter(), engine: options.engine },
+    shared: Shared = {
+      strings: options.strings ?? new StringTable(),
+      nodes: new NodeCounter(),
+      engine: options.engine,
+    },
     range: Range = { from: 0, to: Number.POSITIVE_INFINITY },
   ) {
     this.name = name;

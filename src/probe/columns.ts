@@ -1,11 +1,23 @@
 /** Typed access to the columns of a row by name, decided once and not per event. */
 import { noAddress, noContext, noCredentials, noFile, noList, noNamespaces } from '../catalogue/absent.js';
-import type { Address, ColumnValue, Context, Credentials, FileFacts, Namespaces, StringList } from '../catalogue/event.js';
+import type {
+  Address,
+  ColumnValue,
+  Context,
+  Credentials,
+  FileFacts,
+  Namespaces,
+  StringList,
+} from '../catalogue/event.js';
 import type { Column, EventRow } from '../catalogue/row.js';
 
 /** Column → its position. */
-export function positions<const R extends { readonly columns: Readonly<Record<string, Column>> }>(row: R): { readonly [K in keyof R['columns']]: number } {
-  return Object.fromEntries(Object.keys(row.columns).map((name, index) => [name, index])) as { [K in keyof R['columns']]: number };
+export function positions<const R extends { readonly columns: Readonly<Record<string, Column>> }>(
+  row: R,
+): { readonly [K in keyof R['columns']]: number } {
+  return Object.fromEntries(Object.keys(row.columns).map((name, index) => [name, index])) as {
+    [K in keyof R['columns']]: number;
+  };
 }
 
 /** The column of the pid of the second process of an event, or −1. */

@@ -1,5 +1,5 @@
 /** The one event object of a probe: filled again for each event. */
-import { derivedFields, type DerivedValue } from '../catalogue/derived.js';
+import { type DerivedValue, derivedFields } from '../catalogue/derived.js';
 import type { ColumnValue, Event, Process, World } from '../catalogue/event.js';
 import type { StringId, StringTable } from '../support/strings.js';
 import type { Clock } from './clock.js';

@@ -13,7 +13,14 @@ import { Image, Program } from './image.js';
 import type { ProcessTree, Task } from './tree.js';
 
 /** Bits of `RawEvent.flags`. */
-export const EventFlag = { resultUnknown: 1, argumentChanged: 2, incomplete: 4, scanned: 8, refused: 16, resultNotObserved: 32 } as const;
+export const EventFlag = {
+  resultUnknown: 1,
+  argumentChanged: 2,
+  incomplete: 4,
+  scanned: 8,
+  refused: 16,
+  resultNotObserved: 32,
+} as const;
 
 const CLONE_THREAD = 0x10000;
 const PR_SET_CHILD_SUBREAPER = 36;
@@ -44,9 +51,17 @@ export function succeeded(raw: RawEvent): boolean {
   return raw.retval >= 0 && (raw.flags & EventFlag.resultUnknown) === 0;
 }
 
-function effect<const R extends { readonly name: string; readonly columns: Readonly<Record<string, Column>> }>(
+function effect<
+  const R extends { readonly name: string; readonly columns: Readonly<Record<string, Column>> },
+>(
   row: R,
-  body: (state: State, raw: RawEvent, task: Task, wall: number, at: ReturnType<typeof positions<R>>) => Outcome,
+  body: (
+    state: State,
+    raw: RawEvent,
+    task: Task,
+    wall: number,
+    at: ReturnType<typeof positions<R>>,
+  ) => Outcome,
 ): readonly [string, Effect] {
   const at = positions(row);
   return [row.name, (state, raw, task, wall) => body(state, raw, task, wall, at)];
@@ -74,7 +89,12 @@ export const effects: ReadonlyMap<string, Effect> = new Map([
 
   effect(exec, (state, raw, task, wall, at) => {
     const { columns } = raw;
-    const other = alias(state.strings, number(columns, at.named), task.image.cwd, file(columns, at.file).path);
+    const other = alias(
+      state.strings,
+      number(columns, at.named),
+      task.image.cwd,
+      file(columns, at.file).path,
+    );
     const program = new Program(
       file(columns, at.file),
       file(columns, at.interpreter),
@@ -116,7 +136,8 @@ export const effects: ReadonlyMap<string, Effect> = new Map([
 
   effect(prctl, (_state, raw, task, _wall, at) => {
     if (!succeeded(raw)) return nothing;
-    if (number(raw.columns, at.option) === PR_SET_CHILD_SUBREAPER) task.subreaper = number(raw.columns, at.value) !== 0;
+    if (number(raw.columns, at.option) === PR_SET_CHILD_SUBREAPER)
+      task.subreaper = number(raw.columns, at.value) !== 0;
     return nothing;
   }),
 ]);
@@ -129,7 +150,17 @@ function known(raw: RawEvent, column: number): boolean {
 function phantom(strings: StringTable, caller: Image, program: Program, wall: number): Image {
   return new Image(
     strings,
-    { node: 0, pid: caller.pid, ppid: caller.ppid, parent: caller, createdAt: wall, isExec: true, isKworker: false, comm: caller.comm, program },
+    {
+      node: 0,
+      pid: caller.pid,
+      ppid: caller.ppid,
+      parent: caller,
+      createdAt: wall,
+      isExec: true,
+      isKworker: false,
+      comm: caller.comm,
+      program,
+    },
     caller,
   );
 }

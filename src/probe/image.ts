@@ -1,7 +1,17 @@
 /** One image of a process (see `Process` in the catalogue) and what several images share. */
-import { deriveArguments, sessionOf } from '../catalogue/arguments.js';
+
 import { noContext, noCredentials, noFile, noList, noNamespaces } from '../catalogue/absent.js';
-import type { Context, Credentials, DerivedArguments, FileFacts, Namespaces, Process, StringList, UserSession } from '../catalogue/event.js';
+import { deriveArguments, sessionOf } from '../catalogue/arguments.js';
+import type {
+  Context,
+  Credentials,
+  DerivedArguments,
+  FileFacts,
+  Namespaces,
+  Process,
+  StringList,
+  UserSession,
+} from '../catalogue/event.js';
 import type { StringId, StringTable } from '../support/strings.js';
 
 /** What one exec brought: all images that come from it by fork share it. */
@@ -102,11 +112,7 @@ export class Image implements Process {
   readonly #strings: StringTable;
   readonly program: Program;
 
-  constructor(
-    strings: StringTable,
-    made: Made,
-    inherited: Inherited,
-  ) {
+  constructor(strings: StringTable, made: Made, inherited: Inherited) {
     this.#strings = strings;
     this.node = made.node;
     this.pid = made.pid;

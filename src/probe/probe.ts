@@ -12,7 +12,19 @@ import { ProcessFlag, recordRows, updateKinds } from '../catalogue/records.js';
 import type { EventRow } from '../catalogue/row.js';
 import type { StringId, StringTable } from '../support/strings.js';
 import { Clock } from './clock.js';
-import { address, addressPosition, context, credentials, file, isPresent, list, namespaces, number, positions, targetPosition } from './columns.js';
+import {
+  address,
+  addressPosition,
+  context,
+  credentials,
+  file,
+  isPresent,
+  list,
+  namespaces,
+  number,
+  positions,
+  targetPosition,
+} from './columns.js';
 import { CurrentEvent } from './current.js';
 import { type Effect, effects, facts, type State, succeeded } from './effects.js';
 import { Hosts } from './hosts.js';
@@ -86,7 +98,17 @@ export class Probe {
     this.#state = { tree: this.#tree, strings: options.strings };
     const nobody = new Image(
       options.strings,
-      { node: 0, pid: 0, ppid: 0, parent: null, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown },
+      {
+        node: 0,
+        pid: 0,
+        ppid: 0,
+        parent: null,
+        createdAt: 0,
+        isExec: false,
+        isKworker: false,
+        comm: 0,
+        program: Program.unknown,
+      },
       noInheritance,
     );
     this.#event = new CurrentEvent(nobody, this.world, this.#clock, options.strings);
@@ -187,12 +209,20 @@ export class Probe {
         break;
       case 'user': {
         const at = recordAt.user;
-        this.world.users.set(number(columns, at.mount_namespace), number(columns, at.id), number(columns, at.name));
+        this.world.users.set(
+          number(columns, at.mount_namespace),
+          number(columns, at.id),
+          number(columns, at.name),
+        );
         break;
       }
       case 'group': {
         const at = recordAt.group;
-        this.world.groups.set(number(columns, at.mount_namespace), number(columns, at.id), number(columns, at.name));
+        this.world.groups.set(
+          number(columns, at.mount_namespace),
+          number(columns, at.id),
+          number(columns, at.name),
+        );
         break;
       }
       case 'update':
@@ -241,7 +271,12 @@ export class Probe {
       facts: facts(row),
       target: targetPosition(row),
       address: addressPosition(row),
-      after: row.name === 'dns' ? (raw) => this.#learn(raw) : row.name === 'write' ? (raw) => this.#write(raw) : undefined,
+      after:
+        row.name === 'dns'
+          ? (raw) => this.#learn(raw)
+          : row.name === 'write'
+            ? (raw) => this.#write(raw)
+            : undefined,
     };
     this.#plans[row.id] = plan;
     return plan;
@@ -257,12 +292,14 @@ export class Probe {
         const content = columns[at.content];
         if (about.path === 0 || typeof content !== 'object' || !('hashes' in content)) break;
         for (const { image } of this.#tree.live()) {
-          for (const known of [image.file, image.interpreter]) if (isSameFile(known, about)) known.extra = content;
+          for (const known of [image.file, image.interpreter])
+            if (isSameFile(known, about)) known.extra = content;
         }
         break;
       }
       case updateKinds.context:
-        if (task !== undefined && isPresent(columns, at.context)) task.image.context = context(columns, at.context);
+        if (task !== undefined && isPresent(columns, at.context))
+          task.image.context = context(columns, at.context);
         break;
       case updateKinds.comm:
         if (task !== undefined) task.image.comm = number(columns, at.text);
@@ -299,7 +336,14 @@ export class Probe {
     const ppid = number(columns, at.ppid);
     const startTime = number(columns, at.start_time);
     const executed = number(columns, at.exec_time) || startTime;
-    const program = new Program(file(columns, at.file), file(columns, at.interpreter), [], [], list(columns, at.argv), list(columns, at.envp));
+    const program = new Program(
+      file(columns, at.file),
+      file(columns, at.interpreter),
+      [],
+      [],
+      list(columns, at.argv),
+      list(columns, at.envp),
+    );
     const comm = number(columns, at.comm);
     this.#told?.add(pid);
     let task = this.#tree.find(pid);
@@ -352,5 +396,9 @@ function ranAnother(image: Image, program: Program): boolean {
   if (program.file.path === 0) return false;
   if (image.file.path !== program.file.path) return true;
   const known = image.argv === noList ? [] : image.argv.items;
-  return program.argv.items.length > 0 && (known.length !== program.argv.items.length || known.some((id, index) => id !== program.argv.items[index]));
+  return (
+    program.argv.items.length > 0 &&
+    (known.length !== program.argv.items.length ||
+      known.some((id, index) => id !== program.argv.items[index]))
+  );
 }

@@ -58,7 +58,12 @@ export class ProcessTree {
   }
 
   /** Traced processes that ever were, live ones of all, images that are held, and ancestries that were cut. */
-  get figures(): { readonly seen: number; readonly live: number; readonly images: number; readonly cut: number } {
+  get figures(): {
+    readonly seen: number;
+    readonly live: number;
+    readonly images: number;
+    readonly cut: number;
+  } {
     return { seen: this.#seen, live: this.#tasks.size, images: this.#held, cut: this.#cut };
   }
 
@@ -72,12 +77,31 @@ export class ProcessTree {
 
   /** The process of an event; one that the stream never told of is made up, with nothing known but its pid. */
   expect(pid: number): Task {
-    return this.#tasks.get(pid) ?? this.place(pid, null, 0, { ppid: 0, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown }, noInheritance);
+    return (
+      this.#tasks.get(pid) ??
+      this.place(
+        pid,
+        null,
+        0,
+        { ppid: 0, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown },
+        noInheritance,
+      )
+    );
   }
 
   /** An image for a process that is outside of what the stream tells: it is not kept. */
   stranger(pid: number): Image {
-    const made = { node: this.#nodes.next(), pid, ppid: 0, parent: null, createdAt: 0, isExec: false, isKworker: false, comm: 0, program: Program.unknown };
+    const made = {
+      node: this.#nodes.next(),
+      pid,
+      ppid: 0,
+      parent: null,
+      createdAt: 0,
+      isExec: false,
+      isKworker: false,
+      comm: 0,
+      program: Program.unknown,
+    };
     return new Image(this.#strings, made, noInheritance);
   }
 
@@ -112,7 +136,12 @@ export class ProcessTree {
    * A child of `parent` begins as a copy of it. With CLONE_PARENT (`sibling`) the kernel's parent is the
    * parent's parent, while the ancestry still goes through the one that forked.
    */
-  fork(parent: Task, pid: number, time: { readonly startTime: number; readonly createdAt: number }, sibling: boolean): Task {
+  fork(
+    parent: Task,
+    pid: number,
+    time: { readonly startTime: number; readonly createdAt: number },
+    sibling: boolean,
+  ): Task {
     const { image } = parent;
     const task = this.place(
       pid,
@@ -140,7 +169,16 @@ export class ProcessTree {
   exec(task: Task, program: Program, comm: StringId, createdAt: number): Image {
     const old = task.image;
     const image = this.#make(
-      { pid: task.pid, ppid: old.ppid, parent: old, createdAt, isExec: true, isKworker: false, comm, program },
+      {
+        pid: task.pid,
+        ppid: old.ppid,
+        parent: old,
+        createdAt,
+        isExec: true,
+        isKworker: false,
+        comm,
+        program,
+      },
       old,
     );
     task.image = image;

@@ -27,6 +27,8 @@ export class Writes {
     if (path.startsWith('/proc/sys/')) return sysctl;
     if (path.startsWith('/sys/fs/selinux/') || filesystem === 'selinuxfs') return selinux;
     const member = /\/(?:cgroup\.procs|cgroup\.threads|tasks)$/.test(path);
-    return member && (filesystem.startsWith('cgroup') || path.startsWith('/sys/fs/cgroup/')) ? cgroup_write : undefined;
+    return member && (filesystem.startsWith('cgroup') || path.startsWith('/sys/fs/cgroup/'))
+      ? cgroup_write
+      : undefined;
   }
 }

@@ -24,7 +24,13 @@ const NULL_DEVICE = '/dev/null';
 
 const O_ACCMODE = 3;
 const O_CREAT = 0o100;
-const families: Readonly<Record<number, string>> = { 2: 'ip', 10: 'ip', 16: 'netlink', 17: 'packet', 40: 'vsock' };
+const families: Readonly<Record<number, string>> = {
+  2: 'ip',
+  10: 'ip',
+  16: 'netlink',
+  17: 'packet',
+  40: 'vsock',
+};
 /** Ports from here on are given out by the kernel and say nothing. */
 const EPHEMERAL = 32768;
 
@@ -60,7 +66,8 @@ export function actor(event: Event): Process {
 }
 
 export function actsOf(event: Event, strings: StringTable): Act[] {
-  if (event.type === 'exec') return [{ kind: 'exec', what: strings.text(event.process.file.path), access: [] }];
+  if (event.type === 'exec')
+    return [{ kind: 'exec', what: strings.text(event.process.file.path), access: [] }];
   const plan = ignored.has(event.type) ? undefined : planOf(event);
   if (plan === undefined) return [];
   const acts: Act[] = [];
@@ -69,8 +76,14 @@ export function actsOf(event: Event, strings: StringTable): Act[] {
     const what = strings.text(path);
     if (what !== '' && what !== NULL_DEVICE) acts.push({ kind: 'file', what, access: accessOf(event, plan) });
   }
-  for (const column of plan.addresses) acts.push({ kind: 'socket', what: `${event.type} ${socketText(event.columns[column] as Address, strings)}`, access: [] });
-  if (plan.files.length + plan.addresses.length === 0) acts.push({ kind: 'call', what: event.type, access: [] });
+  for (const column of plan.addresses)
+    acts.push({
+      kind: 'socket',
+      what: `${event.type} ${socketText(event.columns[column] as Address, strings)}`,
+      access: [],
+    });
+  if (plan.files.length + plan.addresses.length === 0)
+    acts.push({ kind: 'call', what: event.type, access: [] });
   return acts;
 }
 
@@ -78,7 +91,11 @@ function accessOf(event: Event, plan: Plan): readonly string[] {
   if (plan.flags < 0) return [event.type];
   const flags = Number(event.columns[plan.flags]);
   const mode = flags & O_ACCMODE;
-  return [...(mode === 1 ? [] : ['read']), ...(mode === 0 ? [] : ['write']), ...((flags & O_CREAT) === 0 ? [] : ['create'])];
+  return [
+    ...(mode === 1 ? [] : ['read']),
+    ...(mode === 0 ? [] : ['write']),
+    ...((flags & O_CREAT) === 0 ? [] : ['create']),
+  ];
 }
 
 function socketText({ family, ip, port, path }: Address, strings: StringTable): string {

@@ -44,7 +44,9 @@ export class ProfileLearner {
     return {
       name,
       learned: { recordings, events: this.#events },
-      executables: [...this.#merged()].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, seen]) => behaviourOf(path, seen)),
+      executables: [...this.#merged()]
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+        .map(([path, seen]) => behaviourOf(path, seen)),
     };
   }
 
@@ -68,7 +70,8 @@ export class ProfileLearner {
         continue;
       }
       for (const exec of seen.execs) known.execs.add(exec);
-      for (const [file, access] of seen.files) known.files.set(file, new Set([...(known.files.get(file) ?? []), ...access]));
+      for (const [file, access] of seen.files)
+        known.files.set(file, new Set([...(known.files.get(file) ?? []), ...access]));
       for (const socket of seen.sockets) known.sockets.add(socket);
       for (const call of seen.calls) known.calls.add(call);
     }
@@ -121,7 +124,10 @@ export function widen(path: string): string {
         : segment
             .replace(/(?<![0-9a-f])(?=[0-9a-f]*\d)(?=[0-9a-f]*[a-f])[0-9a-f]{8,}(?![0-9a-f])/gi, '*')
             .replace(/\d{3,}/g, '*')
-            .replace(/(?<=[.-_])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])(?=[0-9a-z]*[A-Z]|[0-9A-Z]*[a-z])[A-Za-z0-9]{6}$/, '*')
+            .replace(
+              /(?<=[.-_])(?=[A-Za-z]*\d)(?=\d*[A-Za-z])(?=[0-9a-z]*[A-Z]|[0-9A-Z]*[a-z])[A-Za-z0-9]{6}$/,
+              '*',
+            )
             .replace(/\*[*.:-]*\*/g, '*'),
     )
     .join('/');
@@ -142,7 +148,9 @@ function fileUses(files: ReadonlyMap<string, ReadonlySet<string>>): FileUse[] {
       if (path !== `${parent}/*`) wide.delete(path);
     }
   }
-  return [...wide].sort(([a], [b]) => (a < b ? -1 : 1)).map(([path, access]) => ({ path, access: unique([...access]) }));
+  return [...wide]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([path, access]) => ({ path, access: unique([...access]) }));
 }
 
 function add(map: Map<string, Set<string>>, key: string, access: ReadonlySet<string>): void {
@@ -158,5 +166,7 @@ function socketUses(sockets: ReadonlySet<string>): string[] {
     const key = act === '' ? widen(socket) : `${act} *:${port}`;
     byPort.set(key, [...(byPort.get(key) ?? []), socket]);
   }
-  return unique([...byPort].flatMap(([key, list]) => (key.includes(' ip *:') && list.length <= peers ? list : [key])));
+  return unique(
+    [...byPort].flatMap(([key, list]) => (key.includes(' ip *:') && list.length <= peers ? list : [key])),
+  );
 }

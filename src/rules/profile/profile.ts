@@ -38,13 +38,17 @@ export function printProfile(profile: Profile): string {
 }
 
 /** Reads a profile; all complaints at once, and no profile when there is an error. */
-export function parseProfile(text: string, file: string): { profile?: Profile; diagnostics: readonly Diagnostic[] } {
+export function parseProfile(
+  text: string,
+  file: string,
+): { profile?: Profile; diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
   const complain = (code: keyof typeof profileCodes, message: string, from = 0, to = from): void => {
     diagnostics.push(diagnostic(profileCodes, code, message, { span: spanAt(file, text, from, to) }));
   };
   const document = parseDocument(text);
-  for (const error of document.errors) complain('not-a-profile', error.message.split('\n')[0] ?? 'not YAML', error.pos[0], error.pos[1]);
+  for (const error of document.errors)
+    complain('not-a-profile', error.message.split('\n')[0] ?? 'not YAML', error.pos[0], error.pos[1]);
   if (diagnostics.length > 0) return { diagnostics };
   if (!isMap(document.contents) || document.get('profile') !== 1) {
     complain('not-a-profile', `"${file}" is not a profile: it does not say "profile: 1".`);
@@ -60,32 +64,62 @@ export function parseProfile(text: string, file: string): { profile?: Profile; d
   };
   const glob = (pattern: string): void => {
     const problem = globProblem(pattern);
-    if (problem !== undefined) complain('not-a-profile', `the pattern "${pattern}" cannot be used: ${problem}`, text.indexOf(pattern), text.indexOf(pattern) + pattern.length);
+    if (problem !== undefined)
+      complain(
+        'not-a-profile',
+        `the pattern "${pattern}" cannot be used: ${problem}`,
+        text.indexOf(pattern),
+        text.indexOf(pattern) + pattern.length,
+      );
   };
   const list = document.get('executables', true);
   if (!isSeq(list)) {
     complain('not-a-profile', '"executables" is a list.');
     return { diagnostics };
   }
-  const json = document.toJS() as { readonly name?: unknown; readonly learned?: { readonly recordings?: unknown; readonly events?: unknown }; readonly executables: readonly unknown[] };
+  const json = document.toJS() as {
+    readonly name?: unknown;
+    readonly learned?: { readonly recordings?: unknown; readonly events?: unknown };
+    readonly executables: readonly unknown[];
+  };
   const executables = json.executables.flatMap((item): Behaviour[] => {
-    const { path, execs, files, sockets, calls } = (typeof item === 'object' && item !== null ? item : {}) as Record<string, unknown>;
+    const { path, execs, files, sockets, calls } = (
+      typeof item === 'object' && item !== null ? item : {}
+    ) as Record<string, unknown>;
     if (typeof path !== 'string') {
       complain('not-a-profile', 'An executable has no "path".');
       return [];
     }
     const uses = (Array.isArray(files) ? files : []).map((use) => {
-      const { path: pattern, access } = (typeof use === 'object' && use !== null ? use : {}) as Record<string, unknown>;
-      return { path: typeof pattern === 'string' ? pattern : '', access: patterns(access, `access of ${path}`) };
+      const { path: pattern, access } = (typeof use === 'object' && use !== null ? use : {}) as Record<
+        string,
+        unknown
+      >;
+      return {
+        path: typeof pattern === 'string' ? pattern : '',
+        access: patterns(access, `access of ${path}`),
+      };
     });
-    for (const pattern of [path, ...patterns(execs, `execs of ${path}`), ...uses.map((use) => use.path)]) glob(pattern);
-    return [{ path, execs: patterns(execs, ''), files: uses, sockets: patterns(sockets, `sockets of ${path}`), calls: patterns(calls, `calls of ${path}`) }];
+    for (const pattern of [path, ...patterns(execs, `execs of ${path}`), ...uses.map((use) => use.path)])
+      glob(pattern);
+    return [
+      {
+        path,
+        execs: patterns(execs, ''),
+        files: uses,
+        sockets: patterns(sockets, `sockets of ${path}`),
+        calls: patterns(calls, `calls of ${path}`),
+      },
+    ];
   });
   if (diagnostics.length > 0) return { diagnostics };
   return {
     profile: {
       name: typeof json.name === 'string' ? json.name : file,
-      learned: { recordings: Number(json.learned?.recordings ?? 0), events: Number(json.learned?.events ?? 0) },
+      learned: {
+        recordings: Number(json.learned?.recordings ?? 0),
+        events: Number(json.learned?.events ?? 0),
+      },
       executables,
     },
     diagnostics,
@@ -97,11 +131,18 @@ type Test = (text: string) => boolean;
 /** `*` matches anything: what sockets need. */
 function plainPattern(pattern: string): Test {
   if (!pattern.includes('*')) return (text) => text === pattern;
-  const expression = new RegExp(`^${pattern.split('*').map((part) => part.replace(/[.\\+?^${}()|[\]]/g, '\\$&')).join('.*')}$`, 's');
+  const expression = new RegExp(
+    `^${pattern
+      .split('*')
+      .map((part) => part.replace(/[.\\+?^${}()|[\]]/g, '\\$&'))
+      .join('.*')}$`,
+    's',
+  );
   return (text) => expression.test(text);
 }
 
-const pathPattern = (pattern: string): Test => (pattern.startsWith('/') ? compileGlob(pattern, false) : plainPattern(pattern));
+const pathPattern = (pattern: string): Test =>
+  pattern.startsWith('/') ? compileGlob(pattern, false) : plainPattern(pattern);
 
 /** One executable's behaviour, ready to be asked. */
 class Compiled {
@@ -122,7 +163,9 @@ class Compiled {
       case 'exec':
         return this.#execs.some((test) => test(act.what));
       case 'file':
-        return act.access.every((access) => this.#files.some(([test, allowed]) => allowed.has(access) && test(act.what)));
+        return act.access.every((access) =>
+          this.#files.some(([test, allowed]) => allowed.has(access) && test(act.what)),
+        );
       case 'socket':
         return this.#sockets.some((test) => test(act.what));
       case 'call':
@@ -138,7 +181,10 @@ export class CompiledProfile {
 
   constructor(profile: Profile) {
     this.name = profile.name;
-    this.#executables = profile.executables.map((behaviour) => [pathPattern(behaviour.path), new Compiled(behaviour)]);
+    this.#executables = profile.executables.map((behaviour) => [
+      pathPattern(behaviour.path),
+      new Compiled(behaviour),
+    ]);
   }
 
   /** The behaviours of an executable; none: the profile does not know it. */

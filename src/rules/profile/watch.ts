@@ -37,9 +37,17 @@ export class ProfileWatch implements Decides {
     if (acts.length === 0) return found;
     const odd = acts.filter((act) => !behaviours.some((behaviour) => behaviour.explains(act)));
     if (odd.length === 0) {
-      return found.length === 0 ? found : found.map((detection) => (detection.delivered ? { ...detection, delivered: false, suppressedBy: 'profile' as const } : detection));
+      return found.length === 0
+        ? found
+        : found.map((detection) =>
+            detection.delivered
+              ? { ...detection, delivered: false, suppressedBy: 'profile' as const }
+              : detection,
+          );
     }
-    const anomalies = odd.filter((act) => this.#isNew(path, act)).map((act) => this.#anomaly(event, path, act));
+    const anomalies = odd
+      .filter((act) => this.#isNew(path, act))
+      .map((act) => this.#anomaly(event, path, act));
     return anomalies.length === 0 ? found : [...found, ...anomalies];
   }
 
