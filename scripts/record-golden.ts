@@ -109,7 +109,7 @@ async function record(golden: Golden, target: string): Promise<void> {
   const run = spawnSync(
     join(root, 'native/build/seccam-trace'),
     ['--no-ancestors', '-o', raw, '--', ...command],
-    { cwd: work, env: environment, stdio: ['ignore', 'ignore', 'inherit'] },
+    { cwd: work, env: environment, stdio: 'ignore' },
   );
   if (run.error !== undefined || !existsSync(raw))
     throw new Error(`${golden.name}: not recorded (${run.error?.message ?? run.status})`);
