@@ -1,9 +1,18 @@
 /** The agent without streams: settings, clients that mean harm, outputs, what lies in a folder of streams. */
 import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer as createHttpServer, get } from 'node:http';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
@@ -11,14 +20,14 @@ import t from 'tap';
 import { readConfiguration, settingNames, variableOf } from '../src/agent/configuration.js';
 import { ask } from '../src/agent/control.js';
 import { Daemon } from '../src/agent/daemon.js';
-import { writeHello, welcomeIsProven, type Hello } from '../src/agent/message.js';
+import { type Hello, welcomeIsProven, writeHello } from '../src/agent/message.js';
 import { FileOutput } from '../src/agent/outputs/descriptor.js';
 import { formatOf } from '../src/agent/outputs/output.js';
 import { SyslogOutput } from '../src/agent/outputs/syslog.js';
 import { WebhookOutput } from '../src/agent/outputs/webhook.js';
 import type { DetectionLine } from '../src/outputs/answers.js';
 import { BlockSplitter } from '../src/recording/blocks.js';
-import { DiagnosticError, type Diagnostic } from '../src/support/diagnostic.js';
+import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'seccam-agent-parts-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -66,28 +75,52 @@ rules:
 `,
 );
 
-t.test('each setting knows where it came from; flags win over variables, variables over the file', async (t) => {
-  const path = file('settings.yaml', 'rules: [a]\nmode: enforce\nlimits:\n  buffer: 1MiB\n  streams: 7\nlisten: 127.0.0.1:1\n');
-  const { settings, entries } = readConfiguration({
-    file: path,
-    environment: { SECCAM_LISTEN: '127.0.0.1:2', SECCAM_ALLOW_UIDS: '0, 33', SECCAM_LIMITS_STREAMS: '8' },
-    flags: { listen: { value: '127.0.0.1:3', flag: '--listen' } },
-  });
-  t.strictSame([settings.listen, settings.limits.streams, settings.limits.buffer, settings.allow_uids], ['127.0.0.1:3', 8, '1MiB', [0, 33]]);
-  const origin = (name: string): string | undefined => entries.find((entry) => entry.name === name)?.origin;
-  t.strictSame(
-    ['listen', 'limits.streams', 'limits.buffer', 'mode', 'save', 'allow_uids'].map(origin),
-    ['--listen', 'SECCAM_LIMITS_STREAMS', `${path}:4`, `${path}:2`, 'default', 'SECCAM_ALLOW_UIDS'],
-  );
-  t.strictSame(entries.map((entry) => entry.name).sort(), settingNames().sort(), 'every setting is shown');
-  t.equal(new Set(settingNames().map(variableOf)).size, settingNames().length, 'no two settings share a variable');
-});
+t.test(
+  'each setting knows where it came from; flags win over variables, variables over the file',
+  async (t) => {
+    const path = file(
+      'settings.yaml',
+      'rules: [a]\nmode: enforce\nlimits:\n  buffer: 1MiB\n  streams: 7\nlisten: 127.0.0.1:1\n',
+    );
+    const { settings, entries } = readConfiguration({
+      file: path,
+      environment: { SECCAM_LISTEN: '127.0.0.1:2', SECCAM_ALLOW_UIDS: '0, 33', SECCAM_LIMITS_STREAMS: '8' },
+      flags: { listen: { value: '127.0.0.1:3', flag: '--listen' } },
+    });
+    t.strictSame(
+      [settings.listen, settings.limits.streams, settings.limits.buffer, settings.allow_uids],
+      ['127.0.0.1:3', 8, '1MiB', [0, 33]],
+    );
+    const origin = (name: string): string | undefined => entries.find((entry) => entry.name === name)?.origin;
+    t.strictSame(['listen', 'limits.streams', 'limits.buffer', 'mode', 'save', 'allow_uids'].map(origin), [
+      '--listen',
+      'SECCAM_LIMITS_STREAMS',
+      `${path}:4`,
+      `${path}:2`,
+      'default',
+      'SECCAM_ALLOW_UIDS',
+    ]);
+    t.strictSame(entries.map((entry) => entry.name).sort(), settingNames().sort(), 'every setting is shown');
+    t.equal(
+      new Set(settingNames().map(variableOf)).size,
+      settingNames().length,
+      'no two settings share a variable',
+    );
+  },
+);
 
 t.test('everything that is wrong with the settings is told at once, with its place', async (t) => {
-  const path = file('wrong.yaml', 'ruls: [a]\nlimits:\n  bufer: 1MiB\n  streams: many\nlisten: 5678\noutputs:\n  - type: smoke\n');
-  const list = complaints(() => readConfiguration({ file: path, environment: { SECCAM_ALL_RESULTS: 'perhaps' } }));
+  const path = file(
+    'wrong.yaml',
+    'ruls: [a]\nlimits:\n  bufer: 1MiB\n  streams: many\nlisten: 5678\noutputs:\n  - type: smoke\n',
+  );
+  const list = complaints(() =>
+    readConfiguration({ file: path, environment: { SECCAM_ALL_RESULTS: 'perhaps' } }),
+  );
   t.strictSame(
-    list.map((item) => [item.code, item.span?.start.line]).sort((a, b) => Number(a[1] ?? 0) - Number(b[1] ?? 0)),
+    list
+      .map((item) => [item.code, item.span?.start.line])
+      .sort((a, b) => Number(a[1] ?? 0) - Number(b[1] ?? 0)),
     [
       ['bad-configuration', undefined],
       ['unknown-key', 1],
@@ -118,17 +151,35 @@ interface Started {
 let count = 0;
 async function started(settings: Record<string, unknown> = {}): Promise<Started> {
   count += 1;
-  const base = { rules: [rules], socket: join(folder, `s${count}.sock`), control: join(folder, `c${count}.sock`), ...settings };
-  const configuration = readConfiguration({ file: '', environment: {}, flags: Object.fromEntries(Object.entries(base).map(([name, value]) => [name, { value, flag: 'test' }])) });
+  const base = {
+    rules: [rules],
+    socket: join(folder, `s${count}.sock`),
+    control: join(folder, `c${count}.sock`),
+    ...settings,
+  };
+  const configuration = readConfiguration({
+    file: '',
+    environment: {},
+    flags: Object.fromEntries(Object.entries(base).map(([name, value]) => [name, { value, flag: 'test' }])),
+  });
   const problems: Diagnostic[] = [];
-  const daemon = new Daemon({ configuration, targets: [{ name: 'json', file: join(folder, `d${count}.json`) }], onProblem: (item) => problems.push(item), onRemark: () => undefined });
+  const daemon = new Daemon({
+    configuration,
+    targets: [{ name: 'json', file: join(folder, `d${count}.json`) }],
+    onProblem: (item) => problems.push(item),
+    onRemark: () => undefined,
+  });
   await daemon.listen();
   await daemon.serve(false);
   return { daemon, socket: base.socket, control: base.control, problems };
 }
 
 /** A client that sends what it likes; `closed` resolves with all that it was sent. */
-function client(to: string | { host: string; port: number }): { socket: Socket; closed: Promise<Buffer>; got: () => Buffer } {
+function client(to: string | { host: string; port: number }): {
+  socket: Socket;
+  closed: Promise<Buffer>;
+  got: () => Buffer;
+} {
   const socket = typeof to === 'string' ? connect(to) : connect(to);
   const parts: Buffer[] = [];
   socket.on('data', (part) => parts.push(part));
@@ -137,7 +188,16 @@ function client(to: string | { host: string; port: number }): { socket: Socket; 
   return { socket, closed, got: () => Buffer.concat(parts) };
 }
 
-const hello = (stream = randomBytes(16).toString('hex')): Hello => ({ protocol: 1, stream, nonce: randomBytes(32).toString('hex'), pid: 1, uid: 0, link: 1, lost: 0, command: ['x'] });
+const hello = (stream = randomBytes(16).toString('hex')): Hello => ({
+  protocol: 1,
+  stream,
+  nonce: randomBytes(32).toString('hex'),
+  pid: 1,
+  uid: 0,
+  link: 1,
+  lost: 0,
+  command: ['x'],
+});
 const nonceOf = (challenge: Buffer): Buffer => challenge.subarray(16, 48);
 
 async function challenged(one: ReturnType<typeof client>): Promise<Buffer> {
@@ -146,13 +206,23 @@ async function challenged(one: ReturnType<typeof client>): Promise<Buffer> {
 }
 
 t.test('a client that means harm harms nobody: it is cut off, told of, and others are served', async (t) => {
-  const { daemon, socket, control, problems } = await started({ 'limits.greeting': '300ms', 'limits.buffer': '1MiB' });
-  const refused = async (name: string, send: (one: ReturnType<typeof client>) => void | Promise<void>): Promise<void> => {
+  const { daemon, socket, control, problems } = await started({
+    'limits.greeting': '300ms',
+    'limits.buffer': '1MiB',
+  });
+  const refused = async (
+    name: string,
+    send: (one: ReturnType<typeof client>) => void | Promise<void>,
+  ): Promise<void> => {
     const before = daemon.agent.totals();
     const one = client(socket);
     await send(one);
     await one.closed;
-    await until(`${name} is counted`, () => daemon.agent.totals().refused + daemon.agent.totals().damaged === before.refused + before.damaged + 1);
+    await until(
+      `${name} is counted`,
+      () =>
+        daemon.agent.totals().refused + daemon.agent.totals().damaged === before.refused + before.damaged + 1,
+    );
     t.equal(daemon.agent.streams().length, 0, `${name}: no stream stays`);
   };
   await refused('noise instead of a hello', (one) => void one.socket.write(randomBytes(4096)));
@@ -172,7 +242,13 @@ t.test('a client that means harm harms nobody: it is cut off, told of, and other
     bytes.fill(0x7b, 40);
     one.socket.write(bytes);
   });
-  await refused('a protocol of the future', async (one) => void one.socket.write(writeHello({ ...hello(), protocol: 99 }, nonceOf(await challenged(one)), undefined)));
+  await refused(
+    'a protocol of the future',
+    async (one) =>
+      void one.socket.write(
+        writeHello({ ...hello(), protocol: 99 }, nonceOf(await challenged(one)), undefined),
+      ),
+  );
   const greeted = async (one: ReturnType<typeof client>): Promise<void> => {
     one.socket.write(writeHello(hello(), nonceOf(await challenged(one)), undefined));
     await until('the welcome comes', () => one.got().length > 48);
@@ -239,10 +315,26 @@ t.test('random bytes after a good greeting never bring the agent down', async (t
 
 t.test('TCP: loopback only, with a token that never travels and that both sides prove', async (t) => {
   const token = file('token', 'correct horse battery staple\n');
-  t.equal((await rejection(started({ listen: '0.0.0.0:5678', token_file: token })))[0]?.code, 'address-not-trusted');
+  t.equal(
+    (await rejection(started({ listen: '0.0.0.0:5678', token_file: token })))[0]?.code,
+    'address-not-trusted',
+  );
   t.equal((await rejection(started({ listen: '127.0.0.1:0' })))[0]?.code, 'token-needed');
-  t.equal((await rejection(started({ listen: '127.0.0.1:0', token_file: file('open-token', 'correct horse battery staple', 0o644) })))[0]?.code, 'token-unsafe');
-  t.equal((await rejection(started({ listen: '127.0.0.1:0', token_file: file('short', 'abc') })))[0]?.code, 'token-unsafe');
+  t.equal(
+    (
+      await rejection(
+        started({
+          listen: '127.0.0.1:0',
+          token_file: file('open-token', 'correct horse battery staple', 0o644),
+        }),
+      )
+    )[0]?.code,
+    'token-unsafe',
+  );
+  t.equal(
+    (await rejection(started({ listen: '127.0.0.1:0', token_file: file('short', 'abc') })))[0]?.code,
+    'token-unsafe',
+  );
 
   const spare = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => spare.once('listening', resolve));
@@ -266,9 +358,20 @@ t.test('TCP: loopback only, with a token that never travels and that both sides 
   t.equal(daemon.agent.streams().length, 1);
 
   for (const [name, bytes] of [
-    ['a wrong token', async (one: ReturnType<typeof client>) => writeHello(hello(), nonceOf(await challenged(one)), Buffer.from('incorrect horse battery'))],
-    ['no token', async (one: ReturnType<typeof client>) => writeHello(hello(), nonceOf(await challenged(one)), undefined)],
-    ['the hello of another link', async (one: ReturnType<typeof client>) => (await challenged(one), overheard)],
+    [
+      'a wrong token',
+      async (one: ReturnType<typeof client>) =>
+        writeHello(hello(), nonceOf(await challenged(one)), Buffer.from('incorrect horse battery')),
+    ],
+    [
+      'no token',
+      async (one: ReturnType<typeof client>) =>
+        writeHello(hello(), nonceOf(await challenged(one)), undefined),
+    ],
+    [
+      'the hello of another link',
+      async (one: ReturnType<typeof client>) => challenged(one).then(() => overheard),
+    ],
   ] as const) {
     const bad = client(to);
     bad.socket.write(await bytes(bad));
@@ -276,10 +379,16 @@ t.test('TCP: loopback only, with a token that never travels and that both sides 
     t.strictSame([answer.readUInt16LE(4), answer.readUInt32LE(8)], [7, 2], `${name} is refused`);
   }
   const again = client(to);
-  again.socket.write(writeHello({ ...hello(said.stream), link: 2 }, nonceOf(await challenged(again)), secret));
+  again.socket.write(
+    writeHello({ ...hello(said.stream), link: 2 }, nonceOf(await challenged(again)), secret),
+  );
   await good.closed;
   await until('the new link is welcome', () => again.got().length > 48);
-  t.equal(daemon.agent.streams()[0]?.hello?.link, 2, 'a tracer that connects again takes the place of its old link');
+  t.equal(
+    daemon.agent.streams()[0]?.hello?.link,
+    2,
+    'a tracer that connects again takes the place of its old link',
+  );
   t.equal(daemon.agent.streams().length, 1);
   await daemon.stop();
 });
@@ -297,11 +406,16 @@ t.test('a reload with errors keeps the rules; a good one replaces them', async (
   const policy = file('reload.policy', readFileSync(rules, 'utf8'));
   const { daemon, control } = await started({ rules: [policy] });
   writeFileSync(policy, 'version: 1.0.0\nrules:\n  - id: a\n    expression: open.file.pth == "/a"\n');
-  const refused = (await ask(control, { verb: 'reload' })) as { reload: { done: boolean; rules: number; diagnostics: Diagnostic[] } };
+  const refused = (await ask(control, { verb: 'reload' })) as {
+    reload: { done: boolean; rules: number; diagnostics: Diagnostic[] };
+  };
   t.notOk(refused.reload.done);
   t.equal(refused.reload.diagnostics[0]?.severity, 'error');
   t.equal(daemon.agent.rules.byId('reads_shadow')?.id, 'reads_shadow');
-  writeFileSync(policy, 'version: 1.0.0\nrules:\n  - id: a\n    expression: open.file.path == "/a"\n  - id: b\n    expression: unlink.file.path == "/b"\n');
+  writeFileSync(
+    policy,
+    'version: 1.0.0\nrules:\n  - id: a\n    expression: open.file.path == "/a"\n  - id: b\n    expression: unlink.file.path == "/b"\n',
+  );
   t.match((await ask(control, { verb: 'reload' })) as object, { reload: { done: true, rules: 2 } });
   t.ok(daemon.agent.wantedNames().includes('unlink'));
   await daemon.stop();
@@ -329,42 +443,69 @@ t.test('an output file is private, never behind a link, and is moved away when i
   t.equal(statSync(path).mode & 0o777, 0o600);
   t.equal(statSync(`${path}.1`).mode & 0o777, 0o600);
   t.notOk(existsSync(`${path}.3`), 'two are kept');
-  const kept = [`${path}.2`, `${path}.1`, path].flatMap((name) => readFileSync(name, 'utf8').trim().split('\n')).map((text) => (JSON.parse(text) as DetectionLine).rule_id);
-  t.strictSame(kept, Array.from({ length: kept.length }, (_, index) => `rule_${12 - kept.length + index}`), 'in order, without a hole');
+  const kept = [`${path}.2`, `${path}.1`, path]
+    .flatMap((name) => readFileSync(name, 'utf8').trim().split('\n'))
+    .map((text) => (JSON.parse(text) as DetectionLine).rule_id);
+  t.strictSame(
+    kept,
+    Array.from({ length: kept.length }, (_, index) => `rule_${12 - kept.length + index}`),
+    'in order, without a hole',
+  );
   t.strictSame([output.facts().sent, output.facts().dropped], [12, 0]);
   const link = join(folder, 'link.json');
   symlinkSync(join(folder, 'elsewhere'), link);
-  t.throws(() => new FileOutput({ path: link, format: formatOf('json', 'h'), maxSize: 0, keep: 0 }), { code: 'ELOOP' });
+  t.throws(() => new FileOutput({ path: link, format: formatOf('json', 'h'), maxSize: 0, keep: 0 }), {
+    code: 'ELOOP',
+  });
   const full = new FileOutput({ path: '/dev/full', format: formatOf('json', 'h'), maxSize: 0, keep: 0 });
   full.detection(line('lost'));
   full.flush();
   t.match(full.facts(), { dropped: 1, problem: 'ENOSPC' });
 });
 
-t.test('syslog over UDP and TCP: RFC 5424, the severity of the rule, nothing that drives a terminal', async (t) => {
-  const datagrams = createSocket('udp4');
-  await new Promise<void>((resolve) => datagrams.bind(0, '127.0.0.1', resolve));
-  const received: string[] = [];
-  datagrams.on('message', (message) => received.push(message.toString('utf8')));
-  const udp = new SyslogOutput({ address: `udp:127.0.0.1:${datagrams.address().port}`, facility: 'local3', format: formatOf('compact', 'h'), hostname: 'a host' });
-  udp.detection(line('rule one'));
-  await until('the datagram arrives', () => received.length === 1);
-  t.match(received[0], /^<154>1 2023-11-14T22:13:20\.000Z a_host seccam \d+ rule_one - \ufeff/);
-  t.notMatch(received[0], /\u001b/);
-  await udp.close();
-  datagrams.close();
+t.test(
+  'syslog over UDP and TCP: RFC 5424, the severity of the rule, nothing that drives a terminal',
+  async (t) => {
+    const datagrams = createSocket('udp4');
+    await new Promise<void>((resolve) => datagrams.bind(0, '127.0.0.1', resolve));
+    const received: string[] = [];
+    datagrams.on('message', (message) => received.push(message.toString('utf8')));
+    const udp = new SyslogOutput({
+      address: `udp:127.0.0.1:${datagrams.address().port}`,
+      facility: 'local3',
+      format: formatOf('compact', 'h'),
+      hostname: 'a host',
+    });
+    udp.detection(line('rule one'));
+    await until('the datagram arrives', () => received.length === 1);
+    t.match(received[0], /^<154>1 2023-11-14T22:13:20\.000Z a_host seccam \d+ rule_one - \ufeff/);
+    t.notOk(received[0]?.includes('\u001b'));
+    await udp.close();
+    datagrams.close();
 
-  let text = '';
-  const server = createServer((socket) => socket.on('data', (part) => (text += part.toString('utf8'))));
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const tcp = new SyslogOutput({ address: `tcp:127.0.0.1:${(server.address() as AddressInfo).port}`, facility: 'daemon', format: formatOf('json', 'h'), hostname: 'h' });
-  for (const rule of ['a', 'b', 'c']) tcp.detection(line(rule));
-  await tcp.close();
-  await until('three messages arrive', () => text.split('seccam').length === 4);
-  const length = Number(/^\d+/.exec(text)?.[0]);
-  t.match(Buffer.from(text).subarray(String(length).length + 1 + length).toString(), /^\d+ <26>1 /, 'octets are counted');
-  server.close();
-});
+    let text = '';
+    const server = createServer((socket) => socket.on('data', (part) => (text += part.toString('utf8'))));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const tcp = new SyslogOutput({
+      address: `tcp:127.0.0.1:${(server.address() as AddressInfo).port}`,
+      facility: 'daemon',
+      format: formatOf('json', 'h'),
+      hostname: 'h',
+    });
+    for (const rule of ['a', 'b', 'c']) tcp.detection(line(rule));
+    await tcp.close();
+    await until('three messages arrive', () => text.split('seccam').length === 4);
+    const length = Number(/^\d+/.exec(text)?.[0]);
+    t.match(
+      Buffer.from(text)
+        .subarray(String(length).length + 1 + length)
+        .toString(),
+      /^\d+ <26>1 /,
+      'octets are counted',
+    );
+    server.close();
+  },
+);
 
 t.test('a webhook is tried again until it takes the detections, in order, signed', async (t) => {
   const requests: { body: string; signature: string | undefined; time: string | undefined }[] = [];
@@ -380,7 +521,16 @@ t.test('a webhook is tried again until it takes the detections, in order, signed
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook`;
   const secret = Buffer.from('secret');
-  const options = { url, secret, format: formatOf('json', 'h'), single: false, headers: {}, timeout: 5000, queue: 4, batch: 3 };
+  const options = {
+    url,
+    secret,
+    format: formatOf('json', 'h'),
+    single: false,
+    headers: {},
+    timeout: 5000,
+    queue: 4,
+    batch: 3,
+  };
   const output = new WebhookOutput(options);
   output.detection(line('r1'));
   output.flush();
@@ -388,10 +538,16 @@ t.test('a webhook is tried again until it takes the detections, in order, signed
   for (const rule of ['r2', 'r3', 'r4', 'r5']) output.detection(line(rule));
   output.flush();
   await until('all was taken', () => output.facts().sent + output.facts().dropped === 5);
-  const taken = requests.slice(2).flatMap(({ body }) => body.trim().split('\n').map((text) => (JSON.parse(text) as DetectionLine).rule_id));
+  const taken = requests.slice(2).flatMap(({ body }) =>
+    body
+      .trim()
+      .split('\n')
+      .map((text) => (JSON.parse(text) as DetectionLine).rule_id),
+  );
   t.strictSame(taken, [...taken].sort(), 'in order');
   t.equal(taken.length, output.facts().sent);
-  for (const { body, signature, time } of requests) t.equal(signature, `sha256=${createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')}`);
+  for (const { body, signature, time } of requests)
+    t.equal(signature, `sha256=${createHmac('sha256', secret).update(`${time}.${body}`).digest('hex')}`);
   await output.close();
   server.close();
   const gone = new WebhookOutput({ ...options, url: 'http://127.0.0.1:1/' });
@@ -417,7 +573,13 @@ t.test('figures for Prometheus name rules and causes', async (t) => {
     });
   daemon.agent.metrics?.detection('reads_shadow', true, 0.0011);
   const text = await read('/metrics');
-  for (const expected of ['seccam_detections_total{rule="reads_shadow",delivered="true"} 1', 'seccam_rules_loaded 1', 'seccam_events_lost_total 0', 'seccam_links_refused_total 0']) t.match(text, expected);
+  for (const expected of [
+    'seccam_detections_total{rule="reads_shadow",delivered="true"} 1',
+    'seccam_rules_loaded 1',
+    'seccam_events_lost_total 0',
+    'seccam_links_refused_total 0',
+  ])
+    t.match(text, expected);
   t.match(await read('/healthz'), /^200 ok/);
   t.match(await read('/secret'), /^404/);
   await daemon.stop();
@@ -434,13 +596,17 @@ t.test('blocks come out the same however the bytes are cut', async (t) => {
     header.writeUInt32LE(crc32(header.subarray(0, 44)), 44);
     return Buffer.concat([header, payload]);
   };
-  const stream = Buffer.concat([Buffer.from('8953454343414d0a0100000000000000', 'hex'), ...[16, 0, 4096, 8, 70_000].map((size, index) => block(1 + (index % 4), randomBytes(size)))]);
+  const stream = Buffer.concat([
+    Buffer.from('8953454343414d0a0100000000000000', 'hex'),
+    ...[16, 0, 4096, 8, 70_000].map((size, index) => block(1 + (index % 4), randomBytes(size))),
+  ]);
   const split = (sizes: () => number): string[] => {
     const splitter = new BlockSplitter();
     const found: string[] = [];
     for (let at = 0; at < stream.length; ) {
       const size = sizes();
-      for (const item of splitter.push(Buffer.from(stream.subarray(at, at + size)))) found.push(item.bytes.toString('hex'));
+      for (const item of splitter.push(Buffer.from(stream.subarray(at, at + size))))
+        found.push(item.bytes.toString('hex'));
       at += size;
     }
     t.equal(splitter.kept, 0);
@@ -449,9 +615,18 @@ t.test('blocks come out the same however the bytes are cut', async (t) => {
   const whole = split(() => stream.length);
   t.equal(whole.length, 6);
   t.equal(whole.join(''), stream.toString('hex'));
-  t.strictSame(split(() => 1), whole);
-  for (let round = 0; round < 20; round++) t.strictSame(split(() => 1 + Math.floor(Math.random() * 5000)), whole);
+  t.strictSame(
+    split(() => 1),
+    whole,
+  );
+  for (let round = 0; round < 20; round++)
+    t.strictSame(
+      split(() => 1 + Math.floor(Math.random() * 5000)),
+      whole,
+    );
   const damaged = Buffer.from(stream);
   damaged[40]! ^= 1;
-  t.throws(() => [...new BlockSplitter().push(damaged)], { message: 'the checksum of a block header is wrong' });
+  t.throws(() => [...new BlockSplitter().push(damaged)], {
+    message: 'the checksum of a block header is wrong',
+  });
 });

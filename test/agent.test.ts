@@ -1,13 +1,13 @@
 /** The agent with real tracers: live equals replay, links that break, several streams, responses, the flight recorder. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readConfiguration } from '../src/agent/configuration.js';
 import { Daemon } from '../src/agent/daemon.js';
-import { runProgram } from '../src/agent/program.js';
 import { formatOf } from '../src/agent/outputs/output.js';
+import { runProgram } from '../src/agent/program.js';
 import { replay, replayFolder } from '../src/pipeline/index.js';
 import { detectionLine } from '../src/pipeline/line.js';
 import { Engine, loadRules } from '../src/rules/index.js';
@@ -50,7 +50,9 @@ async function started(settings: Record<string, unknown>, listens = true): Promi
   const socket = fresh('s');
   const found = fresh('found.json');
   const given = { rules: [watch], socket: listens ? socket : '', control: '', ...settings };
-  const flags = Object.fromEntries(Object.entries(given).map(([name, value]) => [name, { value, flag: 'test' }]));
+  const flags = Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, { value, flag: 'test' }]),
+  );
   const problems: Diagnostic[] = [];
   const daemon = new Daemon({
     configuration: readConfiguration({ file: '', environment: {}, flags }),
@@ -61,10 +63,19 @@ async function started(settings: Record<string, unknown>, listens = true): Promi
   });
   await daemon.listen();
   await daemon.serve(false);
-  return { daemon, socket, found, problems, rules: () => lines(found).map((line) => (JSON.parse(line) as { rule_id: string }).rule_id) };
+  return {
+    daemon,
+    socket,
+    found,
+    problems,
+    rules: () => lines(found).map((line) => (JSON.parse(line) as { rule_id: string }).rule_id),
+  };
 }
 
-const lines = (path: string): string[] => readFileSync(path, 'utf8').split('\n').filter((line) => line !== '');
+const lines = (path: string): string[] =>
+  readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
 
 async function until(what: string, holds: () => boolean): Promise<void> {
   for (let tries = 0; !holds(); tries++) {
@@ -82,26 +93,41 @@ async function replayed(t: Test, recordings: readonly string[], rules: readonly 
   const summary = await replay(recordings, {
     strings,
     engine: new Engine(loaded, { limits: false }),
-    onDetection: (detection, event) => (text += format.detection(detectionLine(detection, event, loaded.model))),
+    onDetection: (detection, event) =>
+      (text += format.detection(detectionLine(detection, event, loaded.model))),
   });
   t.equal(summary.damaged, false, 'the saved stream is whole');
   return text;
 }
 
 /** The tracer as a process; resolves with its exit status. */
-function trace(socket: string, script: string, args: readonly string[] = []): { child: ChildProcess; done: Promise<number> } {
-  const child = spawn(executable!, ['--channel', `unix:${socket}`, ...args, '--', 'sh', '-c', script], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const done = new Promise<number>((resolve) => child.once('exit', (code, signal) => resolve(code ?? (signal === null ? -1 : -2))));
+function trace(
+  socket: string,
+  script: string,
+  args: readonly string[] = [],
+): { child: ChildProcess; done: Promise<number> } {
+  const child = spawn(executable!, ['--channel', `unix:${socket}`, ...args, '--', 'sh', '-c', script], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const done = new Promise<number>((resolve) =>
+    child.once('exit', (code, signal) => resolve(code ?? (signal === null ? -1 : -2))),
+  );
   return { child, done };
 }
 
 t.test('live detections of a program equal the replay of its saved stream, byte for byte', async (t) => {
-  for (const script of ['cat /etc/passwd; exit 3', 'for i in 1 2 3 4 5 6 7 8; do (cat /etc/passwd; ls /) & done; wait; kill -9 $$']) {
+  for (const script of [
+    'cat /etc/passwd; exit 3',
+    'for i in 1 2 3 4 5 6 7 8; do (cat /etc/passwd; ls /) & done; wait; kill -9 $$',
+  ]) {
     const save = fresh('saved');
     const { daemon, found } = await started({ save }, false);
-    const status = await runProgram(daemon, { command: ['sh', '-c', `{ ${script}; } >/dev/null`], onNotice: () => undefined });
+    const status = await runProgram(daemon, {
+      command: ['sh', '-c', `{ ${script}; } >/dev/null`],
+      onNotice: () => undefined,
+    });
     await daemon.stop();
-    t.equal(status, script.includes('kill') ? 137 : 3, 'the exit status is the program\'s');
+    t.equal(status, script.includes('kill') ? 137 : 3, "the exit status is the program's");
     const live = readFileSync(found, 'utf8');
     t.ok(live.includes('reads_passwd'), 'there is something to detect');
     const [name] = readdirSync(save).filter((file) => file.endsWith('.seccam'));
@@ -111,16 +137,23 @@ t.test('live detections of a program equal the replay of its saved stream, byte 
 });
 
 t.test('a program that cannot be started says so with the statuses of env', async (t) => {
-  for (const [command, status] of [['/no/such/program', 127], ['/etc/passwd', 126]] as const) {
+  for (const [command, status] of [
+    ['/no/such/program', 127],
+    ['/etc/passwd', 126],
+  ] as const) {
     const { daemon } = await started({}, false);
-    const got = await runProgram(daemon, { command: [command], onNotice: () => undefined }).catch((error: unknown) => (error instanceof DiagnosticError ? error.status : -1));
+    const got = await runProgram(daemon, { command: [command], onNotice: () => undefined }).catch(
+      (error: unknown) => (error instanceof DiagnosticError ? error.status : -1),
+    );
     t.equal(got, status, command);
     await daemon.stop();
   }
 });
 
-t.test('streams of several tracers at once: each speaks for itself, and the folder replays to the live detections', async (t) => {
-  const shared = policy(`  - id: first_reader
+t.test(
+  'streams of several tracers at once: each speaks for itself, and the folder replays to the live detections',
+  async (t) => {
+    const shared = policy(`  - id: first_reader
     expression: open.file.path == "/etc/passwd" && \${readers} < 6
     actions:
       - set:
@@ -135,77 +168,116 @@ t.test('streams of several tracers at once: each speaks for itself, and the fold
           expression: \${readers} + 1
           default_value: 0
 `);
-  const save = fresh('saved');
-  const { daemon, socket, found } = await started({ save, rules: [shared] });
-  const runs = Array.from({ length: 6 }, (_, index) => trace(socket, `for i in 1 2 3 4 5 6 7 8 9 10; do cat /etc/passwd >/dev/null; done; exit ${index}`));
-  t.strictSame(await Promise.all(runs.map((run) => run.done)), [0, 1, 2, 3, 4, 5]);
-  await until('all streams have ended', () => daemon.agent.streams().length === 0);
-  t.equal(daemon.agent.totals().links, 6);
-  await daemon.stop();
-  const live = readFileSync(found, 'utf8');
-  t.equal(lines(found).filter((line) => line.includes('"any_reader"')).length, 60);
-  const strings = new StringTable();
-  const loaded = loadRules([shared], { strings }).rules;
-  const format = formatOf('json', 'h');
-  let again = '';
-  const summary = replayFolder(save, {
-    strings,
-    engine: new Engine(loaded, { limits: false }),
-    onDetection: (detection, event) => (again += format.detection(detectionLine(detection, event, loaded.model))),
-  });
-  t.equal(summary.streams.length, 6);
-  t.equal(again, live, 'in the order of consumption');
-});
+    const save = fresh('saved');
+    const { daemon, socket, found } = await started({ save, rules: [shared] });
+    const runs = Array.from({ length: 6 }, (_, index) =>
+      trace(socket, `for i in 1 2 3 4 5 6 7 8 9 10; do cat /etc/passwd >/dev/null; done; exit ${index}`),
+    );
+    t.strictSame(await Promise.all(runs.map((run) => run.done)), [0, 1, 2, 3, 4, 5]);
+    await until('all streams have ended', () => daemon.agent.streams().length === 0);
+    t.equal(daemon.agent.totals().links, 6);
+    await daemon.stop();
+    const live = readFileSync(found, 'utf8');
+    t.equal(lines(found).filter((line) => line.includes('"any_reader"')).length, 60);
+    const strings = new StringTable();
+    const loaded = loadRules([shared], { strings }).rules;
+    const format = formatOf('json', 'h');
+    let again = '';
+    const summary = replayFolder(save, {
+      strings,
+      engine: new Engine(loaded, { limits: false }),
+      onDetection: (detection, event) =>
+        (again += format.detection(detectionLine(detection, event, loaded.model))),
+    });
+    t.equal(summary.streams.length, 6);
+    t.equal(summary.damaged, false);
+    t.equal(again, live, 'in the order of consumption');
+  },
+);
 
 /** An agent that can be killed: a process of its own. */
 async function separate(socket: string, control: string, found: string): Promise<ChildProcess> {
   const program = `import('${join(import.meta.dirname ?? new URL('.', import.meta.url).pathname, '../src/commands/main.ts')}').then(({ main }) => main(process.argv.slice(1)))`;
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', '-e', program, '--', 'agent', 'start', '-q', '--no-limits', '-r', watch, '--socket', socket, '--control', control, '--format', `json=${found}`],
+    [
+      '--import',
+      'tsx',
+      '-e',
+      program,
+      '--',
+      'agent',
+      'start',
+      '-q',
+      '--no-limits',
+      '-r',
+      watch,
+      '--socket',
+      socket,
+      '--control',
+      control,
+      '--format',
+      `json=${found}`,
+    ],
     { cwd: new URL('..', import.meta.url).pathname, stdio: ['ignore', 'ignore', 'inherit'] },
   );
   await until('the agent listens', () => existsSync(control));
   return child;
 }
 
-t.test('kill -9 of the agent: the program notices nothing, detections resume, what was lost is told', async (t) => {
-  const socket = fresh('s');
-  const result = fresh('result');
-  const script = `n=0; while [ $n -lt 1500 ]; do n=$((n+1)); : < /etc/passwd || echo failed >> ${result}; [ $((n % 10)) = 0 ] && { /bin/true || echo failed >> ${result}; sleep 0.04; }; done; echo done >> ${result}`;
-  let control = fresh('c');
-  const first = fresh('found.json');
-  const agent = await separate(socket, control, first);
-  const run = trace(socket, script);
-  await until('detections come', () => existsSync(first) && statSync(first).size > 5000);
-  agent.kill('SIGKILL');
-  control = fresh('c');
-  const second = fresh('found.json');
-  const next = await separate(socket, control, second);
-  await until('detections resume', () => statSync(second).size > 0);
-  t.equal(await run.done, 0);
-  t.equal(readFileSync(result, 'utf8'), 'done\n', 'no call failed');
-  next.kill('SIGTERM');
-  await new Promise((resolve) => next.once('exit', resolve));
-  const seqs = [...lines(first), ...lines(second)].map((line) => (JSON.parse(line) as { event: { seq: number } }).event.seq);
-  t.ok(seqs.every((seq, index) => index === 0 || seq > seqs[index - 1]!), 'one numbering over both links, nothing twice');
-});
+t.test(
+  'kill -9 of the agent: the program notices nothing, detections resume, what was lost is told',
+  async (t) => {
+    const socket = fresh('s');
+    const result = fresh('result');
+    const script = `n=0; while [ $n -lt 1500 ]; do n=$((n+1)); : < /etc/passwd || echo failed >> ${result}; [ $((n % 10)) = 0 ] && { /bin/true || echo failed >> ${result}; sleep 0.04; }; done; echo done >> ${result}`;
+    let control = fresh('c');
+    const first = fresh('found.json');
+    const agent = await separate(socket, control, first);
+    const run = trace(socket, script);
+    await until('detections come', () => existsSync(first) && statSync(first).size > 5000);
+    agent.kill('SIGKILL');
+    control = fresh('c');
+    const second = fresh('found.json');
+    const next = await separate(socket, control, second);
+    await until('detections resume', () => statSync(second).size > 0);
+    t.equal(await run.done, 0);
+    t.equal(readFileSync(result, 'utf8'), 'done\n', 'no call failed');
+    next.kill('SIGTERM');
+    await new Promise((resolve) => next.once('exit', resolve));
+    const seqs = [...lines(first), ...lines(second)].map(
+      (line) => (JSON.parse(line) as { event: { seq: number } }).event.seq,
+    );
+    t.ok(
+      seqs.every((seq, index) => index === 0 || seq > seqs[index - 1]!),
+      'one numbering over both links, nothing twice',
+    );
+  },
+);
 
-t.test('an agent that does not read: the program goes on, the tracer keeps a bounded amount and counts the rest', async (t) => {
-  const socket = fresh('s');
-  const control = fresh('c');
-  const found = fresh('found.json');
-  const agent = await separate(socket, control, found);
-  agent.kill('SIGSTOP');
-  const run = trace(socket, 'n=0; while [ $n -lt 8000 ]; do n=$((n+1)); : < /etc/passwd; done', ['--buffer', '65536', '--wait', '100']);
-  t.equal(await run.done, 0, 'it ends although nobody listens');
-  agent.kill('SIGCONT');
-  const late = trace(socket, 'cat /etc/passwd >/dev/null');
-  t.equal(await late.done, 0);
-  await until('the agent is back', () => lines(found).some((line) => line.includes('reads_passwd')));
-  agent.kill('SIGTERM');
-  await new Promise((resolve) => agent.once('exit', resolve));
-});
+t.test(
+  'an agent that does not read: the program goes on, the tracer keeps a bounded amount and counts the rest',
+  async (t) => {
+    const socket = fresh('s');
+    const control = fresh('c');
+    const found = fresh('found.json');
+    const agent = await separate(socket, control, found);
+    agent.kill('SIGSTOP');
+    const run = trace(socket, 'n=0; while [ $n -lt 8000 ]; do n=$((n+1)); : < /etc/passwd; done', [
+      '--buffer',
+      '65536',
+      '--wait',
+      '100',
+    ]);
+    t.equal(await run.done, 0, 'it ends although nobody listens');
+    agent.kill('SIGCONT');
+    const late = trace(socket, 'cat /etc/passwd >/dev/null');
+    t.equal(await late.done, 0);
+    await until('the agent is back', () => lines(found).some((line) => line.includes('reads_passwd')));
+    agent.kill('SIGTERM');
+    await new Promise((resolve) => agent.once('exit', resolve));
+  },
+);
 
 t.test('no agent at all: run unobserved, or refuse', async (t) => {
   const nowhere = fresh('nowhere');
@@ -213,7 +285,10 @@ t.test('no agent at all: run unobserved, or refuse', async (t) => {
   t.equal(await trace(nowhere, `echo ran > ${mark}; exit 6`, ['--wait', '50']).done, 6);
   t.ok(existsSync(mark));
   rmSync(mark);
-  t.equal(await trace(nowhere, `echo ran > ${mark}; exit 6`, ['--wait', '50', '--on-no-agent', 'refuse']).done, 125);
+  t.equal(
+    await trace(nowhere, `echo ran > ${mark}; exit 6`, ['--wait', '50', '--on-no-agent', 'refuse']).done,
+    125,
+  );
   t.notOk(existsSync(mark));
 });
 
@@ -228,38 +303,50 @@ t.test('kill: carried out by the tracer in enforce mode only, on the process tha
   for (const mode of ['enforce', 'monitor'] as const) {
     const result = fresh('result');
     const { daemon, socket, found } = await started({ rules: [rules], mode });
-    const inner = mode === 'enforce' ? 'exec 3</etc/shadow; while :; do sleep 0.05; done' : 'exec 3</etc/shadow; exit 9';
+    const inner =
+      mode === 'enforce' ? 'exec 3</etc/shadow; while :; do sleep 0.05; done' : 'exec 3</etc/shadow; exit 9';
     const run = trace(socket, `sh -c "${inner}"; echo $? > ${result}; exit 4`);
     t.equal(await run.done, 4, `${mode}: the rest goes on`);
     t.equal(readFileSync(result, 'utf8'), mode === 'enforce' ? '137\n' : '9\n');
     await until('the stream has ended', () => daemon.agent.streams().length === 0);
-    const [action] = (JSON.parse(lines(found)[0]!) as { actions: { kind: string; simulated: boolean }[] }).actions;
+    const [action] = (JSON.parse(lines(found)[0]!) as { actions: { kind: string; simulated: boolean }[] })
+      .actions;
     t.match(action, { kind: 'kill', simulated: mode === 'monitor' });
     await daemon.stop();
   }
 });
 
-t.test('reload in the middle of a stream: nothing is lost, the folder knows by which rules it was decided', async (t) => {
-  const rules = policy('  - id: before\n    expression: open.file.path == "/etc/passwd"\n');
-  const save = fresh('saved');
-  const go = fresh('go');
-  const { daemon, socket, found, rules: ids } = await started({ rules: [rules], save });
-  const run = trace(socket, `: < /etc/passwd; while [ ! -e ${go} ]; do sleep 0.02; done; : < /etc/passwd`);
-  await until('the first rule has fired', () => ids().length === 1);
-  writeFileSync(rules, 'version: 1.0.0\nrules:\n  - id: after\n    expression: open.file.path == "/etc/passwd"\n');
-  t.equal(daemon.agent.reload().done, true);
-  writeFileSync(go, '');
-  t.equal(await run.done, 0);
-  await until('the stream has ended', () => daemon.agent.streams().length === 0);
-  await daemon.stop();
-  t.strictSame(ids(), ['before', 'after']);
-  t.equal(lines(found).length, 2);
-  t.equal(lines(join(save, 'order.jsonl')).filter((line) => line.includes('"rules"')).length, 2);
-});
+t.test(
+  'reload in the middle of a stream: nothing is lost, the folder knows by which rules it was decided',
+  async (t) => {
+    const rules = policy('  - id: before\n    expression: open.file.path == "/etc/passwd"\n');
+    const save = fresh('saved');
+    const go = fresh('go');
+    const { daemon, socket, found, rules: ids } = await started({ rules: [rules], save });
+    const run = trace(socket, `: < /etc/passwd; while [ ! -e ${go} ]; do sleep 0.02; done; : < /etc/passwd`);
+    await until('the first rule has fired', () => ids().length === 1);
+    writeFileSync(
+      rules,
+      'version: 1.0.0\nrules:\n  - id: after\n    expression: open.file.path == "/etc/passwd"\n',
+    );
+    t.equal(daemon.agent.reload().done, true);
+    writeFileSync(go, '');
+    t.equal(await run.done, 0);
+    await until('the stream has ended', () => daemon.agent.streams().length === 0);
+    await daemon.stop();
+    t.strictSame(ids(), ['before', 'after']);
+    t.equal(lines(found).length, 2);
+    t.equal(lines(join(save, 'order.jsonl')).filter((line) => line.includes('"rules"')).length, 2);
+  },
+);
 
 t.test('the flight recorder saves what led to a detection as a recording that replays to it', async (t) => {
   const flight = fresh('flight');
-  const { daemon, socket } = await started({ 'flight.folder': flight, 'flight.rules': ['reads_*'], 'flight.after': '100ms' });
+  const { daemon, socket } = await started({
+    'flight.folder': flight,
+    'flight.rules': ['reads_*'],
+    'flight.after': '100ms',
+  });
   const run = trace(socket, 'ls / >/dev/null; cat /etc/passwd >/dev/null; sleep 1');
   await until('it is saved', () => readdirSync(flight).some((name) => name.endsWith('.seccam')));
   t.equal(await run.done, 0);

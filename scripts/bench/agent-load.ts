@@ -30,7 +30,16 @@ function feed(socket: string, bytes: Buffer): Promise<void> {
       got = Buffer.concat([got, part]);
       if (!greeted && got.length >= 48) {
         greeted = true;
-        const hello = { protocol: 1, stream: randomBytes(16).toString('hex'), nonce: randomBytes(32).toString('hex'), pid: process.pid, uid: 0, link: 1, lost: 0, command: ['load'] };
+        const hello = {
+          protocol: 1,
+          stream: randomBytes(16).toString('hex'),
+          nonce: randomBytes(32).toString('hex'),
+          pid: process.pid,
+          uid: 0,
+          link: 1,
+          lost: 0,
+          command: ['load'],
+        };
         link.write(writeHello(hello, got.subarray(16, 48), undefined));
         link.end(bytes);
       }
@@ -45,12 +54,14 @@ async function status(control: string): Promise<Status> {
 }
 
 const [socket, control, recording, streams = '8', rounds = '10'] = process.argv.slice(2);
-if (socket === undefined || control === undefined || recording === undefined) throw new Error('SOCKET CONTROL RECORDING [STREAMS] [ROUNDS]');
+if (socket === undefined || control === undefined || recording === undefined)
+  throw new Error('SOCKET CONTROL RECORDING [STREAMS] [ROUNDS]');
 const bytes = readFileSync(recording);
 await Promise.all(Array.from({ length: Number(streams) }, () => feed(socket, bytes)));
 const before = await status(control);
 const began = performance.now();
-for (let round = 0; round < Number(rounds); round++) await Promise.all(Array.from({ length: Number(streams) }, () => feed(socket, bytes)));
+for (let round = 0; round < Number(rounds); round++)
+  await Promise.all(Array.from({ length: Number(streams) }, () => feed(socket, bytes)));
 const wall = (performance.now() - began) / 1000;
 const after = await status(control);
 const events = after.events - before.events;

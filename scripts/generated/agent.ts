@@ -20,7 +20,8 @@ function describe(name: string): string {
 
 function settingsTable(): string {
   const rows = readConfiguration({ file: '', environment: {} }).entries.map(
-    ({ name, value }) => `| \`${name}\` | \`${JSON.stringify(value)}\` | \`${variableOf(name)}\` | ${describe(name).replaceAll('|', '\\|')} |`,
+    ({ name, value }) =>
+      `| \`${name}\` | \`${JSON.stringify(value)}\` | \`${variableOf(name)}\` | ${describe(name).replaceAll('|', '\\|')} |`,
   );
   return ['| setting | default | variable | |', '|---|---|---|---|', ...rows].join('\n');
 }

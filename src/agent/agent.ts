@@ -4,24 +4,24 @@
  */
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { eventByName } from '../catalogue/index.js';
 import type { Event } from '../catalogue/event.js';
+import { eventByName } from '../catalogue/index.js';
 import type { DetectionLine } from '../outputs/answers.js';
-import { detectionLine } from '../pipeline/line.js';
 import { Pipeline } from '../pipeline/index.js';
-import { Engine, loadRules, type Detection, type LoadResult } from '../rules/index.js';
-import { DiagnosticError, diagnostic, type Diagnostic } from '../support/diagnostic.js';
+import { detectionLine } from '../pipeline/line.js';
+import { type Detection, Engine, type LoadResult, loadRules } from '../rules/index.js';
+import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { agentCodes } from './codes.js';
 import { FlightRecorder } from './flight.js';
 import { globMatcher } from './glob.js';
-import { askEpoch, bitmapOf, bye, eventsWanted, type EventBitmap, type Hello } from './message.js';
+import { askEpoch, bitmapOf, bye, type EventBitmap, eventsWanted, type Hello } from './message.js';
 import type { Metrics } from './metrics.js';
 import type { Output } from './outputs/output.js';
 import { Response } from './response.js';
 import { Saver } from './saver.js';
 import { bytes, milliseconds, type Settings } from './settings.js';
-import { LiveStream, type BlockTaker, type Peer, type StreamFacts } from './stream.js';
+import { type BlockTaker, LiveStream, type Peer, type StreamFacts } from './stream.js';
 
 export interface AgentOptions {
   readonly settings: Settings;
@@ -85,7 +85,13 @@ export class Agent {
       onOutcome: (rule, action, outcome, stream) => {
         this.metrics?.action(rule, action, outcome);
         if (outcome === 'failed' || outcome === 'partial' || outcome === 'unreachable') {
-          options.onProblem(diagnostic(agentCodes, 'kill-failed', `a kill that "${rule}" asked for in "${stream?.name ?? '?'}" ended as: ${outcome}`));
+          options.onProblem(
+            diagnostic(
+              agentCodes,
+              'kill-failed',
+              `a kill that "${rule}" asked for in "${stream?.name ?? '?'}" ended as: ${outcome}`,
+            ),
+          );
         }
       },
     });
@@ -99,7 +105,9 @@ export class Agent {
     });
     if (settings.save !== '') {
       this.#saver = new Saver(settings.save, (error, name) => {
-        options.onProblem(diagnostic(agentCodes, 'save-failed', `the stream "${name}" is no longer saved: ${error.message}`));
+        options.onProblem(
+          diagnostic(agentCodes, 'save-failed', `the stream "${name}" is no longer saved: ${error.message}`),
+        );
       });
       this.#saver.rules(this.#hash, this.#loaded);
       this.#takers.push(this.#saver);
@@ -131,7 +139,9 @@ export class Agent {
 
   /** Event names that the rules need. */
   wantedNames(): string[] {
-    return [...new Set<string>([...ALWAYS, ...this.#loaded.rules.rules.map((rule) => rule.eventType)])].sort();
+    return [
+      ...new Set<string>([...ALWAYS, ...this.#loaded.rules.rules.map((rule) => rule.eventType)]),
+    ].sort();
   }
 
   refused(): void {
@@ -139,10 +149,21 @@ export class Agent {
   }
 
   /** Opens a stream; its bytes are given to `take`, and `end` is called when the link is gone. */
-  open(peer: Peer, hello: Hello | undefined, link: Duplex | undefined, command: readonly string[] = hello?.command ?? []): LiveStream {
+  open(
+    peer: Peer,
+    hello: Hello | undefined,
+    link: Duplex | undefined,
+    command: readonly string[] = hello?.command ?? [],
+  ): LiveStream {
     this.#links += 1;
     this.#numbers += 1;
-    const name = `${this.#numbers}-${(command[0] ?? 'stream').split('/').at(-1)!.replaceAll(/[^\w.-]/g, '_').slice(0, 40) || 'stream'}`;
+    const name = `${this.#numbers}-${
+      (command[0] ?? 'stream')
+        .split('/')
+        .at(-1)!
+        .replaceAll(/[^\w.-]/g, '_')
+        .slice(0, 40) || 'stream'
+    }`;
     const stream = new LiveStream({
       name,
       peer,
@@ -180,11 +201,21 @@ export class Agent {
     } catch (error) {
       if (!(error instanceof DiagnosticError)) throw error;
       this.metrics?.reload('refused');
-      return { done: false, rules: this.#loaded.rules.rules.length, hash: this.#hash, diagnostics: error.diagnostics };
+      return {
+        done: false,
+        rules: this.#loaded.rules.rules.length,
+        hash: this.#hash,
+        diagnostics: error.diagnostics,
+      };
     }
     if (loaded.diagnostics.some((item) => item.severity === 'error')) {
       this.metrics?.reload('refused');
-      return { done: false, rules: this.#loaded.rules.rules.length, hash: this.#hash, diagnostics: loaded.diagnostics };
+      return {
+        done: false,
+        rules: this.#loaded.rules.rules.length,
+        hash: this.#hash,
+        diagnostics: loaded.diagnostics,
+      };
     }
     this.#loaded = loaded;
     const before = this.#engine;
@@ -198,7 +229,12 @@ export class Agent {
     const wanted = eventsWanted(this.wanted());
     for (const stream of this.#streams.values()) stream.send(wanted);
     for (const output of this.outputs) output.reopen?.();
-    return { done: true, rules: loaded.rules.rules.length, hash: this.#hash, diagnostics: loaded.diagnostics };
+    return {
+      done: true,
+      rules: loaded.rules.rules.length,
+      hash: this.#hash,
+      diagnostics: loaded.diagnostics,
+    };
   }
 
   /** Saves what the flight recorder keeps of the streams that match; the paths. */
@@ -211,7 +247,9 @@ export class Agent {
   }
 
   /** The live processes of the streams that match. */
-  processes(name: string | undefined): { stream: string; pid: number; ppid: number; uid: number; path: string; args: string; since: string }[] {
+  processes(
+    name: string | undefined,
+  ): { stream: string; pid: number; ppid: number; uid: number; path: string; args: string; since: string }[] {
     return this.streams()
       .filter((stream) => name === undefined || stream.name === name)
       .flatMap((stream) =>
@@ -240,7 +278,8 @@ export class Agent {
 
   totals() {
     const live = this.streams().map((stream) => stream.facts());
-    const sum = (pick: (facts: StreamFacts) => number): number => live.reduce((total, facts) => total + pick(facts), 0);
+    const sum = (pick: (facts: StreamFacts) => number): number =>
+      live.reduce((total, facts) => total + pick(facts), 0);
     return {
       events: this.#past.events + sum((facts) => facts.events),
       lost: this.#past.lost + sum((facts) => facts.lost),
@@ -320,7 +359,13 @@ export class Agent {
       most: flight.most,
       onSaved: () => undefined,
       onFailed: (error, rule, stream) => {
-        this.#options.onProblem(diagnostic(agentCodes, 'save-failed', `what "${stream.name}" did before "${rule}" could not be saved: ${error.message}`));
+        this.#options.onProblem(
+          diagnostic(
+            agentCodes,
+            'save-failed',
+            `what "${stream.name}" did before "${rule}" could not be saved: ${error.message}`,
+          ),
+        );
       },
       askEpoch: (stream) => void stream.send(askEpoch()),
     });
@@ -330,6 +375,7 @@ export class Agent {
 /** Identifies a set of rules by the texts of its policies. */
 function hashOf(loaded: LoadResult): string {
   const hash = createHash('sha256');
-  for (const policy of loaded.rules.policies) hash.update(policy.name).update('\0').update(policy.text).update('\0');
+  for (const policy of loaded.rules.policies)
+    hash.update(policy.name).update('\0').update(policy.text).update('\0');
   return `sha256:${hash.digest('hex')}`;
 }

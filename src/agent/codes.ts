@@ -4,7 +4,7 @@ import type { CodeTable } from '../support/diagnostic.js';
 export const agentCodes = {
   'bad-configuration': {
     severity: 'error',
-    doc: 'A value of the agent\'s configuration is not of the form that is wanted. The message names the value, what it is and what is wanted; `seccam agent config` shows where each value came from.',
+    doc: "A value of the agent's configuration is not of the form that is wanted. The message names the value, what it is and what is wanted; `seccam agent config` shows where each value came from.",
     example: 'listen: 5678',
   },
   'configuration-unreadable': {

@@ -3,17 +3,19 @@
  * Every value remembers its origin, so that `agent config` can answer "why is it so?".
  */
 import { readFileSync } from 'node:fs';
-import { LineCounter, parseDocument, type Document } from 'yaml';
+import { type Document, LineCounter, parseDocument } from 'yaml';
 import type * as z from 'zod';
-import { DiagnosticError, diagnostic, spanAt, type Diagnostic, type Span } from '../support/diagnostic.js';
+import { type Diagnostic, DiagnosticError, diagnostic, type Span, spanAt } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
 import { agentCodes } from './codes.js';
-import { settingsSchema, type Settings } from './settings.js';
+import { type Settings, settingsSchema } from './settings.js';
 
 export const DEFAULT_FILE = '/etc/seccam/agent.yaml';
 
 /** Values that flags gave, by path with dots (`flight.size`); undefined: the flag was not given. */
-export type FlagValues = Readonly<Record<string, { readonly value: unknown; readonly flag: string } | undefined>>;
+export type FlagValues = Readonly<
+  Record<string, { readonly value: unknown; readonly flag: string } | undefined>
+>;
 
 export interface ConfigurationSources {
   /** `--config`; undefined: the default file when it exists; empty: none. */
@@ -41,7 +43,8 @@ export function readConfiguration(sources: ConfigurationSources = {}): Configura
   const read = readSettingsFile(sources.file);
   const origins = new Map<string, string>();
   const values: Record<string, unknown> = read === undefined ? {} : structuredClone(read.values);
-  if (read !== undefined) for (const name of leafNames(values)) origins.set(name, `${read.file}:${read.line(name)}`);
+  if (read !== undefined)
+    for (const name of leafNames(values)) origins.set(name, `${read.file}:${read.line(name)}`);
 
   const environment = sources.environment ?? process.env;
   const diagnostics: Diagnostic[] = [];
@@ -51,7 +54,13 @@ export function readConfiguration(sources: ConfigurationSources = {}): Configura
     if (text === undefined) continue;
     const value = fromText(text, schema);
     if (value === undefined) {
-      diagnostics.push(diagnostic(agentCodes, 'bad-configuration', `the variable ${variable} is "${text}": want ${wantOf(schema)}`));
+      diagnostics.push(
+        diagnostic(
+          agentCodes,
+          'bad-configuration',
+          `the variable ${variable} is "${text}": want ${wantOf(schema)}`,
+        ),
+      );
       continue;
     }
     place(values, name, value);
@@ -68,7 +77,11 @@ export function readConfiguration(sources: ConfigurationSources = {}): Configura
     for (const issue of result.error.issues) diagnostics.push(...explainIssue(issue, origins, read));
   }
   if (!result.success || diagnostics.length > 0) throw new DiagnosticError(diagnostics);
-  const entries = leafNames(result.data).map((name) => ({ name, value: find(result.data, name), origin: originOf(name, origins) }));
+  const entries = leafNames(result.data).map((name) => ({
+    name,
+    value: find(result.data, name),
+    origin: originOf(name, origins),
+  }));
   return { settings: result.data, entries, file: read?.file };
 }
 
@@ -88,21 +101,39 @@ function readSettingsFile(given: string | undefined): SettingsFile | undefined {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (given === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
-    const why = code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : String(code);
-    throw new DiagnosticError([diagnostic(agentCodes, 'configuration-unreadable', `the configuration "${file}" cannot be read: ${why}`)]);
+    const why =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : String(code);
+    throw new DiagnosticError([
+      diagnostic(
+        agentCodes,
+        'configuration-unreadable',
+        `the configuration "${file}" cannot be read: ${why}`,
+      ),
+    ]);
   }
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
   if (document.errors.length > 0) {
     throw new DiagnosticError(
       document.errors.map((error) =>
-        diagnostic(agentCodes, 'configuration-unreadable', `this is not YAML: ${error.message.split('\n')[0]}`, { span: spanAt(file, text, error.pos[0], error.pos[1]) }),
+        diagnostic(
+          agentCodes,
+          'configuration-unreadable',
+          `this is not YAML: ${error.message.split('\n')[0]}`,
+          { span: spanAt(file, text, error.pos[0], error.pos[1]) },
+        ),
       ),
     );
   }
   const value: unknown = document.toJS({ maxAliasCount: 100 });
   if (value !== null && value !== undefined && (typeof value !== 'object' || Array.isArray(value))) {
-    throw new DiagnosticError([diagnostic(agentCodes, 'bad-configuration', `the configuration "${file}" is no mapping of names to values`)]);
+    throw new DiagnosticError([
+      diagnostic(
+        agentCodes,
+        'bad-configuration',
+        `the configuration "${file}" is no mapping of names to values`,
+      ),
+    ]);
   }
   const span = (path: readonly PropertyKey[]): Span | undefined => {
     const range = rangeOf(document, path);
@@ -119,13 +150,19 @@ function readSettingsFile(given: string | undefined): SettingsFile | undefined {
 /** Where the key of a path, or the nearest thing above it, stands. */
 function rangeOf(document: Document, path: readonly PropertyKey[]): [number, number] | undefined {
   for (let length = path.length; length > 0; length--) {
-    const parent: unknown = document.getIn(path.slice(0, length - 1).map(String), true) ?? (length === 1 ? document.contents : undefined);
+    const parent: unknown =
+      document.getIn(path.slice(0, length - 1).map(String), true) ??
+      (length === 1 ? document.contents : undefined);
     const key = String(path[length - 1]);
-    const items = typeof parent === 'object' && parent !== null && 'items' in parent && Array.isArray(parent.items) ? (parent.items as unknown[]) : [];
+    const items =
+      typeof parent === 'object' && parent !== null && 'items' in parent && Array.isArray(parent.items)
+        ? (parent.items as unknown[])
+        : [];
     for (const item of items) {
       if (typeof item !== 'object' || item === null || !('key' in item)) continue;
       const found = item.key as { value?: unknown; range?: [number, number, number] | null } | null;
-      if (found !== null && String(found.value) === key && found.range) return [found.range[0], found.range[1]];
+      if (found !== null && String(found.value) === key && found.range)
+        return [found.range[0], found.range[1]];
     }
     const item = items[Number(key)] as { range?: [number, number, number] | null } | undefined;
     if (item?.range) return [item.range[0], item.range[1]];
@@ -133,7 +170,11 @@ function rangeOf(document: Document, path: readonly PropertyKey[]): [number, num
   return undefined;
 }
 
-function explainIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, string>, read: SettingsFile | undefined): Diagnostic[] {
+function explainIssue(
+  issue: z.core.$ZodIssue,
+  origins: ReadonlyMap<string, string>,
+  read: SettingsFile | undefined,
+): Diagnostic[] {
   const name = issue.path.map(String).join('.');
   const origin = originOf(name, origins);
   const inFile = read !== undefined && (origin === 'default' || origin.startsWith(`${read.file}:`));
@@ -142,15 +183,27 @@ function explainIssue(issue: z.core.$ZodIssue, origins: ReadonlyMap<string, stri
     return issue.keys.map((key) => {
       const hint = didYouMean(key, known);
       const span = read?.span([...issue.path, key]);
-      return diagnostic(agentCodes, 'unknown-key', `there is no setting "${[...issue.path.map(String), key].join('.')}"`, {
-        ...(span === undefined ? {} : { span }),
-        suggestions: hint === undefined ? [] : [hint],
-      });
+      return diagnostic(
+        agentCodes,
+        'unknown-key',
+        `there is no setting "${[...issue.path.map(String), key].join('.')}"`,
+        {
+          ...(span === undefined ? {} : { span }),
+          suggestions: hint === undefined ? [] : [hint],
+        },
+      );
     });
   }
   const span = inFile ? read.span(issue.path) : undefined;
   const where = inFile || origin === 'default' ? '' : ` (from ${origin})`;
-  return [diagnostic(agentCodes, 'bad-configuration', `"${name || 'the configuration'}"${where}: ${issue.message}`, span === undefined ? {} : { span })];
+  return [
+    diagnostic(
+      agentCodes,
+      'bad-configuration',
+      `"${name || 'the configuration'}"${where}: ${issue.message}`,
+      span === undefined ? {} : { span },
+    ),
+  ];
 }
 
 function originOf(name: string, origins: ReadonlyMap<string, string>): string {
@@ -188,7 +241,8 @@ function leafSchemas(): [string, AnySchema][] {
   const walk = (prefix: string, schema: AnySchema): void => {
     const { shape } = shapeOf(schema);
     if (shape === undefined) list.push([prefix, schema]);
-    else for (const [key, below] of Object.entries(shape)) walk(prefix === '' ? key : `${prefix}.${key}`, below);
+    else
+      for (const [key, below] of Object.entries(shape)) walk(prefix === '' ? key : `${prefix}.${key}`, below);
   };
   walk('', settingsSchema);
   return list;
@@ -201,17 +255,27 @@ export function settingNames(): string[] {
 
 function knownBelow(path: readonly string[]): string[] {
   const prefix = path.length === 0 ? '' : `${path.join('.')}.`;
-  return [...new Set(settingNames().filter((name) => name.startsWith(prefix)).map((name) => name.slice(prefix.length).split('.')[0]!))];
+  return [
+    ...new Set(
+      settingNames()
+        .filter((name) => name.startsWith(prefix))
+        .map((name) => name.slice(prefix.length).split('.')[0]!),
+    ),
+  ];
 }
 
 /** The value of a variable's text as the setting's type wants it; undefined when it cannot be. */
 function fromText(text: string, schema: AnySchema): unknown {
   const { type, element } = shapeOf(schema);
-  if (type === 'boolean') return /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off|)$/i.test(text) ? false : undefined;
+  if (type === 'boolean')
+    return /^(true|1|yes|on)$/i.test(text) ? true : /^(false|0|no|off|)$/i.test(text) ? false : undefined;
   if (type === 'number' || type === 'literal') return /^\d+$/.test(text) ? Number(text) : undefined;
   if (type === 'array') {
     if (element !== undefined && shapeOf(element).type === 'union') return parseJson(text);
-    const parts = text.split(',').map((part) => part.trim()).filter((part) => part !== '');
+    const parts = text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '');
     if (element === undefined || shapeOf(element).type !== 'number') return parts;
     return parts.every((part) => /^\d+$/.test(part)) ? parts.map(Number) : undefined;
   }
@@ -230,7 +294,10 @@ function wantOf(schema: AnySchema): string {
   const { type, element } = shapeOf(schema);
   if (type === 'boolean') return 'true or false';
   if (type === 'number') return 'a whole number';
-  if (type === 'array') return element !== undefined && shapeOf(element).type === 'union' ? 'a list in JSON' : 'values with commas between';
+  if (type === 'array')
+    return element !== undefined && shapeOf(element).type === 'union'
+      ? 'a list in JSON'
+      : 'values with commas between';
   return 'text';
 }
 
@@ -246,11 +313,19 @@ function place(values: Record<string, unknown>, name: string, value: unknown): v
 }
 
 function find(values: unknown, name: string): unknown {
-  return name.split('.').reduce<unknown>((at, part) => (typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[part] : undefined), values);
+  return name
+    .split('.')
+    .reduce<unknown>(
+      (at, part) =>
+        typeof at === 'object' && at !== null ? (at as Record<string, unknown>)[part] : undefined,
+      values,
+    );
 }
 
 /** Paths of values that are no mappings, in order. */
 function leafNames(values: unknown, prefix = ''): string[] {
   if (typeof values !== 'object' || values === null || Array.isArray(values)) return [prefix];
-  return Object.entries(values).flatMap(([key, value]) => leafNames(value, prefix === '' ? key : `${prefix}.${key}`));
+  return Object.entries(values).flatMap(([key, value]) =>
+    leafNames(value, prefix === '' ? key : `${prefix}.${key}`),
+  );
 }

@@ -4,8 +4,8 @@
  */
 import { chmodSync, unlinkSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { loadPeerCredentials } from '../tracer/peer.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { loadPeerCredentials } from '../tracer/peer.js';
 import { agentCodes } from './codes.js';
 import { removeStaleSocket } from './listener.js';
 
@@ -32,7 +32,10 @@ export class ControlServer {
     this.#server = server;
   }
 
-  static async listen(path: string, answer: (request: ControlRequest) => ControlAnswer | Promise<ControlAnswer>): Promise<ControlServer> {
+  static async listen(
+    path: string,
+    answer: (request: ControlRequest) => ControlAnswer | Promise<ControlAnswer>,
+  ): Promise<ControlServer> {
     await removeStaleSocket(path);
     const credentials = await loadPeerCredentials();
     const own = process.geteuid?.() ?? 0;
@@ -50,9 +53,16 @@ export class ControlServer {
       });
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      const why = code === 'ENOENT' ? 'its folder does not exist' : code === 'EACCES' ? 'permission denied' : String(code);
+      const why =
+        code === 'ENOENT'
+          ? 'its folder does not exist'
+          : code === 'EACCES'
+            ? 'permission denied'
+            : String(code);
       throw new DiagnosticError([
-        diagnostic(agentCodes, 'address-in-use', `cannot make the control socket "${path}": ${why}`, { suggestions: ['--control PATH', `mkdir -p ${path.replace(/\/[^/]*$/, '')}`] }),
+        diagnostic(agentCodes, 'address-in-use', `cannot make the control socket "${path}": ${why}`, {
+          suggestions: ['--control PATH', `mkdir -p ${path.replace(/\/[^/]*$/, '')}`],
+        }),
       ]);
     } finally {
       process.umask(before);
@@ -69,7 +79,10 @@ export class ControlServer {
   }
 }
 
-function serve(socket: Socket, answer: (request: ControlRequest) => ControlAnswer | Promise<ControlAnswer>): void {
+function serve(
+  socket: Socket,
+  answer: (request: ControlRequest) => ControlAnswer | Promise<ControlAnswer>,
+): void {
   let text = '';
   let asked = false;
   socket.setTimeout(PATIENCE, () => socket.destroy());
@@ -105,13 +118,23 @@ export function ask(path: string, request: ControlRequest): Promise<ControlAnswe
       socket.destroy();
       reject(
         new DiagnosticError([
-          diagnostic(agentCodes, 'no-agent', `no agent answers at "${path}": ${why}`, { suggestions: ['seccam agent start', '--control PATH when the agent has another control socket'] }),
+          diagnostic(agentCodes, 'no-agent', `no agent answers at "${path}": ${why}`, {
+            suggestions: ['seccam agent start', '--control PATH when the agent has another control socket'],
+          }),
         ]),
       );
     };
     socket.setTimeout(PATIENCE * 2, () => fail('it does not answer in time'));
     socket.on('error', (error: NodeJS.ErrnoException) =>
-      fail(error.code === 'ENOENT' ? 'there is no such socket' : error.code === 'ECONNREFUSED' ? 'nobody listens there' : error.code === 'EACCES' ? 'permission denied' : String(error.code)),
+      fail(
+        error.code === 'ENOENT'
+          ? 'there is no such socket'
+          : error.code === 'ECONNREFUSED'
+            ? 'nobody listens there'
+            : error.code === 'EACCES'
+              ? 'permission denied'
+              : String(error.code),
+      ),
     );
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     socket.on('data', (chunk) => {

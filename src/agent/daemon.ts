@@ -2,20 +2,21 @@
  * `agent start`: settings to a running agent with its listeners, control socket, outputs and signals;
  * ends by request, by signal, or with the program that it was given.
  */
+
+import { readFileSync } from 'node:fs';
+import type { Server, Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
-import { readFileSync } from 'node:fs';
-import type { Server, Socket } from 'node:net';
 import type { DetectionFormatName } from '../outputs/detections/index.js';
 import { paintFor } from '../outputs/text.js';
-import { DiagnosticError, diagnostic, type Diagnostic } from '../support/diagnostic.js';
+import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { packageRoot } from '../support/package.js';
 import { Agent } from './agent.js';
 import { agentCodes } from './codes.js';
 import type { Configuration } from './configuration.js';
-import { ControlServer, type ControlAnswer, type ControlRequest } from './control.js';
-import { Listener, demandLoopback, readToken, splitAddress } from './listener.js';
+import { type ControlAnswer, type ControlRequest, ControlServer } from './control.js';
+import { demandLoopback, Listener, readToken, splitAddress } from './listener.js';
 import { RefusalReason } from './message.js';
 import { DescriptorOutput, FileOutput } from './outputs/descriptor.js';
 import { formatOf, type Output } from './outputs/output.js';
@@ -73,16 +74,32 @@ export class Daemon {
       greetingTimeout: milliseconds(settings.limits.greeting),
       wanted: () => this.agent.wanted(),
       admit: (hello, peer) => {
-        if (this.#stopping !== undefined) return { reason: RefusalReason.stopping, text: 'the agent is stopping' };
-        if (this.agent.streams().length >= settings.limits.streams) return { reason: RefusalReason.tooMany, text: `there are ${settings.limits.streams} streams already` };
-        if (peer.kind === 'unix' && settings.allow_uids.length > 0 && (peer.uid === undefined || !settings.allow_uids.includes(peer.uid))) {
+        if (this.#stopping !== undefined)
+          return { reason: RefusalReason.stopping, text: 'the agent is stopping' };
+        if (this.agent.streams().length >= settings.limits.streams)
+          return {
+            reason: RefusalReason.tooMany,
+            text: `there are ${settings.limits.streams} streams already`,
+          };
+        if (
+          peer.kind === 'unix' &&
+          settings.allow_uids.length > 0 &&
+          (peer.uid === undefined || !settings.allow_uids.includes(peer.uid))
+        ) {
           return { reason: RefusalReason.notAllowed, text: `user ${peer.uid ?? '?'} may not connect here` };
         }
         // A link that was cut without a word may still look alive here. The name of a stream is 128 random bits
         // that only its tracer and we know; over a Unix socket it must be the same process as well.
         const same = this.agent.streams().find((stream) => stream.hello?.stream === hello.stream);
-        if (same !== undefined && same.peer.uid === peer.uid && same.peer.pid === peer.pid && same.peer.kind === peer.kind) same.cut('the tracer connected again');
-        else if (same !== undefined) return { reason: RefusalReason.connectedAlready, text: 'this stream is connected already' };
+        if (
+          same !== undefined &&
+          same.peer.uid === peer.uid &&
+          same.peer.pid === peer.pid &&
+          same.peer.kind === peer.kind
+        )
+          same.cut('the tracer connected again');
+        else if (same !== undefined)
+          return { reason: RefusalReason.connectedAlready, text: 'this stream is connected already' };
         return undefined;
       },
       onLink: (link, peer, hello, rest) => this.#serve(link, this.agent.open(peer, hello, link), rest),
@@ -93,13 +110,20 @@ export class Daemon {
         if (now - (this.#refusals.get(why) ?? -1000) < 1000) return;
         if (this.#refusals.size > 100) this.#refusals.clear();
         this.#refusals.set(why, now);
-        this.#options.onProblem(diagnostic(agentCodes, 'stream-refused', `a client at ${peer.address}${peer.uid === undefined ? '' : ` (uid ${peer.uid}, pid ${peer.pid})`} was turned away: ${why}`));
+        this.#options.onProblem(
+          diagnostic(
+            agentCodes,
+            'stream-refused',
+            `a client at ${peer.address}${peer.uid === undefined ? '' : ` (uid ${peer.uid}, pid ${peer.pid})`} was turned away: ${why}`,
+          ),
+        );
       },
     });
     this.#listener = listener;
     const token = settings.listen === '' ? undefined : demandToken(settings);
     try {
-      if (settings.socket !== '') await listener.unix(settings.socket, Number.parseInt(settings.socket_mode, 8));
+      if (settings.socket !== '')
+        await listener.unix(settings.socket, Number.parseInt(settings.socket_mode, 8));
       if (token !== undefined) await listener.tcp(settings.listen, token);
     } catch (error) {
       listener.stop();
@@ -110,7 +134,8 @@ export class Daemon {
   /** Opens control socket and metrics, and takes SIGHUP (reload), SIGTERM and SIGINT (stop). */
   async serve(signals: boolean): Promise<void> {
     const { settings } = this;
-    if (settings.control !== '') this.#control = await ControlServer.listen(settings.control, (request) => this.#answer(request));
+    if (settings.control !== '')
+      this.#control = await ControlServer.listen(settings.control, (request) => this.#answer(request));
     if (settings.metrics !== '') {
       const { Metrics } = await import('./metrics.js');
       const metrics = new Metrics({
@@ -123,7 +148,13 @@ export class Daemon {
       try {
         this.#metricsServer = await metrics.listen(host, port);
       } catch (error) {
-        throw new DiagnosticError([diagnostic(agentCodes, 'address-in-use', `cannot serve metrics at "${settings.metrics}": ${(error as NodeJS.ErrnoException).code}`)]);
+        throw new DiagnosticError([
+          diagnostic(
+            agentCodes,
+            'address-in-use',
+            `cannot serve metrics at "${settings.metrics}": ${(error as NodeJS.ErrnoException).code}`,
+          ),
+        ]);
       }
     }
     if (!signals) return;
@@ -149,7 +180,10 @@ export class Daemon {
     this.#control?.close();
     this.#metricsServer?.close();
     const links = [...this.#links];
-    await Promise.race([Promise.all(links.map((link) => new Promise((resolve) => link.once('close', resolve)))), new Promise((resolve) => setTimeout(resolve, 500).unref())]);
+    await Promise.race([
+      Promise.all(links.map((link) => new Promise((resolve) => link.once('close', resolve)))),
+      new Promise((resolve) => setTimeout(resolve, 500).unref()),
+    ]);
     for (const link of links) link.destroy();
     for (const resolve of this.#onStopped) resolve();
   }
@@ -166,7 +200,13 @@ export class Daemon {
       this.#options.onRemark(`rules reloaded: ${result.rules} decide (${result.hash.slice(0, 19)})`);
     } else {
       for (const item of result.diagnostics) this.#options.onProblem(item);
-      this.#options.onProblem(diagnostic(agentCodes, 'rules-not-replaced', `the rules have errors, so the ${result.rules} that are loaded stay`));
+      this.#options.onProblem(
+        diagnostic(
+          agentCodes,
+          'rules-not-replaced',
+          `the rules have errors, so the ${result.rules} that are loaded stay`,
+        ),
+      );
     }
   }
 
@@ -181,7 +221,10 @@ export class Daemon {
       case 'config':
         return { file: this.#options.configuration.file, entries: this.#options.configuration.entries };
       case 'dump':
-        return { recordings: this.agent.dump(request.stream), processes: this.agent.processes(request.stream) };
+        return {
+          recordings: this.agent.dump(request.stream),
+          processes: this.agent.processes(request.stream),
+        };
       case 'stop':
         setTimeout(() => void this.stop(), 10);
         return { stopping: true };
@@ -216,9 +259,16 @@ function demandToken(settings: Settings): Buffer {
   demandLoopback(settings.listen);
   if (settings.token_file === '') {
     throw new DiagnosticError([
-      diagnostic(agentCodes, 'token-needed', `every user of this machine can connect to "${settings.listen}", so a token is needed`, {
-        suggestions: ['umask 077; head -c 32 /dev/urandom | base64 > FILE, then --token-file FILE here and for the tracers'],
-      }),
+      diagnostic(
+        agentCodes,
+        'token-needed',
+        `every user of this machine can connect to "${settings.listen}", so a token is needed`,
+        {
+          suggestions: [
+            'umask 077; head -c 32 /dev/urandom | base64 > FILE, then --token-file FILE here and for the tracers',
+          ],
+        },
+      ),
     ]);
   }
   return readToken(settings.token_file);
@@ -228,7 +278,12 @@ function makeOutputs(options: DaemonOptions, settings: Settings, onClosed: () =>
   const host = hostname();
   const outputs: Output[] = options.targets.map((target) =>
     target.file === undefined
-      ? new DescriptorOutput('stdout', 1, formatOf(target.name, host, paintFor({ isTTY: isatty(1) })), onClosed)
+      ? new DescriptorOutput(
+          'stdout',
+          1,
+          formatOf(target.name, host, paintFor({ isTTY: isatty(1) })),
+          onClosed,
+        )
       : openFile(target.file, target.name, host, 0, 0, options.truncate === true),
   );
   for (const output of settings.outputs) outputs.push(makeOutput(output, host));
@@ -240,7 +295,12 @@ function makeOutput(output: OutputSettings, host: string): Output {
     case 'file':
       return openFile(output.path, output.format, host, bytes(output.max_size), output.keep, false);
     case 'syslog':
-      return new SyslogOutput({ address: output.address, facility: output.facility, format: formatOf(output.format, host), hostname: host });
+      return new SyslogOutput({
+        address: output.address,
+        facility: output.facility,
+        format: formatOf(output.format, host),
+        hostname: host,
+      });
     case 'webhook':
       return new WebhookOutput({
         url: output.url,
@@ -255,11 +315,25 @@ function makeOutput(output: OutputSettings, host: string): Output {
   }
 }
 
-function openFile(path: string, format: DetectionFormatName, host: string, maxSize: number, keep: number, truncate: boolean): Output {
+function openFile(
+  path: string,
+  format: DetectionFormatName,
+  host: string,
+  maxSize: number,
+  keep: number,
+  truncate: boolean,
+): Output {
   try {
     return new FileOutput({ path, format: formatOf(format, host), maxSize, keep, truncate });
   } catch (error) {
-    throw new DiagnosticError([diagnostic(agentCodes, 'output-failed', `detections cannot be written to "${path}": ${(error as Error).message}`, { severity: 'error' })]);
+    throw new DiagnosticError([
+      diagnostic(
+        agentCodes,
+        'output-failed',
+        `detections cannot be written to "${path}": ${(error as Error).message}`,
+        { severity: 'error' },
+      ),
+    ]);
   }
 }
 
@@ -267,6 +341,12 @@ function readSecret(path: string): Buffer {
   try {
     return Buffer.from(readFileSync(path, 'utf8').trim());
   } catch (error) {
-    throw new DiagnosticError([diagnostic(agentCodes, 'token-unsafe', `the secret file "${path}" cannot be read: ${(error as NodeJS.ErrnoException).code}`)]);
+    throw new DiagnosticError([
+      diagnostic(
+        agentCodes,
+        'token-unsafe',
+        `the secret file "${path}" cannot be read: ${(error as NodeJS.ErrnoException).code}`,
+      ),
+    ]);
   }
 }

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { BlockKind, BlockSplitter, type Block } from '../recording/blocks.js';
+import { type Block, BlockKind, BlockSplitter } from '../recording/blocks.js';
 import { FooterIndex } from '../recording/footer.js';
 import type { BlockTaker, LiveStream } from './stream.js';
 
@@ -67,7 +67,11 @@ export class FlightRecorder implements BlockTaker {
       kept.prologue.push(bytes);
       return;
     }
-    if (block.kind === BlockKind.checkpoint && kept.epochs.at(-1)?.blocks.length !== 0 && this.#begins(kept, block)) {
+    if (
+      block.kind === BlockKind.checkpoint &&
+      kept.epochs.at(-1)?.blocks.length !== 0 &&
+      this.#begins(kept, block)
+    ) {
       kept.epochs.push({ began: block.time, blocks: [], bytes: 0 });
       kept.overflowed = false;
       kept.asked = false;
@@ -96,7 +100,12 @@ export class FlightRecorder implements BlockTaker {
     const kept = this.#kept.get(stream);
     const now = performance.now();
     const last = this.#lastSaved.get(rule);
-    if (kept === undefined || kept.pending.has(rule) || (last !== undefined && now - last < this.options.every)) return;
+    if (
+      kept === undefined ||
+      kept.pending.has(rule) ||
+      (last !== undefined && now - last < this.options.every)
+    )
+      return;
     this.#lastSaved.set(rule, now);
     const timer = setTimeout(() => {
       kept.pending.delete(rule);
@@ -140,9 +149,16 @@ export class FlightRecorder implements BlockTaker {
     if (kept.epochs.length === 0) return undefined;
     const { folder } = this.options;
     const stamp = new Date().toISOString().replaceAll(/[-:]/g, '').replace('T', '-').slice(0, 15);
-    const path = join(folder, `${rule.replaceAll(/[^\w.-]/g, '_').slice(0, 80)}-${stamp}-${stream.name}-${++this.#saved}.seccam`);
+    const path = join(
+      folder,
+      `${rule.replaceAll(/[^\w.-]/g, '_').slice(0, 80)}-${stamp}-${stream.name}-${++this.#saved}.seccam`,
+    );
     try {
-      writeFileSync(`${path}.partial`, recordingOf([...kept.prologue, ...kept.epochs.flatMap((epoch) => epoch.blocks)]), { mode: 0o600, flag: 'wx' });
+      writeFileSync(
+        `${path}.partial`,
+        recordingOf([...kept.prologue, ...kept.epochs.flatMap((epoch) => epoch.blocks)]),
+        { mode: 0o600, flag: 'wx' },
+      );
       renameSync(`${path}.partial`, path);
       this.#prune();
     } catch (error) {

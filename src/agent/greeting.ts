@@ -1,6 +1,15 @@
 /** The agent's half of the greeting of docs/protocol.md, over any duplex stream. */
 import type { Duplex } from 'node:stream';
-import { challenge, readHello, refuse, RefusalReason, MESSAGE_MAX, welcome, type EventBitmap, type Hello } from './message.js';
+import {
+  challenge,
+  type EventBitmap,
+  type Hello,
+  MESSAGE_MAX,
+  RefusalReason,
+  readHello,
+  refuse,
+  welcome,
+} from './message.js';
 
 export interface GreetingOptions {
   /** The secret that the client must hold; undefined: none is asked for. */
@@ -40,16 +49,24 @@ export function greet(link: Duplex, options: GreetingOptions): Promise<GreetingR
       have = have.length === 0 ? chunk : Buffer.concat([have, chunk]);
       if (have.length < 8) return;
       const length = have.readUInt32LE(0);
-      if (length < 48 || length > MESSAGE_MAX || length % 8 !== 0 || have.readUInt16LE(4) !== 2) return turnAway(RefusalReason.notAHello, 'not a hello');
+      if (length < 48 || length > MESSAGE_MAX || length % 8 !== 0 || have.readUInt16LE(4) !== 2) {
+        turnAway(RefusalReason.notAHello, 'not a hello');
+        return;
+      }
       if (have.length < length) return;
       const result = readHello(have.subarray(0, length), nonce, options.token);
-      if ('reason' in result) return turnAway(result.reason, result.text);
-      const objection = options.admit?.(result.hello);
-      if (objection !== undefined) return turnAway(objection.reason, objection.text);
-      link.write(welcome(result.hello, options.token, options.wanted()));
-      settle({ hello: result.hello, rest: have.subarray(length) });
+      const objection = 'reason' in result ? result : options.admit?.(result.hello);
+      if (objection !== undefined) {
+        turnAway(objection.reason, objection.text);
+      } else if ('hello' in result) {
+        link.write(welcome(result.hello, options.token, options.wanted()));
+        settle({ hello: result.hello, rest: have.subarray(length) });
+      }
     };
-    const timer = setTimeout(() => turnAway(RefusalReason.notAHello, 'the hello took too long'), options.timeout);
+    const timer = setTimeout(
+      () => turnAway(RefusalReason.notAHello, 'the hello took too long'),
+      options.timeout,
+    );
     link.on('data', onData).on('close', onClose).on('error', onClose);
     link.write(bytes);
   });

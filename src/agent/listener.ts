@@ -3,9 +3,9 @@
  * bounded time and hands over links that were admitted; everything else is turned away and counted.
  */
 import { chmodSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
-import { createServer, connect, isIP, type Server, type Socket } from 'node:net';
-import { loadPeerCredentials } from '../tracer/peer.js';
+import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { loadPeerCredentials } from '../tracer/peer.js';
 import { agentCodes } from './codes.js';
 import { greet } from './greeting.js';
 import type { EventBitmap, Hello } from './message.js';
@@ -14,7 +14,10 @@ import type { Peer } from './stream.js';
 export interface ListenerOptions {
   readonly greetingTimeout: number;
   readonly wanted: () => EventBitmap;
-  readonly admit: (hello: Hello, peer: Peer) => { readonly reason: number; readonly text: string } | undefined;
+  readonly admit: (
+    hello: Hello,
+    peer: Peer,
+  ) => { readonly reason: number; readonly text: string } | undefined;
   readonly onLink: (link: Socket, peer: Peer, hello: Hello, rest: Buffer) => void;
   readonly onRefused: (peer: Peer, why: string) => void;
 }
@@ -45,13 +48,20 @@ export class Listener {
   async tcp(address: string, token: Buffer): Promise<void> {
     const { host, port } = splitAddress(address);
     await this.#listen({ host, port }, address, (socket) => ({
-      peer: { kind: 'tcp', uid: undefined, pid: undefined, address: `${socket.remoteAddress}:${socket.remotePort}` },
+      peer: {
+        kind: 'tcp',
+        uid: undefined,
+        pid: undefined,
+        address: `${socket.remoteAddress}:${socket.remotePort}`,
+      },
       token,
     }));
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))));
+    await Promise.all(
+      this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve()))),
+    );
   }
 
   /** Stops taking new clients at once; links stay. */
@@ -64,16 +74,28 @@ export class Listener {
     }
   }
 
-  #listen(where: { path: string } | { host: string; port: number }, name: string, identify: (socket: Socket) => { peer: Peer; token: Buffer | undefined }): Promise<void> {
-    const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 }, (socket) => void this.#client(socket, identify(socket)));
+  #listen(
+    where: { path: string } | { host: string; port: number },
+    name: string,
+    identify: (socket: Socket) => { peer: Peer; token: Buffer | undefined },
+  ): Promise<void> {
+    const server = createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 },
+      (socket) => void this.#client(socket, identify(socket)),
+    );
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
         reject(
           new DiagnosticError([
-            diagnostic(agentCodes, 'address-in-use', `cannot listen at "${name}": ${error.code === 'EADDRINUSE' ? 'another process does' : error.code === 'EACCES' ? 'permission denied' : error.code === 'ENOENT' ? 'its folder does not exist' : String(error.code)}`, {
-              suggestions: error.code === 'ENOENT' ? [`mkdir -p ${name.replace(/\/[^/]*$/, '')}`] : [],
-            }),
+            diagnostic(
+              agentCodes,
+              'address-in-use',
+              `cannot listen at "${name}": ${error.code === 'EADDRINUSE' ? 'another process does' : error.code === 'EACCES' ? 'permission denied' : error.code === 'ENOENT' ? 'its folder does not exist' : String(error.code)}`,
+              {
+                suggestions: error.code === 'ENOENT' ? [`mkdir -p ${name.replace(/\/[^/]*$/, '')}`] : [],
+              },
+            ),
           ]),
         );
       });
@@ -117,9 +139,17 @@ export function demandLoopback(address: string): void {
   const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
   if (!loopback) {
     throw new DiagnosticError([
-      diagnostic(agentCodes, 'address-not-trusted', `"${address}" can be reached by other machines, and streams are not encrypted`, {
-        suggestions: [`--listen 127.0.0.1:${splitAddress(address).port}`, 'a Unix socket shared with the container: --socket PATH'],
-      }),
+      diagnostic(
+        agentCodes,
+        'address-not-trusted',
+        `"${address}" can be reached by other machines, and streams are not encrypted`,
+        {
+          suggestions: [
+            `--listen 127.0.0.1:${splitAddress(address).port}`,
+            'a Unix socket shared with the container: --socket PATH',
+          ],
+        },
+      ),
     ]);
   }
 }
@@ -127,7 +157,11 @@ export function demandLoopback(address: string): void {
 /** Reads the secret of a file that only its owner can read. */
 export function readToken(path: string): Buffer {
   const unsafe = (why: string): DiagnosticError =>
-    new DiagnosticError([diagnostic(agentCodes, 'token-unsafe', `the token file "${path}" ${why}`, { suggestions: [`chmod 0600 ${path}`] })]);
+    new DiagnosticError([
+      diagnostic(agentCodes, 'token-unsafe', `the token file "${path}" ${why}`, {
+        suggestions: [`chmod 0600 ${path}`],
+      }),
+    ]);
   let text: string;
   let mode: number;
   try {
@@ -136,7 +170,8 @@ export function readToken(path: string): Buffer {
   } catch (error) {
     throw unsafe(`cannot be read: ${String((error as NodeJS.ErrnoException).code)}`);
   }
-  if ((mode & 0o077) !== 0) throw unsafe(`can be read by others than its owner (mode 0${(mode & 0o777).toString(8)})`);
+  if ((mode & 0o077) !== 0)
+    throw unsafe(`can be read by others than its owner (mode 0${(mode & 0o777).toString(8)})`);
   if (text.length < 16) throw unsafe('holds less than 16 characters');
   return Buffer.from(text);
 }
@@ -149,7 +184,8 @@ export async function removeStaleSocket(path: string): Promise<void> {
   } catch {
     return;
   }
-  const inUse = (why: string): DiagnosticError => new DiagnosticError([diagnostic(agentCodes, 'address-in-use', `cannot listen at "${path}": ${why}`)]);
+  const inUse = (why: string): DiagnosticError =>
+    new DiagnosticError([diagnostic(agentCodes, 'address-in-use', `cannot listen at "${path}": ${why}`)]);
   if (!stat.isSocket()) throw inUse('something that is no socket lies there');
   const answered = await new Promise<boolean>((resolve) => {
     const probe = connect(path);

@@ -100,7 +100,10 @@ export function welcome(hello: Hello, token: Buffer | undefined, wanted: EventBi
   const head = Buffer.alloc(8);
   head.writeUInt32LE(PROTOCOL, 0);
   head.writeUInt32LE(wanted.length, 4);
-  return message(MessageKind.welcome, Buffer.concat([head, welcomeProof(token, hello.nonce), wordsOf(wanted)]));
+  return message(
+    MessageKind.welcome,
+    Buffer.concat([head, welcomeProof(token, hello.nonce), wordsOf(wanted)]),
+  );
 }
 
 export function refuse(reason: number, text: string): Buffer {
@@ -148,7 +151,7 @@ export function askEpoch(): Buffer {
 
 function wordsOf(words: Uint32Array): Buffer {
   const bytes = Buffer.alloc(words.length * 4);
-  words.forEach((word, index) => bytes.writeUInt32LE(word, index * 4));
+  for (const [index, word] of words.entries()) bytes.writeUInt32LE(word, index * 4);
   return bytes;
 }
 
@@ -168,14 +171,23 @@ export type HelloResult =
 
 /** Reads a whole HELLO message. `token` absent: no proof is asked for. */
 export function readHello(bytes: Buffer, nonce: Buffer, token: Buffer | undefined): HelloResult {
-  if (bytes.length < 48 || bytes.readUInt16LE(4) !== MessageKind.hello) return { reason: RefusalReason.notAHello, text: 'not a hello' };
+  if (bytes.length < 48 || bytes.readUInt16LE(4) !== MessageKind.hello)
+    return { reason: RefusalReason.notAHello, text: 'not a hello' };
   const json = bytes.subarray(40);
   if (token !== undefined && !timingSafeEqual(bytes.subarray(8, 40), helloProof(token, nonce, json))) {
     return { reason: RefusalReason.token, text: 'the token is missing or wrong' };
   }
   const hello = parseHello(json);
-  if (hello === undefined) return { reason: RefusalReason.notAHello, text: 'the hello is not of the form that docs/protocol.md gives' };
-  if (hello.protocol !== PROTOCOL) return { reason: RefusalReason.protocol, text: `protocol ${hello.protocol} is not spoken here, ${PROTOCOL} is` };
+  if (hello === undefined)
+    return {
+      reason: RefusalReason.notAHello,
+      text: 'the hello is not of the form that docs/protocol.md gives',
+    };
+  if (hello.protocol !== PROTOCOL)
+    return {
+      reason: RefusalReason.protocol,
+      text: `protocol ${hello.protocol} is not spoken here, ${PROTOCOL} is`,
+    };
   return { hello, proven: token !== undefined };
 }
 
@@ -192,13 +204,25 @@ function parseHello(json: Buffer): Hello | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const given = value as Record<string, unknown>;
   const { stream, nonce } = given;
-  if (typeof stream !== 'string' || !HEX_16.test(stream) || typeof nonce !== 'string' || !HEX_32.test(nonce)) return undefined;
+  if (typeof stream !== 'string' || !HEX_16.test(stream) || typeof nonce !== 'string' || !HEX_32.test(nonce))
+    return undefined;
   const number = (name: string): number => {
     const found = given[name];
     return typeof found === 'number' && Number.isSafeInteger(found) && found >= 0 ? found : 0;
   };
-  const command = Array.isArray(given['command']) ? given['command'].filter((item) => typeof item === 'string').slice(0, 64) : [];
-  return { protocol: number('protocol'), stream, nonce, pid: number('pid'), uid: number('uid'), link: number('link'), lost: number('lost'), command };
+  const command = Array.isArray(given['command'])
+    ? given['command'].filter((item) => typeof item === 'string').slice(0, 64)
+    : [];
+  return {
+    protocol: number('protocol'),
+    stream,
+    nonce,
+    pid: number('pid'),
+    uid: number('uid'),
+    link: number('link'),
+    lost: number('lost'),
+    command,
+  };
 }
 
 /** Makes a hello as the tracer does: for tests and for feeding recordings to an agent. */
@@ -237,7 +261,10 @@ export function readMessages(payload: Buffer): FromTracer[] {
       });
     } else if (kind === MessageKind.status && length >= 40) {
       const number = (offset: number): number => Number(payload.readBigUInt64LE(at + offset));
-      list.push({ kind: 'status', status: { lost: number(8), waiting: number(16), sent: number(24), links: number(32) } });
+      list.push({
+        kind: 'status',
+        status: { lost: number(8), waiting: number(16), sent: number(24), links: number(32) },
+      });
     }
     at += length;
   }

@@ -1,21 +1,45 @@
 /** Figures of the agent for Prometheus, and whether it lives: `/metrics` and `/healthz`. */
 import { createServer, type Server } from 'node:http';
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { OutputFacts } from './outputs/output.js';
 import type { StreamFacts } from './stream.js';
 
 export interface MetricsSource {
   streams(): readonly StreamFacts[];
   outputs(): readonly OutputFacts[];
-  totals(): { readonly events: number; readonly lost: number; readonly gaps: number; readonly links: number; readonly refused: number; readonly damaged: number; readonly rules: number; readonly strings: number };
+  totals(): {
+    readonly events: number;
+    readonly lost: number;
+    readonly gaps: number;
+    readonly links: number;
+    readonly refused: number;
+    readonly damaged: number;
+    readonly rules: number;
+    readonly strings: number;
+  };
 }
 
 /** Rule ids come from policies, so their number is bounded; stream names are bounded by the streams at once. */
 export class Metrics {
   readonly registry = new Registry();
-  readonly #detections = new Counter({ name: 'seccam_detections_total', help: 'Matches of rules.', labelNames: ['rule', 'delivered'], registers: [this.registry] });
-  readonly #actions = new Counter({ name: 'seccam_actions_total', help: 'Actions of rules by outcome.', labelNames: ['rule', 'action', 'outcome'], registers: [this.registry] });
-  readonly #reloads = new Counter({ name: 'seccam_reloads_total', help: 'Reloads of rules.', labelNames: ['outcome'], registers: [this.registry] });
+  readonly #detections = new Counter({
+    name: 'seccam_detections_total',
+    help: 'Matches of rules.',
+    labelNames: ['rule', 'delivered'],
+    registers: [this.registry],
+  });
+  readonly #actions = new Counter({
+    name: 'seccam_actions_total',
+    help: 'Actions of rules by outcome.',
+    labelNames: ['rule', 'action', 'outcome'],
+    registers: [this.registry],
+  });
+  readonly #reloads = new Counter({
+    name: 'seccam_reloads_total',
+    help: 'Reloads of rules.',
+    labelNames: ['outcome'],
+    registers: [this.registry],
+  });
   readonly #delay = new Histogram({
     name: 'seccam_detection_delay_seconds',
     help: 'From the completion of the event to its detection.',
@@ -27,7 +51,14 @@ export class Metrics {
     const { registry } = this;
     collectDefaultMetrics({ register: registry });
     const total = (name: string, help: string, key: keyof ReturnType<MetricsSource['totals']>): void => {
-      new Gauge({ name, help, registers: [registry], collect() { this.set(source.totals()[key]); } });
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        collect() {
+          this.set(source.totals()[key]);
+        },
+      });
     };
     total('seccam_events_total', 'Events taken from all streams.', 'events');
     total('seccam_events_lost_total', 'Events that streams say were lost.', 'lost');
@@ -37,17 +68,39 @@ export class Metrics {
     total('seccam_links_damaged_total', 'Links that were cut because of what came over them.', 'damaged');
     total('seccam_rules_loaded', 'Rules that decide.', 'rules');
     total('seccam_strings', 'Distinct strings kept in memory.', 'strings');
-    new Gauge({ name: 'seccam_streams', help: 'Streams that are connected.', registers: [registry], collect() { this.set(source.streams().length); } });
+    new Gauge({
+      name: 'seccam_streams',
+      help: 'Streams that are connected.',
+      registers: [registry],
+      collect() {
+        this.set(source.streams().length);
+      },
+    });
     perStream('seccam_stream_events', 'Events of a stream.', (facts) => facts.events);
-    perStream('seccam_stream_lost', 'Events lost in a stream.', (facts) => Math.max(facts.lost, facts.tracer?.lost ?? 0));
-    perStream('seccam_stream_waiting_bytes', 'Bytes that wait in the tracer.', (facts) => facts.tracer?.waiting ?? 0);
+    perStream('seccam_stream_lost', 'Events lost in a stream.', (facts) =>
+      Math.max(facts.lost, facts.tracer?.lost ?? 0),
+    );
+    perStream(
+      'seccam_stream_waiting_bytes',
+      'Bytes that wait in the tracer.',
+      (facts) => facts.tracer?.waiting ?? 0,
+    );
     perOutput('seccam_output_sent_total', 'Detections that an output has delivered.', (facts) => facts.sent);
-    perOutput('seccam_output_dropped_total', 'Detections that an output has dropped.', (facts) => facts.dropped);
-    perOutput('seccam_output_failing', 'Whether an output fails at present.', (facts) => (facts.problem === undefined ? 0 : 1));
+    perOutput(
+      'seccam_output_dropped_total',
+      'Detections that an output has dropped.',
+      (facts) => facts.dropped,
+    );
+    perOutput('seccam_output_failing', 'Whether an output fails at present.', (facts) =>
+      facts.problem === undefined ? 0 : 1,
+    );
 
     function perStream(name: string, help: string, value: (facts: StreamFacts) => number): void {
       new Gauge({
-        name, help, labelNames: ['stream'], registers: [registry],
+        name,
+        help,
+        labelNames: ['stream'],
+        registers: [registry],
         collect() {
           this.reset();
           for (const facts of source.streams()) this.set({ stream: facts.name }, value(facts));
@@ -56,7 +109,10 @@ export class Metrics {
     }
     function perOutput(name: string, help: string, value: (facts: OutputFacts) => number): void {
       new Gauge({
-        name, help, labelNames: ['output'], registers: [registry],
+        name,
+        help,
+        labelNames: ['output'],
+        registers: [registry],
         collect() {
           for (const facts of source.outputs()) this.set({ output: facts.name }, value(facts));
         },

@@ -1,7 +1,7 @@
 /** `agent start -- CMD`: the tracer as a child over a socket pair, its stream as one of the agent's. */
 import type { Socket } from 'node:net';
-import { spawnTracer } from '../tracer/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { spawnTracer } from '../tracer/index.js';
 import { agentCodes } from './codes.js';
 import { attachLink, type Daemon } from './daemon.js';
 import { greet } from './greeting.js';
@@ -41,18 +41,32 @@ export async function runProgram(daemon: Daemon, options: ProgramOptions): Promi
   for (const [name, handler] of handlers) process.on(name, handler);
   try {
     const link = running.channel as Socket;
-    const peer = { kind: 'child', uid: process.geteuid?.(), pid: running.pid, address: 'socket pair' } as const;
-    const greeting = await greet(link, { token: undefined, timeout: 60_000, wanted: () => daemon.agent.wanted() });
+    const peer = {
+      kind: 'child',
+      uid: process.geteuid?.(),
+      pid: running.pid,
+      address: 'socket pair',
+    } as const;
+    const greeting = await greet(link, {
+      token: undefined,
+      timeout: 60_000,
+      wanted: () => daemon.agent.wanted(),
+    });
     if ('refused' in greeting) {
       const outcome = await running.finished;
       if (outcome.diagnostics.length > 0) throw new DiagnosticError(outcome.diagnostics, outcome.status);
-      throw new DiagnosticError([diagnostic(agentCodes, 'stream-refused', `the tracer did not greet: ${greeting.refused}`, { severity: 'error' })]);
+      throw new DiagnosticError([
+        diagnostic(agentCodes, 'stream-refused', `the tracer did not greet: ${greeting.refused}`, {
+          severity: 'error',
+        }),
+      ]);
     }
     const stream = daemon.agent.open(peer, greeting.hello, link, options.command);
     attachLink(link, stream, greeting.rest);
     const outcome = await running.finished;
     await streamEnd(link, stream);
-    if (outcome.diagnostics.some((item) => item.severity === 'error')) throw new DiagnosticError(outcome.diagnostics, outcome.status);
+    if (outcome.diagnostics.some((item) => item.severity === 'error'))
+      throw new DiagnosticError(outcome.diagnostics, outcome.status);
     return outcome.status;
   } finally {
     for (const [name, handler] of handlers) process.off(name, handler);

@@ -12,7 +12,16 @@ import { kill, type Reply } from './message.js';
 import { milliseconds, type Settings } from './settings.js';
 import type { LiveStream } from './stream.js';
 
-export type KillOutcome = 'simulated' | 'asked' | 'protected' | 'rule-disarmed' | 'executable-disarmed' | 'unreachable' | 'performed' | 'partial' | 'failed';
+export type KillOutcome =
+  | 'simulated'
+  | 'asked'
+  | 'protected'
+  | 'rule-disarmed'
+  | 'executable-disarmed'
+  | 'unreachable'
+  | 'performed'
+  | 'partial'
+  | 'failed';
 
 interface Window {
   began: number;
@@ -23,7 +32,12 @@ export interface ResponseOptions {
   readonly settings: () => Settings;
   readonly strings: StringTable;
   readonly current: () => LiveStream | undefined;
-  readonly onOutcome: (rule: string, action: string, outcome: KillOutcome, stream: LiveStream | undefined) => void;
+  readonly onOutcome: (
+    rule: string,
+    action: string,
+    outcome: KillOutcome,
+    stream: LiveStream | undefined,
+  ) => void;
 }
 
 /** Requests whose answer is outstanding at most; older ones are forgotten. */
@@ -55,7 +69,12 @@ export class Response {
     const rule = this.#pending.get(reply.id);
     if (rule === undefined) return;
     this.#pending.delete(reply.id);
-    this.#options.onOutcome(rule, 'kill', reply.failed === 0 && reply.performed > 0 ? 'performed' : reply.performed > 0 ? 'partial' : 'failed', stream);
+    this.#options.onOutcome(
+      rule,
+      'kill',
+      reply.failed === 0 && reply.performed > 0 ? 'performed' : reply.performed > 0 ? 'partial' : 'failed',
+      stream,
+    );
   }
 
   #kill(action: KillAction, event: Event, rule: string): KillOutcome {
@@ -63,13 +82,27 @@ export class Response {
     if (settings.mode !== 'enforce') return 'simulated';
     const { pid } = event.process;
     const executable = event.process.file.path;
-    if (pid <= 1 || globMatcher(settings.response.never)(this.#options.strings.text(executable))) return 'protected';
+    if (pid <= 1 || globMatcher(settings.response.never)(this.#options.strings.text(executable)))
+      return 'protected';
     const period = milliseconds(settings.response.period);
-    if (!action.disableExecutableDisarmer && executable !== 0 && !admits(this.#perExecutable, executable, settings.response.per_executable, period)) return 'executable-disarmed';
-    if (!action.disableContainerDisarmer && !admits(this.#perRule, rule, settings.response.per_rule, period)) return 'rule-disarmed';
+    if (
+      !action.disableExecutableDisarmer &&
+      executable !== 0 &&
+      !admits(this.#perExecutable, executable, settings.response.per_executable, period)
+    )
+      return 'executable-disarmed';
+    if (!action.disableContainerDisarmer && !admits(this.#perRule, rule, settings.response.per_rule, period))
+      return 'rule-disarmed';
     const stream = this.#options.current();
     const id = this.#nextId++ >>> 0;
-    const request = { id, pid, signal: action.number, scope: action.scope, seq: event.seq, boottime: stream?.boottimeOf(event) ?? 0n };
+    const request = {
+      id,
+      pid,
+      signal: action.number,
+      scope: action.scope,
+      seq: event.seq,
+      boottime: stream?.boottimeOf(event) ?? 0n,
+    };
     if (stream?.send(kill(request)) !== true) return 'unreachable';
     if (this.#pending.size >= PENDING_MAX) this.#pending.delete(this.#pending.keys().next().value!);
     this.#pending.set(id, rule);

@@ -23,9 +23,16 @@ export class Saver implements BlockTaker {
     } catch (error) {
       const exists = (error as NodeJS.ErrnoException).code === 'EEXIST';
       throw new DiagnosticError([
-        diagnostic(agentCodes, 'save-failed', exists ? `the folder "${folder}" holds saved streams already` : `nothing can be saved in "${folder}": ${(error as Error).message}`, {
-          suggestions: exists ? ['--save with another folder'] : [],
-        }),
+        diagnostic(
+          agentCodes,
+          'save-failed',
+          exists
+            ? `the folder "${folder}" holds saved streams already`
+            : `nothing can be saved in "${folder}": ${(error as Error).message}`,
+          {
+            suggestions: exists ? ['--save with another folder'] : [],
+          },
+        ),
       ]);
     }
     this.#timer = setInterval(() => this.#order.flush(), 1000);

@@ -6,10 +6,10 @@
 import type { Duplex } from 'node:stream';
 import type { Event } from '../catalogue/event.js';
 import type { Stream } from '../pipeline/index.js';
-import { BlockError, BlockKind, BlockSplitter, payloadOf, type Block } from '../recording/blocks.js';
-import { diagnostic, type Diagnostic } from '../support/diagnostic.js';
+import { type Block, BlockError, BlockKind, BlockSplitter, payloadOf } from '../recording/blocks.js';
+import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import { agentCodes } from './codes.js';
-import { ack, readMessages, type ChannelStatus, type Hello, type Reply } from './message.js';
+import { ack, type ChannelStatus, type Hello, type Reply, readMessages } from './message.js';
 
 /** Who is at the other end, by the kernel's word where it gives one. */
 export interface Peer {
@@ -86,7 +86,8 @@ export class LiveStream {
     this.#options.enter(this);
     try {
       for (const block of this.#splitter.push(chunk)) this.#block(block);
-      if (this.#splitter.kept > this.#options.largestBlock) throw new BlockError(this.#splitter.offset, 'a block is larger than the buffer of a stream');
+      if (this.#splitter.kept > this.#options.largestBlock)
+        throw new BlockError(this.#splitter.offset, 'a block is larger than the buffer of a stream');
     } catch (error) {
       if (!(error instanceof BlockError)) throw error;
       this.#fail(`${error.message} (at byte ${error.offset})`);
@@ -120,8 +121,12 @@ export class LiveStream {
 
   /** CLOCK_BOOTTIME ns of an event of this stream; 0 when the header does not tell. */
   boottimeOf(event: Event): bigint {
-    const started = (this.pipeline.header as { readonly started?: { readonly boottime?: unknown } } | undefined)?.started?.boottime;
-    return typeof started === 'string' && /^\d+$/.test(started) ? BigInt(started) + BigInt(Math.round(event.elapsed)) : 0n;
+    const started = (
+      this.pipeline.header as { readonly started?: { readonly boottime?: unknown } } | undefined
+    )?.started?.boottime;
+    return typeof started === 'string' && /^\d+$/.test(started)
+      ? BigInt(started) + BigInt(Math.round(event.elapsed))
+      : 0n;
   }
 
   cut(reason: string): void {
@@ -188,7 +193,10 @@ export class LiveStream {
   #acknowledge(): void {
     if (this.#nextSeq <= this.#acked || this.#ackTimer !== undefined) return;
     const wait = this.#ackedAt + ACK_PERIOD - Date.now();
-    if (wait <= 0) return this.#sendAck();
+    if (wait <= 0) {
+      this.#sendAck();
+      return;
+    }
     this.#ackTimer = setTimeout(() => {
       this.#ackTimer = undefined;
       this.#sendAck();

@@ -1,8 +1,9 @@
 /** `replay DIR`: the streams that an agent saved, interleaved as the agent consumed them. */
-import { total } from './replay.js';
+
 import type { PipelineOptions, StreamSummary, Summary } from './options.js';
 import { readOrder } from './order.js';
 import { Pipeline } from './pipeline.js';
+import { total } from './replay.js';
 import type { Stream } from './stream.js';
 
 export interface FolderOptions extends PipelineOptions {

@@ -10,9 +10,18 @@
  *   {"stream":"1-nginx","end":true}                              nothing came after this
  *   {"rules":"sha256:…"}                                         from here on these rules decided
  */
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, readSync, renameSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { BlockKind, BlockSplitter, type Block } from '../recording/blocks.js';
+import { type Block, BlockSplitter } from '../recording/blocks.js';
 import { FooterIndex } from '../recording/footer.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { pipelineCodes } from './codes.js';
@@ -142,7 +151,13 @@ export function* readOrder(folder: string): Generator<OrderItem> {
   try {
     text = readFileSync(path, 'utf8');
   } catch {
-    throw new DiagnosticError([diagnostic(pipelineCodes, 'order-unreadable', `"${path}" cannot be read, so the order of the streams in "${folder}" is not known`)]);
+    throw new DiagnosticError([
+      diagnostic(
+        pipelineCodes,
+        'order-unreadable',
+        `"${path}" cannot be read, so the order of the streams in "${folder}" is not known`,
+      ),
+    ]);
   }
   try {
     for (const line of text.split('\n').slice(0, -1)) {
@@ -156,6 +171,9 @@ export function* readOrder(folder: string): Generator<OrderItem> {
         sources.set(stream, source);
       }
       if (value['end'] === true) {
+        // What is left is the footer, which the agent wrote when it saved the stream.
+        for (let block = source.next(); block !== undefined; block = source.next())
+          yield { kind: 'bytes', stream, bytes: block.bytes };
         source.close();
         yield { kind: 'end', stream };
         continue;
@@ -176,12 +194,24 @@ function parseLine(path: string, line: string): Record<string, unknown> {
     const value: unknown = JSON.parse(line);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {}
-  throw new DiagnosticError([diagnostic(pipelineCodes, 'order-unreadable', `"${path}" has a line that is no JSON object: ${line.slice(0, 80)}`)]);
+  throw new DiagnosticError([
+    diagnostic(
+      pipelineCodes,
+      'order-unreadable',
+      `"${path}" has a line that is no JSON object: ${line.slice(0, 80)}`,
+    ),
+  ]);
 }
 
 function streamPath(folder: string, stream: string): string {
   if (!/^[\w.@+-]+$/.test(stream) || stream.startsWith('.')) {
-    throw new DiagnosticError([diagnostic(pipelineCodes, 'order-unreadable', `"${stream}" in "${join(folder, ORDER_FILE)}" is no name of a stream`)]);
+    throw new DiagnosticError([
+      diagnostic(
+        pipelineCodes,
+        'order-unreadable',
+        `"${stream}" in "${join(folder, ORDER_FILE)}" is no name of a stream`,
+      ),
+    ]);
   }
   const path = join(folder, `${stream}.seccam`);
   return existsSync(path) ? path : `${path}.partial`;
@@ -197,17 +227,22 @@ class BlockSource {
     try {
       this.#fd = openSync(path, 'r');
     } catch {
-      throw new DiagnosticError([diagnostic(pipelineCodes, 'recording-unreadable', `The recording "${path}", which the order file names, cannot be read`)]);
+      throw new DiagnosticError([
+        diagnostic(
+          pipelineCodes,
+          'recording-unreadable',
+          `The recording "${path}", which the order file names, cannot be read`,
+        ),
+      ]);
     }
   }
 
-  /** The next block; the footer was written by the agent when it saved the stream. */
   next(): Block | undefined {
     while (this.#ready.length === 0 && this.#open && this.#fd !== undefined) {
       const chunk = Buffer.allocUnsafe(1 << 18);
       const length = readSync(this.#fd, chunk, 0, chunk.length, null);
       if (length === 0) return undefined;
-      this.#ready = [...this.#splitter.push(chunk.subarray(0, length))].filter((block) => block.kind !== BlockKind.footer);
+      this.#ready = [...this.#splitter.push(chunk.subarray(0, length))];
     }
     return this.#ready.shift();
   }

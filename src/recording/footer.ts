@@ -26,7 +26,13 @@ export class FooterIndex {
 
   /** Takes note of the next part of the file: the preamble (kind 0) or a block. */
   add(block: Block): void {
-    const entry = { offset: this.#offset, seq: block.seq, time: block.time, epoch: block.epoch, kind: block.kind };
+    const entry = {
+      offset: this.#offset,
+      seq: block.seq,
+      time: block.time,
+      epoch: block.epoch,
+      kind: block.kind,
+    };
     this.#offset += block.bytes.length;
     if (block.kind === 0) return;
     this.#last = entry;

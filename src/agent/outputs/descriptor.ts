@@ -1,5 +1,14 @@
 /** Detections to a descriptor: standard output, or a file that grows until it is moved away. */
-import { closeSync, constants, fchmodSync, fstatSync, openSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  openSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import type { DetectionLine } from '../../outputs/answers.js';
 import type { DetectionFormat } from '../../outputs/detections/index.js';
 import type { Output, OutputFacts } from './output.js';
@@ -69,7 +78,13 @@ export class DescriptorOutput implements Output {
   }
 
   facts(): OutputFacts {
-    return { name: this.name, sent: this.#sent, dropped: this.#dropped, waiting: this.#pending.length, problem: this.#problem };
+    return {
+      name: this.name,
+      sent: this.#sent,
+      dropped: this.#dropped,
+      waiting: this.#pending.length,
+      problem: this.#problem,
+    };
   }
 }
 
@@ -110,7 +125,8 @@ export class FileOutput implements Output {
     if (this.#pending === '') return;
     const bytes = Buffer.from(this.#pending);
     try {
-      if (this.options.maxSize > 0 && this.#size > 0 && this.#size + bytes.length > this.options.maxSize) this.#rotate();
+      if (this.options.maxSize > 0 && this.#size > 0 && this.#size + bytes.length > this.options.maxSize)
+        this.#rotate();
       writeWhole(this.#fd, bytes);
       this.#size += bytes.length;
       this.#sent += this.#lines;
@@ -135,11 +151,21 @@ export class FileOutput implements Output {
   }
 
   facts(): OutputFacts {
-    return { name: this.name, sent: this.#sent, dropped: this.#dropped, waiting: this.#pending.length, problem: this.#problem };
+    return {
+      name: this.name,
+      sent: this.#sent,
+      dropped: this.#dropped,
+      waiting: this.#pending.length,
+      problem: this.#problem,
+    };
   }
 
   #open(truncate: boolean): number {
-    const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_NOFOLLOW | (truncate ? constants.O_TRUNC : constants.O_APPEND);
+    const flags =
+      constants.O_WRONLY |
+      constants.O_CREAT |
+      constants.O_NOFOLLOW |
+      (truncate ? constants.O_TRUNC : constants.O_APPEND);
     const fd = openSync(this.options.path, flags, 0o600);
     if (fstatSync(fd).isFile()) fchmodSync(fd, 0o600);
     return fd;

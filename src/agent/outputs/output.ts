@@ -1,7 +1,11 @@
 /** What an output of the agent is: takes detections synchronously, keeps a bounded amount, counts what it drops. */
 import type { DetectionLine } from '../../outputs/answers.js';
-import { detectionFormats, type DetectionFormat, type DetectionFormatName } from '../../outputs/detections/index.js';
-import { plain, type Paint } from '../../outputs/text.js';
+import {
+  type DetectionFormat,
+  type DetectionFormatName,
+  detectionFormats,
+} from '../../outputs/detections/index.js';
+import { type Paint, plain } from '../../outputs/text.js';
 
 export interface OutputFacts {
   /** `file:/var/log/seccam.json` */

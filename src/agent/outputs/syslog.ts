@@ -1,5 +1,5 @@
 /** Detections to syslog, in the form of RFC 5424: over /dev/log as datagrams, or UDP, or TCP with octet counting. */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
 import type { DetectionLine } from '../../outputs/answers.js';
@@ -7,11 +7,32 @@ import type { DetectionFormat } from '../../outputs/detections/index.js';
 import type { Output, OutputFacts } from './output.js';
 
 const facilities: Readonly<Record<string, number>> = {
-  user: 1, daemon: 3, auth: 4, authpriv: 10, local0: 16, local1: 17, local2: 18, local3: 19, local4: 20, local5: 21, local6: 22, local7: 23,
+  user: 1,
+  daemon: 3,
+  auth: 4,
+  authpriv: 10,
+  local0: 16,
+  local1: 17,
+  local2: 18,
+  local3: 19,
+  local4: 20,
+  local5: 21,
+  local6: 22,
+  local7: 23,
 };
 
 /** A policy's `severity` tag → RFC 5424 severity; else warning. */
-const severities: Readonly<Record<string, number>> = { critical: 2, high: 3, error: 3, medium: 4, warning: 4, low: 5, notice: 5, info: 6, debug: 7 };
+const severities: Readonly<Record<string, number>> = {
+  critical: 2,
+  high: 3,
+  error: 3,
+  medium: 4,
+  warning: 4,
+  low: 5,
+  notice: 5,
+  info: 6,
+  debug: 7,
+};
 
 const WAITING_MAX = 4 << 20;
 const DATAGRAM_MAX = 8192;
@@ -52,7 +73,11 @@ export class SyslogOutput implements Output {
     };
     const [, kind, host, port] = /^(udp|tcp):(.+):(\d+)$/.exec(options.address) ?? [];
     this.#transport =
-      kind === 'udp' ? new UdpTransport(host!, Number(port), tell) : kind === 'tcp' ? new StreamTransport({ host: host!, port: Number(port) }, tell) : new LocalTransport(options.address, tell);
+      kind === 'udp'
+        ? new UdpTransport(host!, Number(port), tell)
+        : kind === 'tcp'
+          ? new StreamTransport({ host: host!, port: Number(port) }, tell)
+          : new LocalTransport(options.address, tell);
   }
 
   detection(line: DetectionLine): void {
@@ -63,7 +88,9 @@ export class SyslogOutput implements Output {
     const identity = line.rule_id.replaceAll(/[^\x21-\x7e]/g, '_').slice(0, 32) || '-';
     const host = this.options.hostname.replaceAll(/[^\x21-\x7e]/g, '_').slice(0, 255) || '-';
     // What follows is UTF-8, which RFC 5424 marks by a byte order mark; control characters never get there.
-    const whole = Buffer.from(`<${priority}>1 ${time} ${host} seccam ${process.pid} ${identity} - \ufeff${text}`);
+    const whole = Buffer.from(
+      `<${priority}>1 ${time} ${host} seccam ${process.pid} ${identity} - \ufeff${text}`,
+    );
     if (this.#transport.waiting > WAITING_MAX) {
       this.#dropped += 1;
       return;
@@ -79,7 +106,13 @@ export class SyslogOutput implements Output {
   }
 
   facts(): OutputFacts {
-    return { name: this.name, sent: this.#sent, dropped: this.#dropped, waiting: this.#transport.waiting, problem: this.#problem };
+    return {
+      name: this.name,
+      sent: this.#sent,
+      dropped: this.#dropped,
+      waiting: this.#transport.waiting,
+      problem: this.#problem,
+    };
   }
 }
 
@@ -112,7 +145,8 @@ class UdpTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    for (let patience = 0; this.#underway > 0 && patience < 100; patience++) await new Promise((resolve) => setTimeout(resolve, 10));
+    for (let patience = 0; this.#underway > 0 && patience < 100; patience++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
     this.#socket.close();
   }
 }
@@ -170,7 +204,8 @@ class StreamTransport implements Transport {
   }
 
   async close(): Promise<void> {
-    for (let patience = 0; this.waiting > 0 && patience < 100; patience++) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (let patience = 0; this.waiting > 0 && patience < 100; patience++)
+      await new Promise((resolve) => setTimeout(resolve, 20));
     this.tell(undefined, this.#queue.length);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => undefined, 0);
@@ -209,7 +244,11 @@ class LocalTransport implements Transport {
   }
 
   #start(): void {
-    const child = spawn('logger', ['--socket', this.path, '--prio-prefix', '--tag', 'seccam', '--size', String(DATAGRAM_MAX)], { stdio: ['pipe', 'ignore', 'ignore'] });
+    const child = spawn(
+      'logger',
+      ['--socket', this.path, '--prio-prefix', '--tag', 'seccam', '--size', String(DATAGRAM_MAX)],
+      { stdio: ['pipe', 'ignore', 'ignore'] },
+    );
     this.#child = child;
     child.stdin.on('error', () => undefined);
     child.on('error', (error) => {

@@ -70,7 +70,13 @@ export class WebhookOutput implements Output {
   }
 
   facts(): OutputFacts {
-    return { name: this.name, sent: this.#sent, dropped: this.#dropped, waiting: this.#queue.length, problem: this.#problem };
+    return {
+      name: this.name,
+      sent: this.#sent,
+      dropped: this.#dropped,
+      waiting: this.#queue.length,
+      problem: this.#problem,
+    };
   }
 
   async #post(): Promise<void> {
@@ -111,7 +117,10 @@ export class WebhookOutput implements Output {
       const signature =
         secret === undefined
           ? {}
-          : { 'x-seccam-timestamp': seconds, 'x-seccam-signature': `sha256=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}` };
+          : {
+              'x-seccam-timestamp': seconds,
+              'x-seccam-signature': `sha256=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`,
+            };
       const send = url.startsWith('https:') ? httpsRequest : httpRequest;
       const request = send(url, {
         method: 'POST',
@@ -129,7 +138,11 @@ export class WebhookOutput implements Output {
         response.resume();
         response.on('end', () => {
           if (status >= 200 && status < 300) resolve(undefined);
-          else resolve({ text: `status ${status}`, final: status >= 400 && status < 500 && status !== 408 && status !== 429 });
+          else
+            resolve({
+              text: `status ${status}`,
+              final: status >= 400 && status < 500 && status !== 408 && status !== 429,
+            });
         });
         response.on('error', (error) => resolve({ text: error.message, final: false }));
       });
