@@ -1,6 +1,15 @@
 /** The command line as its users meet it: the built script, its exit statuses, what it says when it is misused. */
 import { spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -214,7 +223,8 @@ t.test('replay: inputs that are none', { skip: process.platform !== 'linux' }, a
     join(folder, 'a.test.yaml'),
     'version: 1\ntests:\n  - name: x\n    recording: good.seccam\n    never: [shadow_read]\n',
   );
-  writeFileSync(join(folder, 'seccam.yaml'), 'version: 1\nrules: [rules]\ntests: ["*.test.yaml"]\n');
+  mkdirSync(join(folder, 'other'));
+  writeFileSync(join(folder, 'other/seccam.yaml'), 'version: 1\nrules: [rules]\ntests: ["*.test.yaml"]\n');
   writeFileSync(join(folder, 'none.policy'), 'version: "1"\nrules: []\n');
   const bytes = readFileSync(good);
   bytes.writeUInt16LE(9, 8);
@@ -222,7 +232,7 @@ t.test('replay: inputs that are none', { skip: process.platform !== 'linux' }, a
   const rows: [string[], string, RegExp][] = [
     [['-r', 'not-yaml.policy', good], 'yaml-syntax', /not-yaml\.policy:1:6/],
     [['-r', 'a.test.yaml', good], 'not-a-policy', /seccam test a\.test\.yaml/],
-    [['-r', 'seccam.yaml', good], 'not-a-policy', /seccam check seccam\.yaml/],
+    [['-r', 'other/seccam.yaml', good], 'not-a-policy', /seccam check other\/seccam\.yaml/],
     [['-r', good, good], 'not-a-policy', /seccam replay/],
     [['-r', 'none.policy', good], 'no-rules', /none\.policy/],
     [['broken.policy'], 'not-a-recording', /-r broken\.policy/],

@@ -30,8 +30,17 @@ function condition(call: Call): string {
         return '';
     }
   });
-  const gates = { none: [], 'port-53': ['the other end is port 53'], 'offset-zero': ['a regular file is written at offset 0'], imds: ['the other end is a metadata service'] };
-  const all = [...(call.arches === undefined ? [] : [`on ${call.arches.join(' and ')}`]), ...tests, ...gates[call.gate ?? 'none']];
+  const gates = {
+    none: [],
+    'port-53': ['the other end is port 53'],
+    'offset-zero': ['a regular file is written at offset 0'],
+    imds: ['the other end is a metadata service'],
+  };
+  const all = [
+    ...(call.arches === undefined ? [] : [`on ${call.arches.join(' and ')}`]),
+    ...tests,
+    ...gates[call.gate ?? 'none'],
+  ];
   return all.length === 0 ? `\`${call.name}\`` : `\`${call.name}\` (${all.join(', ')})`;
 }
 
@@ -42,13 +51,24 @@ function shown(event: EventRow): string {
 
 function callsOf(event: EventRow): string {
   if (event.unavailable !== undefined) return `Not available: ${event.unavailable}`;
-  if (event.derivedFrom !== undefined) return `Derived from the event \`${event.derivedFrom}\` when a recording is read.`;
-  if (event.calls.length === 0) return event.result === 'ptrace' ? 'From the kernel’s own report of the task.' : 'Chosen by the recorder.';
+  if (event.derivedFrom !== undefined)
+    return `Derived from the event \`${event.derivedFrom}\` when a recording is read.`;
+  if (event.calls.length === 0)
+    return event.result === 'ptrace'
+      ? 'From the kernel’s own report of the task.'
+      : 'Chosen by the recorder.';
   return [...new Set(event.calls.map(condition))].join(', ');
 }
 
 function eventSection(event: EventRow): string[] {
-  const lines = [`## ${event.name}`, event.doc, '', `Id ${event.id} · since ${event.since} · category ${event.category} · preset ${event.preset} · rules see: ${shown(event)}`, '', callsOf(event)];
+  const lines = [
+    `## ${event.name}`,
+    event.doc,
+    '',
+    `Id ${event.id} · since ${event.since} · category ${event.category} · preset ${event.preset} · rules see: ${shown(event)}`,
+    '',
+    callsOf(event),
+  ];
   const columns = Object.entries(event.columns);
   if (columns.length > 0) {
     lines.push('', '| column | type | |', '|---|---|---|');
@@ -57,7 +77,10 @@ function eventSection(event: EventRow): string[] {
   const groups = [
     ...Object.keys(event.files ?? {}).map((prefix) => `\`${event.name}.${prefix}.*\` (a file)`),
     ...Object.keys(event.addresses ?? {}).map((prefix) => `\`${event.name}.${prefix}.*\` (an address)`),
-    ...Object.entries(event.processes ?? {}).map(([prefix, of]) => `\`${event.name}${prefix === '' ? '' : `.${prefix}`}.*\` (${of === 'self' ? 'the process' : 'another process'})`),
+    ...Object.entries(event.processes ?? {}).map(
+      ([prefix, of]) =>
+        `\`${event.name}${prefix === '' ? '' : `.${prefix}`}.*\` (${of === 'self' ? 'the process' : 'another process'})`,
+    ),
     ...(event.network === undefined ? [] : [`\`${event.network}.*\` (a message)`]),
   ];
   const fields = Object.keys(event.fields).map((name) => `\`${event.name}.${name}\``);
@@ -73,19 +96,34 @@ export function eventsPage(): string {
     '',
     '| event | id | category | preset | |',
     '|---|---|---|---|---|',
-    ...eventRows.map((event) => row(`[${event.name}](#${event.name})`, String(event.id), event.category, event.unavailable === undefined ? event.preset : 'not available', event.doc)),
+    ...eventRows.map((event) =>
+      row(
+        `[${event.name}](#${event.name})`,
+        String(event.id),
+        event.category,
+        event.unavailable === undefined ? event.preset : 'not available',
+        event.doc,
+      ),
+    ),
   ];
   for (const event of eventRows) lines.push('', ...eventSection(event));
   lines.push('', '# Tuples', '', 'Facts that events share, stored once: see recording-format.md.');
   for (const tuple of tupleRows) {
     lines.push('', `## Tuple ${tuple.name}`, tuple.doc);
     const columns = Object.entries(tuple.columns);
-    if (columns.length > 0) lines.push('', '| member | type | |', '|---|---|---|', ...columns.map(([name, column]) => row(`\`${name}\``, column.type, column.doc)));
+    if (columns.length > 0)
+      lines.push(
+        '',
+        '| member | type | |',
+        '|---|---|---|',
+        ...columns.map(([name, column]) => row(`\`${name}\``, column.type, column.doc)),
+      );
   }
   lines.push('', '# Records', '', 'What a stream tells beside events.');
   for (const record of recordRows) {
     lines.push('', `## Record ${record.name}`, record.doc, '', '| column | type | |', '|---|---|---|');
-    for (const [name, column] of Object.entries(record.columns)) lines.push(row(`\`${name}\``, column.type, column.doc));
+    for (const [name, column] of Object.entries(record.columns))
+      lines.push(row(`\`${name}\``, column.type, column.doc));
   }
   return `${lines.join('\n')}\n`;
 }
@@ -104,7 +142,13 @@ const group = (title: string, where: string, fields: readonly Described[]): stri
   '',
   '| field | type | |',
   '|---|---|---|',
-  ...fields.map((field) => row(`\`${field.name}\``, field.type, field.unavailable === undefined ? field.doc : `${field.doc} **Not available:** ${field.unavailable}`)),
+  ...fields.map((field) =>
+    row(
+      `\`${field.name}\``,
+      field.type,
+      field.unavailable === undefined ? field.doc : `${field.doc} **Not available:** ${field.unavailable}`,
+    ),
+  ),
 ];
 
 const described = (field: Field): Described => ({
@@ -126,22 +170,40 @@ export function fieldsPage(): string {
       processFields,
     ),
     ...group('File', 'Under `file.` and `file.destination.` of the events that have one.', fileFields),
-    ...group('Message', 'Under `network.` of the events dns and imds, under `packet.` of packet.', networkFields),
+    ...group(
+      'Message',
+      'Under `network.` of the events dns and imds, under `packet.` of packet.',
+      networkFields,
+    ),
   ];
   for (const event of eventRows) {
     const own = new Set(Object.keys(event.fields).map((name) => `${event.name}.${name}`));
     const addresses = Object.keys(event.addresses ?? {}).map((prefix) => `${event.name}.${prefix}.`);
-    const fields = fieldsOfEvent(event.name).filter((field) => own.has(field.name) || addresses.some((prefix) => field.name.startsWith(prefix)));
+    const fields = fieldsOfEvent(event.name).filter(
+      (field) => own.has(field.name) || addresses.some((prefix) => field.name.startsWith(prefix)),
+    );
     if (fields.length > 0) lines.push(...group(event.name, event.doc, fields.map(described)));
   }
-  lines.push('', '# Constants', '', 'Names that stand for numbers in rules. Errno names are negative, as results are; capabilities are bits.', '');
-  for (const { name, members } of constantGroups) lines.push(`- **${name}**: ${members.map(([constant]) => `\`${constant}\``).join(' ')}`);
+  lines.push(
+    '',
+    '# Constants',
+    '',
+    'Names that stand for numbers in rules. Errno names are negative, as results are; capabilities are bits.',
+    '',
+  );
+  for (const { name, members } of constantGroups)
+    lines.push(`- **${name}**: ${members.map(([constant]) => `\`${constant}\``).join(' ')}`);
   return `${lines.join('\n')}\n`;
 }
 
 const jsonTypes: Readonly<Record<string, object>> = {
   bool: { type: 'boolean' },
-  int: { anyOf: [{ type: 'integer' }, { type: 'string', pattern: '^-?[0-9]+$', description: 'An integer beyond 2^53.' }] },
+  int: {
+    anyOf: [
+      { type: 'integer' },
+      { type: 'string', pattern: '^-?[0-9]+$', description: 'An integer beyond 2^53.' },
+    ],
+  },
   string: { type: 'string' },
   cidr: { type: 'string' },
 };
@@ -150,16 +212,30 @@ const jsonTypes: Readonly<Record<string, object>> = {
 export function fieldsSchema(): string {
   const reference = (name: string): object => ({ $ref: `#/$defs/type ${name}` });
   const type = (field: Field): object =>
-    field.type.endsWith('[]') ? { type: 'array', items: reference(field.type.slice(0, -2)) } : reference(field.type);
-  const ofProcess = (field: Field): boolean => field.source.kind === 'process' || field.source.kind === 'process-file';
+    field.type.endsWith('[]')
+      ? { type: 'array', items: reference(field.type.slice(0, -2)) }
+      : reference(field.type);
+  const ofProcess = (field: Field): boolean =>
+    field.source.kind === 'process' || field.source.kind === 'process-file';
   const events = eventRows
     .filter((event) => event.unavailable === undefined)
     .map((event): [string, object] => {
-      const fields = fieldsOfEvent(event.name).filter((field) => field.source.kind !== 'unavailable' && !ofProcess(field));
-      return [event.name, { type: 'object', description: event.doc, properties: Object.fromEntries(fields.map((field) => [field.name, type(field)])) }];
+      const fields = fieldsOfEvent(event.name).filter(
+        (field) => field.source.kind !== 'unavailable' && !ofProcess(field),
+      );
+      return [
+        event.name,
+        {
+          type: 'object',
+          description: event.doc,
+          properties: Object.fromEntries(fields.map((field) => [field.name, type(field)])),
+        },
+      ];
     });
   const types = Object.entries(jsonTypes).map(([name, given]): [string, object] => [`type ${name}`, given]);
-  const lines = [...types, ...events].map(([name, given]) => `  ${JSON.stringify(name)}: ${JSON.stringify(given)}`);
+  const lines = [...types, ...events].map(
+    ([name, given]) => `  ${JSON.stringify(name)}: ${JSON.stringify(given)}`,
+  );
   return [
     '{',
     '"$schema": "https://json-schema.org/draft/2020-12/schema",',

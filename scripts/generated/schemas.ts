@@ -83,6 +83,12 @@ class SchemaWriter {
     if (type.flags & ts.TypeFlags.Number) return { type: 'number' };
     if (type.flags & ts.TypeFlags.Boolean) return { type: 'boolean' };
     if (type.isUnion()) return this.#union(type);
+    if (this.checker.isTupleType(type)) {
+      const members = this.checker
+        .getTypeArguments(type as ts.TypeReference)
+        .map((member) => this.#of(member));
+      return { type: 'array', prefixItems: members, minItems: members.length, maxItems: members.length };
+    }
     if (this.checker.isArrayType(type))
       return { type: 'array', items: this.#of(this.checker.getTypeArguments(type as ts.TypeReference)[0]!) };
     if (type.flags & ts.TypeFlags.Object) return this.#named(type);
@@ -101,7 +107,7 @@ class SchemaWriter {
 
   /** Interfaces with a name become definitions, so that trees may hold themselves. */
   #named(type: ts.Type): Schema {
-    const name = type.aliasSymbol?.name ?? type.symbol.name;
+    const name = type.aliasSymbol?.name ?? type.symbol?.name ?? '__type';
     if (name === '__type' || name === 'Record' || name === 'Readonly' || name === 'Map')
       return this.#object(type);
     if (!this.#definitions.has(name)) {
