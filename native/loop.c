@@ -313,6 +313,14 @@ void tracer_run(struct tracer *tracer)
 		release(tracer);
 		return;
 	}
+	if (tracer->channel && respond_wanted(tracer)) {
+		free(tracer->selection);
+		tracer->selection = calls_select(tracer->options.events, tracer->options.event_count, &tracer->failure);
+		if (!tracer->selection) {
+			release(tracer);
+			return;
+		}
+	}
 	frame_open(&tracer->frame, &tracer->sink);
 	timer = start_ticking(tracer);
 	begun = tracer->attached ? attach_begin(tracer) : begin_wrap(tracer);

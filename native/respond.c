@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "calls.h"
 #include "process.h"
 
 #define KILLED_MAX 4096
@@ -84,6 +85,28 @@ void respond(struct tracer *tracer)
 			break;
 		}
 	}
+}
+
+bool respond_wanted(struct tracer *tracer)
+{
+	struct options *o = &tracer->options;
+	uint32_t wanted[CHANNEL_EVENT_WORDS];
+	bool added = false;
+
+	channel_wanted(tracer->channel, wanted);
+	for (unsigned n = 0; n < EVENT_COUNT; n++) {
+		const struct catalogue_event *event = calls_event(n);
+
+		if (event->id >= CHANNEL_EVENT_WORDS * 32 || !(wanted[event->id / 32] >> event->id % 32 & 1))
+			continue;
+		if (o->event_count == 0)
+			o->events[o->event_count++] = "default"; /* the reserve */
+		if (o->event_count == OPTIONS_NAMES_MAX)
+			break;
+		o->events[o->event_count++] = event->name;
+		added = true;
+	}
+	return added;
 }
 
 /* Appends a JSON string; what is not printable ASCII becomes a question mark. */

@@ -7,6 +7,9 @@
 /* Carries out what the agent has asked for since the last time. On the tracer thread. */
 void respond(struct tracer *tracer);
 
+/* Adds the events that the agent's rules need to those of the options. True: some were added. */
+bool respond_wanted(struct tracer *tracer);
+
 /* The members of the hello that options tell of, as a JSON object; to be freed. */
 char *respond_hello(const struct options *options);
 

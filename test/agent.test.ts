@@ -1,6 +1,7 @@
 /** The agent with real tracers: live equals replay, links that break, several streams, responses, the flight recorder. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t, { type Test } from 'tap';
@@ -355,4 +356,49 @@ t.test('the flight recorder saves what led to a detection as a recording that re
   t.equal(recordings.length, 1, 'one per rule and time');
   t.match(recordings[0], /^reads_passwd-/);
   t.match(await replayed(t, [join(flight, recordings[0]!)], [watch]), /"reads_passwd"/);
+});
+
+t.test('the tracer records what the rules of the agent need, beyond what it records by itself', async (t) => {
+  const target = fresh('target');
+  const rules = policy(`  - id: written\n    expression: write.file.path == "${target}"\n`);
+  const { daemon, socket, rules: ids } = await started({ rules: [rules] });
+  t.equal(await trace(socket, `echo hello > ${target}`).done, 0);
+  await until(
+    'the stream has ended',
+    () => daemon.agent.totals().links === 1 && daemon.agent.streams().length === 0,
+  );
+  await daemon.stop();
+  t.strictSame(ids(), ['written']);
+});
+
+t.test('over TCP: a tracer with the token is served, one without is told why', async (t) => {
+  const spare = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => spare.once('listening', resolve));
+  const { port } = spare.address() as AddressInfo;
+  await new Promise((resolve) => spare.close(resolve));
+  const token = fresh('token');
+  writeFileSync(token, 'a secret that nobody guesses\n', { mode: 0o600 });
+  const { daemon, rules: ids } = await started({ listen: `127.0.0.1:${port}`, token_file: token });
+  const run = (args: readonly string[]): Promise<number | null> =>
+    new Promise((resolve) => {
+      const child = spawn(
+        executable,
+        [
+          '--probe-addr',
+          `127.0.0.1:${port}`,
+          ...args,
+          '--',
+          'sh',
+          '-c',
+          'cat /etc/passwd >/dev/null; exit 5',
+        ],
+        { stdio: 'ignore' },
+      );
+      child.once('exit', (code) => resolve(code));
+    });
+  t.equal(await run(['--token-file', token]), 5);
+  t.equal(await run(['--wait', '200', '--on-no-agent', 'refuse']), 125);
+  await until('the stream has ended', () => daemon.agent.streams().length === 0);
+  await daemon.stop();
+  t.ok(ids().includes('reads_passwd'));
 });
