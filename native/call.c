@@ -9,6 +9,7 @@
 #include "emit.h"
 #include "filter.h"
 #include "guard.h"
+#include "lineage.h"
 #include "process.h"
 #include "remote.h"
 
@@ -188,7 +189,7 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 		struct act *act = &p->acts[p->act_count];
 		bool changed = false;
 
-		if (!calls_hold(call, p->args, p->narrow))
+		if (!calls_hold(tracer->selection, call, p->args, p->narrow))
 			continue;
 		p->act_count++;
 		act->call = call;
@@ -238,9 +239,9 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 
 static const struct call_list *list_of(struct tracer *tracer, const struct pending *p)
 {
-	int arch = p->arch == HEAD_ARCH_I386 ? ARCH_I386 : p->arch == HEAD_ARCH_AARCH64 ? ARCH_AARCH64 : ARCH_X86_64;
+	int arch = calls_arch_of_head(p->arch);
 
-	return calls_find(tracer->selection, (unsigned)arch, p->nr & ~X32_BIT);
+	return arch < 0 ? NULL : calls_find(tracer->selection, (unsigned)arch, p->nr & ~X32_BIT);
 }
 
 /* State that the call has changed, whether or not its event is selected. */
@@ -334,6 +335,7 @@ void call_executed(struct tracer *tracer, struct task *task, pid_t caller)
 	if (!registers_call(task->tid, &view))
 		return;
 	image = image_after_exec(tracer, task, view.stack, view.audit == calls_arch(ARCH_I386)->audit, &changed, &missing);
+	lineage_executes(tracer, process);
 	image_drop(process->image);
 	process->image = image;
 	process->execed = true;

@@ -67,6 +67,14 @@ int calls_arch_of(uint32_t audit)
 	return -1;
 }
 
+int calls_arch_of_head(unsigned head)
+{
+	for (int n = 0; n < ARCH_COUNT; n++)
+		if (catalogue_arches[n].head == head)
+			return n;
+	return head == HEAD_ARCH_X32 ? ARCH_X86_64 : -1;
+}
+
 const char *calls_name(unsigned arch, int64_t nr)
 {
 	return arch < ARCH_COUNT && nr >= 0 && nr < CALLS_NUMBERS ? catalogue_names[arch][nr] : NULL;
@@ -99,6 +107,11 @@ struct selection *calls_select(const char *const *names, unsigned count, struct 
 
 	for (unsigned n = 0; n < (count ? count : 1); n++) {
 		unsigned matched = 0;
+		if (count && !strcmp(names[n], "signal:all")) {
+			selection->all_signals = selection->wanted[EVENT_SIGNAL] = true;
+			continue;
+		}
+		selection->all_signals |= count && !strcmp(names[n], "all");
 		choose(selection->wanted, count ? names[n] : "default", &matched);
 		if (!matched) {
 			fail(failure, 125, "unknown-event", 0, "there is no event, category or preset \"%s\"", names[n]);
@@ -164,11 +177,16 @@ static bool test_holds(const struct catalogue_test *test, uint64_t argument, boo
 	}
 }
 
-bool calls_hold(const struct catalogue_call *call, const uint64_t *args, bool narrow)
+unsigned calls_test_count(const struct selection *selection, const struct catalogue_call *call)
+{
+	return call->event == EVENT_SIGNAL && selection->all_signals ? 0 : call->test_count;
+}
+
+bool calls_hold(const struct selection *selection, const struct catalogue_call *call, const uint64_t *args, bool narrow)
 {
 	const struct catalogue_test *tests = calls_tests(call);
 
-	for (unsigned n = 0; n < call->test_count; n++)
+	for (unsigned n = 0; n < calls_test_count(selection, call); n++)
 		if (!test_holds(&tests[n], args[tests[n].arg], narrow))
 			return false;
 	return true;

@@ -33,18 +33,22 @@ struct call_list {
 
 struct selection {
 	bool wanted[EVENT_COUNT];
+	bool all_signals; /* also signal 0 and SIGURG, which are left out since some programs send thousands a second */
 	struct call_list by_number[ARCH_COUNT][CALLS_NUMBERS];
 	uint16_t order[4096]; /* indexes of rows: by architecture, then number */
 };
 
-/* Chooses events by names of events, categories and presets; none: the preset `default`. */
+/* Chooses events by names of events, categories and presets; none: the preset `default`. `signal:all` and the preset
+   `all` take every signal. */
 struct selection *calls_select(const char *const *names, unsigned count, struct failure *failure);
 
 const struct catalogue_call *calls_at(const struct selection *selection, const struct call_list *list, unsigned n);
 /* The calls of a number, or NULL when nothing wants it. */
 const struct call_list *calls_find(const struct selection *selection, unsigned arch, int64_t nr);
+/* How many tests of the row apply, from calls_tests() on. */
+unsigned calls_test_count(const struct selection *selection, const struct catalogue_call *call);
 /* All tests of the row hold for these arguments. `narrow`: the ABI has words of 32 bits. */
-bool calls_hold(const struct catalogue_call *call, const uint64_t *args, bool narrow);
+bool calls_hold(const struct selection *selection, const struct catalogue_call *call, const uint64_t *args, bool narrow);
 
 const struct catalogue_event *calls_event(unsigned event);
 const struct catalogue_column *calls_columns(const struct catalogue_event *event);
@@ -53,6 +57,8 @@ const struct catalogue_test *calls_tests(const struct catalogue_call *call);
 const struct catalogue_arch *calls_arch(unsigned arch);
 /* Index of an architecture by the kernel's AUDIT_ARCH number, or -1. */
 int calls_arch_of(uint32_t audit);
+/* The same by the number in the head of an event; x32 has the table of x86_64. */
+int calls_arch_of_head(unsigned head);
 const char *calls_name(unsigned arch, int64_t nr);
 const char *calls_json(void);
 

@@ -190,10 +190,12 @@ static struct value indirect_bytes(const struct capture_site *site)
 	uint32_t param = site->row->param;
 	uint64_t pointer = 0, count = 0;
 	uint32_t width = param >> 24;
+	/* struct sock_fprog, whose count is a short, has its pointer at the next word; union bpf_attr is the same for all. */
+	uint32_t offset = site->task->pending.narrow && width == 2 ? 4 : param & 0xff;
 
 	if (!base)
 		return absent;
-	if (!remote_pointer(site->task->tid, base + (param & 0xff), site->task->pending.narrow, &pointer) ||
+	if (!remote_pointer(site->task->tid, base + offset, site->task->pending.narrow, &pointer) ||
 	    !remote_exact(site->task->tid, base + (param >> 8 & 0xff), &count, width > 8 ? 8 : width))
 		return missing;
 	return bytes(site, pointer, count * (param >> 16 & 0xff), BOUND_PROGRAM);

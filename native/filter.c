@@ -89,7 +89,7 @@ static void number_code(struct filter *f, const struct selection *selection, con
 	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC;
 
 	for (unsigned n = 0; n < list->count; n++)
-		always |= !calls_at(selection, list, n)->test_count;
+		always |= !calls_test_count(selection, calls_at(selection, list, n));
 	if (always) {
 		give(f, SECCOMP_RET_TRACE);
 		return;
@@ -113,7 +113,7 @@ static void number_code(struct filter *f, const struct selection *selection, con
 		unsigned failed[8], count = 0;
 
 		must(call->test_count <= 8);
-		for (unsigned k = 0; k < call->test_count; k++)
+		for (unsigned k = 0; k < calls_test_count(selection, call); k++)
 			failed[count++] = test_code(f, &tests[k]);
 		give(f, SECCOMP_RET_TRACE);
 		while (count)
@@ -154,7 +154,7 @@ bool filter_selects(const struct selection *selection, const struct filter_self 
 		break;
 	}
 	for (unsigned n = 0; n < list->count; n++)
-		if (calls_hold(calls_at(selection, list, n), args, narrow))
+		if (calls_hold(selection, calls_at(selection, list, n), args, narrow))
 			return true;
 	return false;
 }

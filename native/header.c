@@ -132,7 +132,8 @@ char *header_text(struct tracer *tracer)
 		add(&w, n ? ",%d" : "%d", o->pids[n]);
 	add(&w, "],\"cwd\":");
 	quote_string(&w, o->cwd ? o->cwd : getcwd(cwd, sizeof(cwd)) ? cwd : "");
-	add(&w, ",\"started\":{\"boottime\":\"%llu\",\"realtime\":\"%llu\"},\"host\":{\"hostname\":", (unsigned long long)boot_time(), (unsigned long long)wall_time());
+	tracer->began = boot_time();
+	add(&w, ",\"started\":{\"boottime\":\"%llu\",\"realtime\":\"%llu\"},\"host\":{\"hostname\":", (unsigned long long)tracer->began, (unsigned long long)wall_time());
 	quote_string(&w, host.nodename);
 	add(&w, ",\"os\":");
 	os_name(&w);
@@ -148,7 +149,8 @@ char *header_text(struct tracer *tracer)
 			first = false;
 			quote_string(&w, calls_event(n)->name);
 		}
-	add(&w, "],\"tracer\":{\"pid\":%d,\"uid\":%u,\"features\":[\"%s\"%s%s]}", tracer->own_pid, geteuid(), tracer->use_filter ? "seccomp" : "every-call",
+	add(&w, "]%s", tracer->selection->wanted[EVENT_SIGNAL] && !tracer->selection->all_signals ? ",\"left_out\":{\"signal\":[\"0\",\"SIGURG\"]}" : "");
+	add(&w, ",\"tracer\":{\"pid\":%d,\"uid\":%u,\"features\":[\"%s\"%s%s]}", tracer->own_pid, geteuid(), tracer->use_filter ? "seccomp" : "every-call",
 	    tracer->has_syscall_info ? ",\"syscall-info\"" : "", tracer->no_new_privs ? ",\"no-new-privs\"" : "");
 	add(&w, ",\"redacted\":{\"argument_values\":true,\"environment_values_kept\":[");
 	for (const char *const *name = redact_kept_names(); *name; name++) {

@@ -1,5 +1,6 @@
 /** `agent start -- CMD`: the tracer as a child over a socket pair, its stream as one of the agent's. */
 import type { Socket } from 'node:net';
+import { everySignal, wantsEverySignal } from '../rules/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { spawnTracer } from '../tracer/index.js';
 import { agentCodes } from './codes.js';
@@ -24,7 +25,11 @@ export async function runProgram(daemon: Daemon, options: ProgramOptions): Promi
   const running = spawnTracer({
     command: options.command,
     channel: true,
-    events: ['default', ...daemon.agent.wantedNames()],
+    events: [
+      'default',
+      ...daemon.agent.wantedNames(),
+      ...(daemon.agent.rules.rules.some(wantsEverySignal) ? [everySignal] : []),
+    ],
     onNotice: options.onNotice,
     extra: restoringArguments(),
     ...(options.uid === undefined ? {} : { uid: options.uid }),

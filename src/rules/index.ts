@@ -38,5 +38,6 @@ export type {
   VariableScope,
 } from './ruleset.js';
 export { createModel, type ProductModel } from './scope.js';
+export { everySignal, wantsEverySignal } from './signals.js';
 export type { Observer } from './trace.js';
 export { type Origin, VariableStore } from './variables.js';

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
+import { everySignal, wantsEverySignal } from '../rules/index.js';
 import type { TraceCounters, TraceOutcome } from '../tracer/index.js';
 import { isFolder } from './glob.js';
 import { type Project, projectOf, recordingsFolder, rulesOrigin, shown } from './project.js';
@@ -53,6 +54,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       ...(options.uid === undefined ? {} : { uid: options.uid }),
       ...(options.gid === undefined ? {} : { gid: options.gid }),
       ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
+      ...(options.ancestors === false ? { ancestors: false } : {}),
       ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
       ...(config.redact?.args === undefined ? {} : { redactArguments: config.redact.args }),
       ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
@@ -67,7 +69,14 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
 function eventsOf(options: RecordOptions, project: Project, cwd: string): readonly string[] {
   if (options.traceFor !== undefined && options.traceFor.length > 0) {
     const { rules } = new RuleSets(cwd).load(options.traceFor).rules;
-    return [...new Set(['exec', 'fork', 'exit', ...rules.map((rule) => rule.eventType)])];
+    return [
+      ...new Set([
+        'exec',
+        'fork',
+        'exit',
+        ...rules.map((rule) => (wantsEverySignal(rule) ? everySignal : rule.eventType)),
+      ]),
+    ];
   }
   const wanted = options.trace ?? project.config.recordings?.trace ?? 'default';
   return typeof wanted === 'string' ? wanted.split(',').map((word) => word.trim()) : wanted;

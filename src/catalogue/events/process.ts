@@ -21,6 +21,7 @@ const execNative = {
   pgid: native,
   own_pid: native,
   start_time: native,
+  image: native,
 } as const;
 
 const onRequest = 'Known when the recorder was asked to look into files (`content` facts).';
@@ -61,6 +62,7 @@ export const exec = event({
     own_pid: u32('Pid in its own pid namespace.'),
     start_time: u64('Boot time in ns at which the process began; 0 unknown.'),
     caller_tid: u32('The thread that called; it has the number of the leader afterwards.'),
+    image: u32('Number of the new image, as in `process` records; 0 when the call failed.'),
   },
   processes: { '': 'self' },
   fields: {
@@ -119,6 +121,7 @@ export const fork = event({
     child_start: u64('Boot time in ns at which the child began.'),
     namespaces: { type: 'namespaces', doc: 'Namespaces of the child; 0: those of the caller.' },
     context: { type: 'context', doc: 'Context of the child; 0: that of the caller.' },
+    image: u32('Number of the image of the child, as in `process` records; 0 for a thread.'),
   },
   fields: {
     'child.pid': int('child', 'Pid of the child.'),
@@ -301,7 +304,7 @@ export const signal = event({
   since: '0.1',
   category: 'process',
   preset: 'default',
-  doc: 'A signal was sent. Signal 0 and SIGURG are not recorded.',
+  doc: 'A signal was sent. Signal 0 and SIGURG are left out unless `--trace signal:all` or the preset `all` asks for them.',
   result: 'exit',
   shown: refused,
   columns: { type: u32('Signal number.'), target, target_tid: i32('Thread of the target; 0: the process.') },
