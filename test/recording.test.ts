@@ -10,10 +10,11 @@ import { crc32, deflateRawSync } from 'node:zlib';
 import fc from 'fast-check';
 import t from 'tap';
 import { currentSchema, type Schema } from '../src/catalogue/header.js';
+import { membersOf } from '../src/catalogue/members.js';
 import type { RawEvent, RawRecord } from '../src/catalogue/raw.js';
 import { BlockKind, RecordingWriter, StreamReader, type Values, type WriterOptions } from '../src/recording/index.js';
 import type { Diagnostic } from '../src/support/diagnostic.js';
-import { StringTable } from '../src/support/strings.js';
+import { decodeBytes, StringTable } from '../src/support/strings.js';
 
 const header = { mode: 'synthetic', command: ['true'], host: { hostname: 'box', os: 'linux' }, started: { boottime: '1000', realtime: '1700000000000000000' }, traced: ['open'] };
 
@@ -39,7 +40,7 @@ function plain(value: unknown, type: string | undefined, strings: StringTable): 
   if (type === 'string') return strings.text(value as number);
   if (typeof value !== 'object' || value === null) return value;
   if ('items' in value) return { ...value, items: (value.items as number[]).map((id) => strings.text(id)) };
-  if ('path' in value) return { ...value, path: strings.text(value.path as number), name: 'name' in value ? strings.text(value.name as number) : '', ...texts(value, strings) };
+  if ('path' in value) return { ...Object.fromEntries(membersOf(value)), path: strings.text(value.path as number), name: 'name' in value ? strings.text(value.name as number) : '', ...texts(value, strings) };
   if ('cgroupId' in value) return { ...value, cgroupId: strings.text(value.cgroupId as number) };
   return value;
 }
@@ -504,5 +505,45 @@ t.test('a recording that was cut by the death of its recorder tells what is miss
   const read = reads(bytes.subarray(0, bytes.length - 20));
   t.match(read.diagnostics[0]!.message, /^"x\.seccam" ends inside the block that begins at byte \d+; what comes before was read\.$/);
   t.equal(read.diagnostics[0]!.severity, 'error');
+  t.end();
+});
+
+t.test('property: one text has one number, however it comes', (t) => {
+  const component = fc.oneof(fc.constantFrom('', '.', 'a', 'b.c', 'é', '/', 'a/b', '\u{1f600}', '.so', 'x'.repeat(3000)), fc.string({ maxLength: 4 }));
+  const bytesOf = (text: string): fc.Arbitrary<Uint8Array> => fc.oneof(fc.constant(Buffer.from(text)), fc.uint8Array({ maxLength: 3 }));
+  fc.assert(
+    fc.property(fc.array(component.chain(bytesOf), { minLength: 1, maxLength: 6 }), fc.boolean(), (components, absolute) => {
+      // By text, by bytes and by components, each first in a table of its own; then all in each table.
+      const ways: ((table: StringTable) => number)[] = [];
+      const whole = components.reduce<Buffer>((path, part, index) => {
+        if (index === 0) return Buffer.concat([Buffer.from(absolute ? '/' : ''), part]);
+        return Buffer.concat([path, Buffer.from(path.toString() === '/' ? '' : '/'), part]);
+      }, Buffer.alloc(0));
+      ways.push((table) => table.internBytes(whole));
+      ways.push((table) => table.intern(decodeBytes(whole).text));
+      ways.push((table) =>
+        components.reduce((parent, part, index) => {
+          if (index > 0) return table.internUnder(parent, part, 0, part.length);
+          return absolute ? (part.length === 0 ? table.intern('/') : table.internUnder(table.intern('/'), part, 0, part.length)) : table.internBytes(part);
+        }, 0),
+      );
+      for (const first of ways) {
+        const table = new StringTable();
+        const id = first(table);
+        const { text } = decodeBytes(whole);
+        if (table.text(id) !== text) throw new Error(`${JSON.stringify(table.text(id))} is not ${JSON.stringify(text)}`);
+        const name = text.slice(text.lastIndexOf('/') + 1);
+        const extension = name.includes('.') ? name.slice(name.lastIndexOf('.')) : '';
+        if (table.text(table.nameOf(id)) !== name || table.text(table.extensionOf(id)) !== extension) throw new Error(`name of ${text}`);
+        for (const way of ways) if (way(table) !== id) throw new Error(`two numbers for ${JSON.stringify(text)}`);
+      }
+    }),
+    { numRuns: 2000, seed: 3 },
+  );
+  const many = new StringTable();
+  const ids = Array.from({ length: 50_000 }, (_, index) => many.intern(`/d${index % 50}/name-${index}.x${index % 3}`));
+  t.equal(new Set(ids).size, ids.length);
+  t.ok(ids.every((id, index) => many.text(id) === `/d${index % 50}/name-${index}.x${index % 3}` && many.text(many.extensionOf(id)) === `.x${index % 3}`));
+  t.ok(ids.every((id, index) => many.intern(`/d${index % 50}/name-${index}.x${index % 3}`) === id));
   t.end();
 });

@@ -5,7 +5,7 @@
  *
  * Strings are numbers of the run's one `StringTable` (0: absent or empty). Times are ns as doubles: wall
  * times have a granularity of 256 ns there, so what is printed exactly comes from `bigint` accessors.
- * Objects are plain, always with the same members in the same order, so that reading them is cheap.
+ * Objects have always the same members, so that reading them is cheap; `membersOf` lists them.
  */
 import type { StringId } from '../support/strings.js';
 

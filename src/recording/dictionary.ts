@@ -10,9 +10,12 @@ import { columnWords } from '../catalogue/row.js';
 import { ContentFlag, type TupleName, tupleRows } from '../catalogue/tuples.js';
 import type { StringId, StringTable } from '../support/strings.js';
 import { Damage } from './damage.js';
+import { FileStore } from './files.js';
 import { LIST, limits, TUPLE_HEAD } from './format.js';
 
 const TWO32 = 4294967296;
+/** What a directory that a text implies takes beside its characters. */
+const directoryCost = 32;
 
 /** Member → word offset in the content of a tuple, −1 where the header does not have it. */
 type Offsets = Readonly<Record<string, number>>;
@@ -61,8 +64,8 @@ export class Dictionary {
   readonly #layouts: Map<number, Layout>;
   /** Characters that were added to the table of strings. */
   #text = 0;
-  /** Path → its last component and extension. */
-  readonly #names = new Map<StringId, readonly [StringId, StringId]>();
+  /** What takes files, with the places of what is looked at in their tuples. */
+  #store: { readonly files: FileStore; readonly path: number; readonly own: number; readonly filesystem: number; readonly flags: number; readonly content: number } | undefined;
 
   constructor(strings: StringTable, schema: Schema) {
     this.strings = strings;
@@ -97,14 +100,19 @@ export class Dictionary {
     const end = start + stored;
     let composed = stored;
     let number: StringId;
+    const before = this.strings.size;
     if (info === 0) {
-      number = this.#intern(bytes, start, end, '', at);
+      number = this.strings.internWhole(bytes, start, end);
     } else {
       if (parent > this.count) throw new Damage(at, `string ${id} refers to string ${parent}, which is not defined`);
-      const prefix = this.strings.text(this.ids[parent]!);
       composed += this.#composed[parent]! + 1;
       if (composed > limits.composed) throw new Damage(at, `string ${id} is a path of more than ${limits.composed} bytes`);
-      number = this.#intern(bytes, start, end, prefix === '/' ? '/' : `${prefix}/`, at, parent);
+      number = this.strings.internUnder(this.ids[parent]!, bytes, start, end);
+    }
+    const added = this.strings.size - before;
+    if (added > 0) {
+      this.#text += composed + (added - 1) * directoryCost;
+      if (this.#text > limits.text) throw new Damage(at, `the recording holds more than ${limits.text} characters of distinct text`, 'recording-too-large');
     }
     if (id >= this.ids.length) this.#grow();
     this.ids[id] = number;
@@ -124,32 +132,6 @@ export class Dictionary {
     this.ids = ids;
     this.cut = cut;
     this.#composed = composed;
-  }
-
-  #intern(bytes: Buffer, start: number, end: number, prefix: string, at: number, parent = 0): StringId {
-    const before = this.strings.size;
-    let plain = true;
-    for (let index = start; index < end; index++) {
-      if (bytes[index]! > 0x7f) {
-        plain = false;
-        break;
-      }
-    }
-    let id: StringId;
-    if (plain && (parent === 0 || !this.strings.isEscaped(this.ids[parent]!))) {
-      id = this.strings.intern(prefix + bytes.toString('latin1', start, end));
-    } else if (prefix === '') {
-      id = this.strings.internBytes(bytes.subarray(start, end));
-    } else {
-      const above = this.strings.bytes(this.ids[parent]!);
-      const slash = prefix === '/' ? [] : [Buffer.from('/')];
-      id = this.strings.internBytes(Buffer.concat([above, ...slash, bytes.subarray(start, end)]));
-    }
-    if (this.strings.size > before) {
-      this.#text += end - start + prefix.length;
-      if (this.#text > limits.text) throw new Damage(at, `the recording holds more than ${limits.text} characters of distinct text`, 'recording-too-large');
-    }
-    return id;
   }
 
   #number(id: number, at: number): StringId {
@@ -225,42 +207,19 @@ export class Dictionary {
   }
 
   #file(frame: Uint32Array, base: number, o: Offsets, at: number): FileFacts {
-    const path = this.#number(word(frame, base, o['path']!), at);
-    const own = this.#number(word(frame, base, o['own_path']!), at);
-    const [name, extension] = this.#nameOf(path);
-    const content = word(frame, base, o['content']!);
+    this.#store ??= { files: new FileStore(this.strings, o), path: o['path']!, own: o['own_path']!, filesystem: o['filesystem']!, flags: o['flags']!, content: o['content']! };
+    const { files, path, own, filesystem, flags, content: contentAt } = this.#store;
+    const content = word(frame, base, contentAt);
     if (content >= this.contents.length) throw new Damage(at, `content ${content} is not defined`);
-    return {
-      path,
-      ownPath: own === 0 ? path : own,
-      name,
-      extension,
-      inode: unsigned(frame, base, o['inode']!),
-      dev: unsigned(frame, base, o['device']!),
-      mode: word(frame, base, o['mode']!),
-      uid: word(frame, base, o['uid']!),
-      gid: word(frame, base, o['gid']!),
-      size: unsigned(frame, base, o['size']!),
-      nlink: word(frame, base, o['links']!),
-      changeTime: signed(frame, base, o['change_time']!),
-      modificationTime: signed(frame, base, o['modification_time']!),
-      filesystem: this.#number(word(frame, base, o['filesystem']!), at),
-      mountId: unsigned(frame, base, o['mount_id']!),
-      flags: word(frame, base, o['flags']!),
-      extra: this.contents[content] ?? null,
-    };
-  }
-
-  #nameOf(path: StringId): readonly [StringId, StringId] {
-    let known = this.#names.get(path);
-    if (known === undefined) {
-      const text = this.strings.text(path);
-      const name = text.slice(text.lastIndexOf('/') + 1);
-      const dot = name.lastIndexOf('.');
-      known = [this.strings.intern(name), dot < 0 ? 0 : this.strings.intern(name.slice(dot))];
-      this.#names.set(path, known);
-    }
-    return known;
+    return files.add(
+      frame,
+      base,
+      this.#number(word(frame, base, path), at),
+      this.#number(word(frame, base, own), at),
+      this.#number(word(frame, base, filesystem), at),
+      word(frame, base, flags),
+      this.contents[content] ?? null,
+    );
   }
 
   #credentials(frame: Uint32Array, base: number, o: Offsets, at: number): Credentials {

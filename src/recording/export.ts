@@ -2,6 +2,7 @@
 import type { ColumnValue } from '../catalogue/event.js';
 import type { RawEvent } from '../catalogue/raw.js';
 import { callName } from '../catalogue/calls.js';
+import { membersOf } from '../catalogue/members.js';
 import type { StringTable } from '../support/strings.js';
 
 /** Members of decoded tuples that are numbers of strings. */
@@ -30,7 +31,7 @@ const textLists = new Set(['items', 'hashes', 'containerTags']);
 function plainTuple(value: object, strings: StringTable): unknown {
   if ('items' in value) return (value.items as number[]).map((id) => strings.text(id));
   const found: Record<string, unknown> = {};
-  for (const [name, member] of Object.entries(value)) {
+  for (const [name, member] of membersOf(value)) {
     if (name === 'ownPath' && member === (value as { readonly path?: unknown }).path) continue;
     if (typeof member === 'number') {
       if (textMembers.has(name)) {

@@ -4,41 +4,122 @@
  *
  * Number 0 is the empty string and stands for "absent". Strings are bytes: text that is not UTF-8 is
  * kept as it was and decoded with `\xNN` for each byte that does not fit (see `decodeBytes`).
+ *
+ * A path is kept as the number of its directory and its last component, which is also how recordings
+ * tell it: so a path that comes from a recording is found by a few bytes, and its text is made only
+ * when somebody asks for it.
  */
 
 /** The number of a string in a `StringTable`. */
 export type StringId = number;
 
+/** Numbers per string in `#rows`. */
+const ROW = 8;
+/** Number of the directory, or 0; place and length of the own bytes; characters of the whole; hash of directory and bytes. */
+const PARENT = 0;
+const START = 1;
+const PART = 2;
+const LENGTH = 3;
+const HASH = 4;
+/** Numbers of the last component and its extension, plus one; 0: not asked for yet. */
+const NAME = 5;
+const EXTENSION = 6;
+const KIND = 7;
+
+/** What a string is: only a `path` can be the directory of another; `text` is kept in `#texts` and nowhere else. */
+const Kind = { plain: 0, path: 1, text: 2 } as const;
+
+const SLASH = 0x2f;
+const DOT = 0x2e;
+const ROOT: StringId = 1;
+/** Absolute texts up to this length are kept by their components. */
+const longestPath = 4096;
+/** Beyond this number of steps a string goes into a map instead: names that were chosen to collide cost no more. */
+const longestProbe = 64;
+
+const beginHash = 0x811c9dc5 | 0;
+const mixHash = (hash: number, byte: number): number => Math.imul(hash ^ byte, 0x01000193);
+
 export class StringTable {
-  readonly #texts: string[] = [''];
-  readonly #numbers = new Map<string, StringId>([['', 0]]);
+  /** Texts that are not ASCII, and those that were asked for. */
+  readonly #texts: (string | undefined)[] = [''];
+  #rows = new Uint32Array(ROW * 512);
+  /** The own bytes of all strings of kinds `plain` and `path`. */
+  #bytes = new Uint8Array(1 << 13);
+  #used = 0;
+  #size = 1;
+  /** Open addressing by hash; 0: free. At most half of it is used. */
+  #table = new Uint32Array(1024);
+  /** Strings whose place in the table is too far off: directory and bytes → number. */
+  readonly #crowded = new Map<string, StringId>();
+  /** Texts of kind `text`. */
+  readonly #others = new Map<string, StringId>();
   /** Numbers whose bytes were not UTF-8. */
   readonly #escaped = new Set<StringId>();
+  #scratch = Buffer.alloc(longestPath);
+
+  constructor() {
+    this.#rows[KIND] = Kind.text;
+    this.intern('/');
+  }
 
   /** How many numbers are in use; every valid number is smaller. */
   get size(): number {
-    return this.#texts.length;
+    return this.#size;
   }
 
   intern(text: string): StringId {
-    const known = this.#numbers.get(text);
-    if (known !== undefined) return known;
-    const id = this.#texts.length;
-    this.#texts.push(text);
-    this.#numbers.set(text, id);
-    return id;
+    const { length } = text;
+    if (length === 0) return 0;
+    if (length > this.#scratch.length) this.#scratch = Buffer.alloc(length * 2);
+    const scratch = this.#scratch;
+    for (let index = 0; index < length; index++) {
+      const code = text.charCodeAt(index);
+      if (code > 0x7f) return this.#internText(text);
+      scratch[index] = code;
+    }
+    return this.#internAscii(scratch, 0, length);
   }
 
   internBytes(bytes: Uint8Array): StringId {
-    const { text, escaped } = decodeBytes(bytes);
-    const id = this.intern(text);
-    if (escaped) this.#escaped.add(id);
-    return id;
+    return this.internWhole(bytes, 0, bytes.length);
+  }
+
+  /** The number of the bytes from `start` to `end`. */
+  internWhole(bytes: Uint8Array, start: number, end: number): StringId {
+    if (start === end) return 0;
+    for (let index = start; index < end; index++) {
+      if (bytes[index]! <= 0x7f) continue;
+      const { text, escaped } = decodeBytes(bytes.subarray(start, end));
+      const id = this.intern(text);
+      if (escaped) this.#escape(id);
+      return id;
+    }
+    return this.#internAscii(bytes, start, end);
+  }
+
+  /** The number of the text of `parent`, a slash (unless that is `/`), and the bytes. */
+  internUnder(parent: StringId, bytes: Uint8Array, start: number, end: number): StringId {
+    const above = parent * ROW;
+    const length = this.#rows[above + LENGTH]! + (parent === ROOT ? 0 : 1) + end - start;
+    if (this.#rows[above + KIND] === Kind.path && length <= longestPath && start < end) {
+      let hash = beginHash ^ parent;
+      let index = start;
+      for (; index < end; index++) {
+        const byte = bytes[index]!;
+        if (byte > 0x7f || byte === SLASH) break;
+        hash = mixHash(hash, byte);
+      }
+      if (index === end) return this.#find(parent, hash, bytes, start, end, length);
+    }
+    const directory = this.bytes(parent);
+    const slash = directory.length === 1 && directory[0] === SLASH ? [] : [Buffer.from('/')];
+    return this.internBytes(Buffer.concat([directory, ...slash, bytes.subarray(start, end)]));
   }
 
   /** The text of a number; a number that was never given is a defect of the caller and reads as ''. */
   text(id: StringId): string {
-    return this.#texts[id] ?? '';
+    return this.#texts[id] ?? this.#compose(id);
   }
 
   /** The bytes behind a number: what `internBytes` was given. */
@@ -50,6 +131,210 @@ export class StringTable {
   isEscaped(id: StringId): boolean {
     return this.#escaped.has(id);
   }
+
+  /** The last component of a path: what follows the last slash. */
+  nameOf(path: StringId): StringId {
+    const known = this.#rows[path * ROW + NAME] ?? 1;
+    if (known !== 0) return known - 1;
+    let name: StringId;
+    if (this.#rows[path * ROW + PARENT] !== 0) {
+      const start = this.#rows[path * ROW + START]!;
+      name = this.#internPlain(this.#bytes, start, start + this.#rows[path * ROW + PART]!);
+    } else {
+      const text = this.text(path);
+      name = this.intern(text.slice(text.lastIndexOf('/') + 1));
+    }
+    this.#rows[path * ROW + NAME] = name + 1;
+    return name;
+  }
+
+  /** The end of the last component from its last dot on; 0 when it has none. */
+  extensionOf(path: StringId): StringId {
+    const known = this.#rows[path * ROW + EXTENSION] ?? 1;
+    if (known !== 0) return known - 1;
+    const name = this.nameOf(path);
+    let extension: StringId = 0;
+    if (this.#rows[name * ROW + KIND] === Kind.text) {
+      const text = this.text(name);
+      const dot = text.lastIndexOf('.');
+      if (dot >= 0) extension = this.intern(text.slice(dot));
+    } else {
+      const start = this.#rows[name * ROW + START]!;
+      const end = start + this.#rows[name * ROW + PART]!;
+      const dot = this.#bytes.subarray(start, end).lastIndexOf(DOT);
+      if (dot >= 0) extension = this.#internPlain(this.#bytes, start + dot, end);
+    }
+    this.#rows[path * ROW + EXTENSION] = extension + 1;
+    return extension;
+  }
+
+  #escape(id: StringId): void {
+    this.#escaped.add(id);
+    // What lies under it is put together from bytes and not from its text.
+    if (this.#rows[id * ROW + KIND] === Kind.path) this.#rows[id * ROW + KIND] = Kind.plain;
+  }
+
+  #internText(text: string): StringId {
+    const known = this.#others.get(text);
+    if (known !== undefined) return known;
+    const id = this.#add(0, 0, 0, 0, text.length, Kind.text);
+    this.#texts[id] = text;
+    this.#others.set(text, id);
+    return id;
+  }
+
+  #internAscii(bytes: Uint8Array, start: number, end: number): StringId {
+    if (!isPath(bytes, start, end)) return this.#internPlain(bytes, start, end);
+    let parent: StringId = ROOT;
+    let from = start + 1;
+    let hash = beginHash ^ parent;
+    for (let index = from; index <= end; index++) {
+      if (index < end && bytes[index] !== SLASH) {
+        hash = mixHash(hash, bytes[index]!);
+        continue;
+      }
+      parent = this.#find(parent, hash, bytes, from, index, index - start);
+      hash = beginHash ^ parent;
+      from = index + 1;
+    }
+    return parent;
+  }
+
+  #internPlain(bytes: Uint8Array, start: number, end: number): StringId {
+    let hash = beginHash;
+    for (let index = start; index < end; index++) hash = mixHash(hash, bytes[index]!);
+    return this.#find(0, hash, bytes, start, end, end - start);
+  }
+
+  /** The number of the string with the directory and the bytes, which is added when it is new. */
+  #find(parent: StringId, hashed: number, bytes: Uint8Array, start: number, end: number, length: number): StringId {
+    const hash = (hashed ^ (hashed >>> 15)) >>> 0;
+    const table = this.#table;
+    const mask = table.length - 1;
+    const rows = this.#rows;
+    let slot = hash & mask;
+    let steps = 0;
+    for (; steps < longestProbe; steps++) {
+      const id = table[slot]!;
+      if (id === 0) break;
+      const row = id * ROW;
+      if (rows[row + HASH] === hash && rows[row] === parent && this.#same(row, bytes, start, end)) return id;
+      slot = (slot + 1) & mask;
+    }
+    const isCrowded = steps === longestProbe;
+    if (isCrowded || this.#crowded.size > 0) {
+      const known = this.#crowded.get(crowdedKey(parent, bytes, start, end));
+      if (known !== undefined) return known;
+    }
+    const id = this.#add(parent, this.#keep(bytes, start, end), end - start, hash, length, parent !== 0 || (length === 1 && bytes[start] === SLASH) ? Kind.path : Kind.plain);
+    if (isCrowded) this.#crowded.set(crowdedKey(parent, bytes, start, end), id);
+    else table[slot] = id;
+    if (this.#size * 2 > table.length) this.#spread();
+    return id;
+  }
+
+  #same(row: number, bytes: Uint8Array, start: number, end: number): boolean {
+    const length = end - start;
+    if (this.#rows[row + PART] !== length) return false;
+    const own = this.#bytes;
+    const from = this.#rows[row + START]!;
+    for (let index = 0; index < length; index++) if (own[from + index] !== bytes[start + index]) return false;
+    return true;
+  }
+
+  /** Keeps bytes, which may be some that are kept already; gives their place. */
+  #keep(bytes: Uint8Array, start: number, end: number): number {
+    const at = this.#used;
+    const needed = at + end - start;
+    if (needed > this.#bytes.length) {
+      const grown = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      grown.set(this.#bytes);
+      this.#bytes = grown;
+    }
+    const own = this.#bytes;
+    for (let from = start, to = at; from < end; from++, to++) own[to] = bytes[from]!;
+    this.#used = needed;
+    return at;
+  }
+
+  #add(parent: StringId, start: number, part: number, hash: number, length: number, kind: number): StringId {
+    const id = this.#size;
+    const row = id * ROW;
+    if (row >= this.#rows.length) {
+      const grown = new Uint32Array(this.#rows.length * 2);
+      grown.set(this.#rows);
+      this.#rows = grown;
+    }
+    const rows = this.#rows;
+    rows[row + PARENT] = parent;
+    rows[row + START] = start;
+    rows[row + PART] = part;
+    rows[row + LENGTH] = length;
+    rows[row + HASH] = hash;
+    rows[row + NAME] = 0;
+    rows[row + EXTENSION] = 0;
+    rows[row + KIND] = kind;
+    this.#size = id + 1;
+    this.#texts.push(undefined);
+    return id;
+  }
+
+  /** Makes the table larger and puts all strings into it again. */
+  #spread(): void {
+    const table = new Uint32Array(this.#table.length * 4);
+    const mask = table.length - 1;
+    const rows = this.#rows;
+    const crowded = new Set(this.#crowded.values());
+    for (let id = 1; id < this.#size; id++) {
+      if (rows[id * ROW + KIND] === Kind.text || crowded.has(id)) continue;
+      let slot = rows[id * ROW + HASH]! & mask;
+      let steps = 0;
+      while (table[slot] !== 0 && steps < longestProbe) {
+        slot = (slot + 1) & mask;
+        steps += 1;
+      }
+      if (steps < longestProbe) table[slot] = id;
+      else {
+        const start = rows[id * ROW + START]!;
+        this.#crowded.set(crowdedKey(rows[id * ROW]!, this.#bytes, start, start + rows[id * ROW + PART]!), id);
+      }
+    }
+    this.#table = table;
+  }
+
+  #compose(id: StringId): string {
+    if (!(id > 0 && id < this.#size)) return '';
+    const rows = this.#rows;
+    const length = rows[id * ROW + LENGTH]!;
+    if (length > this.#scratch.length) this.#scratch = Buffer.alloc(length * 2);
+    const scratch = this.#scratch;
+    const own = this.#bytes;
+    let at = length;
+    for (let part = id; ; ) {
+      const row = part * ROW;
+      const start = rows[row + START]!;
+      for (let from = start + rows[row + PART]! - 1; from >= start; from--) scratch[--at] = own[from]!;
+      part = rows[row]!;
+      if (part === 0) break;
+      scratch[--at] = SLASH;
+      if (part === ROOT) break;
+    }
+    const text = scratch.toString('latin1', 0, length);
+    this.#texts[id] = text;
+    return text;
+  }
+}
+
+/** Whether the bytes are kept by their components: absolute, none of them empty, not too long. */
+function isPath(bytes: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (length < 2 || length > longestPath || bytes[start] !== SLASH || bytes[end - 1] === SLASH) return false;
+  for (let index = start + 1; index < end; index++) if (bytes[index] === SLASH && bytes[index - 1] === SLASH) return false;
+  return true;
+}
+
+function crowdedKey(parent: StringId, bytes: Uint8Array, start: number, end: number): string {
+  return `${parent}/${Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')}`;
 }
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
