@@ -34,6 +34,9 @@ export default class RecordCommand extends SeccamCommand {
     scratch: Flags.boolean({
       description: 'run it in a throw-away world: nothing that it writes survives, loopback only',
     }),
+    'no-ancestors': Flags.boolean({
+      description: 'do not tell of the processes above the program: they belong to this machine',
+    }),
     uid: Flags.integer({ min: 0, description: 'run it as this user' }),
     gid: Flags.integer({ min: 0, description: 'run it as this group' }),
     'disable-seccomp': Flags.boolean({
@@ -59,6 +62,7 @@ export default class RecordCommand extends SeccamCommand {
       ...(flags.scratch ? { scratch: {} } : {}),
       force: flags.force,
       disableSeccomp: flags['disable-seccomp'],
+      ancestors: !flags['no-ancestors'],
       ...(progress
         ? {
             onProgress: ({ events, processes }) =>

@@ -32,6 +32,8 @@ export interface RecordOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly disableSeccomp?: boolean;
+  /** False: nothing of the processes above the program (`--no-ancestors`). */
+  readonly ancestors?: boolean;
   /** `lean`, `default`, `all` or event names. */
   readonly trace?: string;
   /** Rule files: trace what they need (`--trace-for`). */
@@ -80,6 +82,8 @@ export interface ReplayOptions extends CommonOptions {
   /** `--fail-on`: rule globs, `tag:K=V`, `*`. */
   readonly failOn?: readonly string[];
   readonly profile?: boolean;
+  /** Collect what the HTML report shows. */
+  readonly report?: boolean;
   /** A recording's bytes instead of a file (`-`). */
   readonly stdin?: AsyncIterable<Uint8Array>;
 }
@@ -92,6 +96,8 @@ export interface InspectOptions extends CommonOptions {
   /** A SECL condition. */
   readonly where?: string;
   readonly normalise?: boolean;
+  /** Collect what the HTML report shows. */
+  readonly report?: boolean;
 }
 
 // ---------------------------------------------------------------- test

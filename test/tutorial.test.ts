@@ -1,0 +1,40 @@
+/**
+ * docs/tutorial.md is executed in a fresh folder: the story of a detection engineer from nothing, over an attack
+ * that is recorded, to three mistakes that its test notices. No privileges, no network.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import t from 'tap';
+import { execute, unvarying } from '../scripts/tutorial.js';
+import { tracerAvailability } from '../src/tracer/index.js';
+
+const cannotTrace = tracerAvailability().problems[0]?.message ?? false;
+
+t.test('docs/tutorial.md prints what it says', { skip: cannotTrace }, (tt) => {
+  const written = readFileSync(join(import.meta.dirname, '..', 'docs', 'tutorial.md'), 'utf8');
+  const { markdown, steps } = execute(written);
+  for (const step of steps) tt.equal(step.status, step.want, `${step.command}\n${step.output}`);
+  tt.equal(unvarying(markdown), unvarying(written), 'npx tsx scripts/tutorial.ts writes it anew');
+
+  const failing = steps.filter((step) => step.command === 'seccam test' && step.want === 1);
+  const causes = [
+    /open\.file\.name == "authorized_keys" .*never true/,
+    /open\.file\.path in \[~"\S+\/home\/\*\/id_\*"\] .*never true/,
+    /false +├─ process\.file\.name in \["nginx", "httpd"\] +"cat"/,
+  ];
+  tt.equal(failing.length, causes.length, 'three mistakes');
+  causes.forEach((cause, index) => {
+    tt.match(failing[index]?.output, /✗ key read below web server on nginx/, 'the test that fails');
+    tt.match(
+      failing[index]?.output,
+      /expect: key_read_below_web_server .*\[count-differs\]/,
+      'names the expectation',
+    );
+    tt.match(failing[index]?.output, cause, 'and the condition that stood in the way');
+  });
+  const lost = steps.filter((step) => step.command.startsWith('seccam diff') && step.want === 1);
+  tt.equal(lost.length, causes.length);
+  for (const step of lost)
+    tt.match(step.output, /− key_read_below_web_server .*1 → 0/, 'diff names the lost detection');
+  tt.end();
+});
