@@ -55,7 +55,6 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       ...(options.gid === undefined ? {} : { gid: options.gid }),
       ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
       ...(options.ancestors === false ? { ancestors: false } : {}),
-      ...(options.ancestors === false ? { ancestors: false } : {}),
       ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
       ...(config.redact?.args === undefined ? {} : { redactArguments: config.redact.args }),
       ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
