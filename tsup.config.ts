@@ -30,6 +30,17 @@ export default defineConfig([
     },
   },
   {
+    // The script of the HTML report: for browsers, put into each report as it is.
+    name: 'report',
+    entry: { report: 'src/outputs/report/client.ts' },
+    format: 'iife',
+    outExtension: () => ({ js: '.js' }),
+    noExternal: [/./],
+    platform: 'browser',
+    target: 'es2022',
+    minify: true,
+  },
+  {
     // One classic script: V8's compiled code can be kept beside it, which ES modules of Node 20 do not
     // allow. Its first line names the build, so that code kept for another build is never used.
     ...bundled,

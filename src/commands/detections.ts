@@ -12,16 +12,18 @@ export interface DetectionOutput {
 
 /** `live`: every detection is written at once instead of in batches. */
 export function openDetections(values: readonly string[], hostname: string, live = false): DetectionOutput {
-  const open = targets(values).map((target) => {
-    const sink = openSink(target, live);
-    const format: DetectionFormat = detectionFormats[target.name as DetectionFormatName]({
-      paint: paintFor(sink),
-      hostname,
+  const open = targets(values)
+    .filter((target) => target.name !== 'html')
+    .map((target) => {
+      const sink = openSink(target, live);
+      const format: DetectionFormat = detectionFormats[target.name as DetectionFormatName]({
+        paint: paintFor(sink),
+        hostname,
+      });
+      const begin = format.begin?.();
+      if (begin !== undefined) sink.write(begin);
+      return { sink, format };
     });
-    const begin = format.begin?.();
-    if (begin !== undefined) sink.write(begin);
-    return { sink, format };
-  });
   return {
     detection(line) {
       for (const { sink, format } of open) sink.write(format.detection(line));

@@ -9,6 +9,7 @@ import { valueText } from '../outputs/value.js';
 import { SeccamCommand } from './base.js';
 import { badUsage, given, recordingFlags, recordingOptions } from './flags.js';
 import { formatFlag, openSink, targets } from './format.js';
+import { wantsReport, writeReport } from './report.js';
 
 const views = [
   'events',
@@ -50,7 +51,7 @@ export default class Inspect extends SeccamCommand {
     where: Flags.string({ helpValue: 'EXPR', description: 'only events for which this is true' }),
     normalise: Flags.boolean({ description: 'leave out what differs from run to run' }),
     ...recordingFlags,
-    format: formatFlag(['pretty', 'json']),
+    format: formatFlag(['pretty', 'json', 'html']),
   };
 
   override async run(): Promise<number> {
@@ -62,10 +63,12 @@ export default class Inspect extends SeccamCommand {
     const chooses =
       flags.type !== undefined || flags.pid !== undefined || flags.where !== undefined || flags.normalise;
     const { inspect } = await import('../workbench/inspect.js');
-    const outputs = targets(flags.format).map((target) => {
-      const sink = openSink(target);
-      return { sink, draw: target.name === 'json' ? jsonItem : prettyItem(paintFor(sink)) };
-    });
+    const outputs = targets(flags.format)
+      .filter((target) => target.name !== 'html')
+      .map((target) => {
+        const sink = openSink(target);
+        return { sink, draw: target.name === 'json' ? jsonItem : prettyItem(paintFor(sink)) };
+      });
     let answer = 2;
     for await (const item of inspect({
       recording: args.recording,
@@ -75,8 +78,10 @@ export default class Inspect extends SeccamCommand {
       ...given('pids', flags.pid),
       ...given('where', flags.where),
       normalise: flags.normalise,
+      report: wantsReport(flags.format),
     })) {
       if (item.kind === 'diagnostic') this.report([item.diagnostic]);
+      if (item.kind === 'report') writeReport(flags.format, item.data);
       if (item.kind === 'end') answer = item.answer;
       for (const { sink, draw } of outputs) sink.write(draw(item));
     }
@@ -86,7 +91,7 @@ export default class Inspect extends SeccamCommand {
 }
 
 function jsonItem(item: InspectItem): string {
-  if (item.kind === 'diagnostic' || item.kind === 'end') return '';
+  if (item.kind === 'diagnostic' || item.kind === 'report' || item.kind === 'end') return '';
   const value =
     item.kind === 'event'
       ? item.event
@@ -114,6 +119,7 @@ function prettyItem(paint: Paint): (item: InspectItem) => string {
         rows.push(item.row);
         return '';
       case 'diagnostic':
+      case 'report':
         return '';
       case 'end':
         if (rows.length > 0) return table(rows, paint);

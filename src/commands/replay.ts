@@ -8,6 +8,7 @@ import { SeccamCommand } from './base.js';
 import { openDetections } from './detections.js';
 import { given, recordingFlags, recordingOptions } from './flags.js';
 import { formatFlag } from './format.js';
+import { wantsReport, writeReport } from './report.js';
 
 export default class Replay extends SeccamCommand {
   static override summary = 'Show which rules fire on a recording.';
@@ -21,7 +22,7 @@ export default class Replay extends SeccamCommand {
   static override args = { recording: Args.string({ description: 'one or more recordings' }) };
   static override flags = {
     ...recordingFlags,
-    format: formatFlag(detectionFormatNames),
+    format: formatFlag([...detectionFormatNames, 'html']),
     limits: Flags.boolean({
       allowNo: true,
       default: true,
@@ -50,9 +51,11 @@ export default class Replay extends SeccamCommand {
       ...given('failOn', flags['fail-on']),
       noLimits: !flags.limits,
       profile: flags.profile,
+      report: wantsReport(flags.format),
     })) {
       if (item.kind === 'detection') output.detection(item.detection);
       else if (item.kind === 'diagnostic') this.report([item.diagnostic]);
+      else if (item.kind === 'report') writeReport(flags.format, item.data);
       else if (item.kind === 'start') {
         if (item.newest && !flags.quiet)
           this.remark(`replaying the newest recording, ${printable(item.recordings[0] ?? '')}`);

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
-import type { CoverageReport, TestItem, TestSummary } from '../outputs/answers.js';
+import type { CoverageReport, TestItem, TestResult, TestSummary } from '../outputs/answers.js';
+import { testReport } from '../outputs/report/tests.js';
 import type { TestFormat, TestFormatName } from '../outputs/tests/index.js';
 import { testFormatNames, testFormats } from '../outputs/tests/index.js';
 import { paintFor, printable } from '../outputs/text.js';
@@ -11,6 +12,7 @@ import { SeccamCommand } from './base.js';
 import { allCodes } from './code-tables.js';
 import { badUsage, given, recordingFlags, recordingOptions, shardOf, thresholdsOf } from './flags.js';
 import { formatFlag, openSink, targets } from './format.js';
+import { writePage } from './report.js';
 
 export default class Test extends SeccamCommand {
   static override summary = 'Run the tests of the rules.';
@@ -24,7 +26,7 @@ export default class Test extends SeccamCommand {
   static override args = { path: Args.string({ description: 'PATH or PATH:LINE, one or more' }) };
   static override flags = {
     ...recordingFlags,
-    format: formatFlag(testFormatNames),
+    format: formatFlag([...testFormatNames, 'html']),
     name: Flags.string({
       char: 't',
       multiple: true,
@@ -157,6 +159,13 @@ function coverageOf(file: string): CoverageReport {
 function openOutputs(values: readonly string[]): ((item: TestItem) => void)[] {
   const codes = new Map(allCodes().map((item) => [item.code, item.doc]));
   return targets(values).map((target) => {
+    if (target.name === 'html') {
+      const results: TestResult[] = [];
+      return (item) => {
+        if (item.kind === 'test') results.push(item.test);
+        if (item.kind === 'summary') writePage(target, testReport(results, item.summary, packageVersion()));
+      };
+    }
     const sink = openSink(target);
     const format: TestFormat = testFormats[target.name as TestFormatName]({
       paint: paintFor(sink),

@@ -4,6 +4,7 @@
  * the user would type them.
  */
 import type { Diagnostic, Span } from '../support/diagnostic.js';
+import type { ReportData } from './report/data.js';
 
 /** Exit status of everything but `record`, `trace` and `agent start -- CMD`: yes, no, could not answer. */
 export type Answer = 0 | 1 | 2;
@@ -91,6 +92,7 @@ export type ReplayItem =
     }
   | { readonly kind: 'detection'; readonly detection: DetectionLine }
   | { readonly kind: 'diagnostic'; readonly diagnostic: Diagnostic }
+  | { readonly kind: 'report'; readonly data: ReportData }
   | { readonly kind: 'summary'; readonly summary: ReplaySummary };
 
 export interface ReplaySummary {
@@ -126,6 +128,7 @@ export type InspectItem =
   | { readonly kind: 'process'; readonly process: TreeLine }
   | { readonly kind: 'row'; readonly row: Readonly<Record<string, unknown>> }
   | { readonly kind: 'diagnostic'; readonly diagnostic: Diagnostic }
+  | { readonly kind: 'report'; readonly data: ReportData }
   | { readonly kind: 'end'; readonly events: number; readonly answer: Answer };
 
 export interface RecordingSummary {

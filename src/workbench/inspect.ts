@@ -16,6 +16,7 @@ import { Normaliser } from './normalise.js';
 import { projectOf } from './project.js';
 import { checkKind, findRecordings } from './recordings.js';
 import { inputOf } from './replay.js';
+import { ReportBook } from './report.js';
 import type { InspectItem, InspectOptions, RecordingSummary } from './results.js';
 import { gapsOf } from './scenario.js';
 import { ProcessTree } from './tree.js';
@@ -43,6 +44,8 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
     view === 'files' || view === 'network' || view === 'private' ? new Rows(view, rules.model) : undefined;
   const normaliser =
     options.normalise === true ? new Normaliser({ folders: { [cwd]: '<work>' } }) : undefined;
+  const book = options.report === true ? new ReportBook(rules.model) : undefined;
+  book?.begin(recording);
   const processes = new Set<number>();
   let matched = 0;
   let exit: number | undefined;
@@ -55,6 +58,7 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
       if (!wanted(event)) return;
       matched += 1;
       rows?.see(event);
+      book?.see(event, shown);
       if (view === 'events' || view === 'timeline') {
         const line = eventLine(event, shown, rules.model);
         const fields =
@@ -83,6 +87,10 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
       summary: summaryOf(recording, resolve(cwd, recording), stream, processes.size, exit),
     };
   if (tree !== undefined) for (const process of tree.lines()) yield { kind: 'process', process };
+  if (book !== undefined) {
+    book.end(streams);
+    yield { kind: 'report', data: book.data(recording) };
+  }
   if (rows !== undefined) for (const row of rows.all()) yield { kind: 'row', row };
   yield {
     kind: 'end',

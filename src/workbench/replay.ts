@@ -18,6 +18,7 @@ import { workbenchCodes } from './codes.js';
 import { fits } from './glob.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
+import { ReportBook } from './report.js';
 import type { DetectionLine, ReplayItem, ReplayOptions, ReplaySummary, RuleCost } from './results.js';
 import { RuleSets, type RulesInUse } from './ruleset.js';
 
@@ -42,24 +43,35 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
 
   const channel = new Channel<ReplayItem>();
   const costs = options.profile === true ? new Costs(inUse) : undefined;
+  const book = options.report === true ? new ReportBook(inUse.rules.model, inUse) : undefined;
   const matchedRules = new Set<string>();
   let failing = false;
   let current = recordings[0]!;
   const engineFor = (name: string) => {
     current = name;
+    book?.begin(name);
     return costs === undefined
-      ? new Engine(inUse.rules, { limits: options.noLimits !== true })
+      ? new Engine(inUse.rules, {
+          limits: options.noLimits !== true,
+          ...(book === undefined ? {} : { observer: book.observer }),
+        })
       : costs.engine(options.noLimits !== true);
   };
   const replayOptions = {
     strings: inUse.strings,
     allResults: options.allResults === true,
     engineFor,
+    ...(book === undefined
+      ? {}
+      : {
+          onEvent: (event: Parameters<typeof detectionLine>[1], shown: boolean) => book.see(event, shown),
+        }),
     onDetection: (
       detection: Parameters<typeof detectionLine>[0],
       event: Parameters<typeof detectionLine>[1],
     ) => {
       matchedRules.add(detection.ruleId);
+      book?.detection(detection, event);
       if (options.failOn?.some((wanted) => failsOn(wanted, detection)) === true) failing = true;
       if (!detection.delivered) return;
       const line = detectionLine(detection, event, inUse.rules.model, {
@@ -87,6 +99,10 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   channel.follow(Promise.resolve(work));
   yield* channel;
   const summary = await work;
+  if (book !== undefined) {
+    book.end(summary.streams);
+    yield { kind: 'report', data: book.data(recordings.join(', ')) };
+  }
   const readable = !summary.damaged || options.acceptDamage === true;
   const suppressed = summary.detections - summary.delivered;
   const closest =
