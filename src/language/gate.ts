@@ -15,6 +15,9 @@ export interface Need {
   readonly field: FieldNode;
   readonly test: TextTest;
   readonly exact: readonly string[] | undefined;
+  /** A text that passes begins with one of these, and ends with one of those; undefined: nothing is known. */
+  readonly beginnings: readonly string[] | undefined;
+  readonly endings: readonly string[] | undefined;
   /** Lower is more selective. */
   readonly rank: number;
 }
@@ -65,12 +68,58 @@ export class Candidates {
   }
 }
 
+interface Gated {
+  readonly rule: number;
+  readonly test: TextTest;
+}
+
+interface Branch {
+  readonly next: Map<number, Branch>;
+  readonly gated: Gated[];
+}
+
+/** Finds what was put under the beginnings of a text, or under its endings: one step per letter, few before it falls out. */
+class Tree {
+  readonly #root: Branch = { next: new Map(), gated: [] };
+
+  constructor(readonly fromEnd: boolean) {}
+
+  put(key: string, gated: Gated): void {
+    let branch = this.#root;
+    for (let index = 0; index < key.length; index++) {
+      const code = key.charCodeAt(this.fromEnd ? key.length - 1 - index : index);
+      let next = branch.next.get(code);
+      if (next === undefined) {
+        next = { next: new Map(), gated: [] };
+        branch.next.set(code, next);
+      }
+      branch = next;
+    }
+    branch.gated.push(gated);
+  }
+
+  /** Adds the rules whose test lets the text through. */
+  collect(text: string, found: number[]): void {
+    let branch: Branch | undefined = this.#root;
+    for (let index = 0; index < text.length; index++) {
+      branch = branch.next.get(text.charCodeAt(this.fromEnd ? text.length - 1 - index : index));
+      if (branch === undefined) return;
+      for (const { rule, test } of branch.gated) if (test(text)) found.push(rule);
+    }
+  }
+}
+
 /** The rules that are gated by one field. */
 export class Gate {
   /** By string number: 0 not known, else an answer of `candidates`. Read by generated code: `G.l[id] || G.f(id)`. */
   l: Int32Array<ArrayBuffer> = new Int32Array(64);
-  readonly #exact = new Map<string, number[]>();
-  readonly #others: { readonly rule: number; readonly test: TextTest }[] = [];
+  /** By number of the text. */
+  readonly #exact = new Map<number, number[]>();
+  readonly #byBeginning = new Tree(false);
+  readonly #byEnding = new Tree(true);
+  readonly #others: Gated[] = [];
+  /** Some rule needs more than that a text is one of `#exact`. */
+  #reads = false;
 
   constructor(
     readonly strings: StringTable,
@@ -78,23 +127,27 @@ export class Gate {
   ) {}
 
   add(rule: number, need: Need): void {
-    if (need.exact === undefined) {
-      this.#others.push({ rule, test: need.test });
+    if (need.exact !== undefined) {
+      for (const text of new Set(need.exact)) {
+        const id = this.strings.intern(text);
+        const list = this.#exact.get(id);
+        if (list === undefined) this.#exact.set(id, [rule]);
+        else list.push(rule);
+      }
       return;
     }
-    for (const text of new Set(need.exact)) {
-      const list = this.#exact.get(text);
-      if (list === undefined) this.#exact.set(text, [rule]);
-      else list.push(rule);
-    }
+    this.#reads = true;
+    const gated = { rule, test: need.test };
+    const { beginnings, endings } = need;
+    const [tree, keys] =
+      shortest(endings) > shortest(beginnings) ? [this.#byEnding, endings] : [this.#byBeginning, beginnings];
+    if (keys === undefined || shortest(keys) === 0) this.#others.push(gated);
+    else for (const key of new Set(keys)) tree.put(key, gated);
   }
 
   /** Finds and keeps the rules that string `id` lets through. */
   f(id: number): number {
-    const text = this.strings.text(id);
-    const found = [...(this.#exact.get(text) ?? [])];
-    for (const { rule, test } of this.#others) if (test(text)) found.push(rule);
-    const answer = this.candidates.answer(found.sort((a, b) => a - b));
+    const answer = this.#answer(id);
     if (!Number.isInteger(id) || id < 0) return answer;
     if (id >= this.l.length) {
       const grown = new Int32Array(Math.max(id + 1, this.strings.size, this.l.length * 2));
@@ -104,6 +157,23 @@ export class Gate {
     this.l[id] = answer;
     return answer;
   }
+
+  #answer(id: number): number {
+    const exact = this.#exact.get(id);
+    if (!this.#reads) return exact === undefined ? nobody : this.candidates.answer(exact);
+    const found = exact === undefined ? [] : [...exact];
+    const text = this.strings.text(id);
+    this.#byBeginning.collect(text, found);
+    this.#byEnding.collect(text, found);
+    for (const { rule, test } of this.#others) if (test(text)) found.push(rule);
+    return found.length === 0
+      ? nobody
+      : this.candidates.answer([...new Set(found)].sort((x, y) => x - y));
+  }
+}
+
+function shortest(keys: readonly string[] | undefined): number {
+  return keys === undefined ? 0 : Math.min(...keys.map((key) => key.length));
 }
 
 /** The best needs of a rule, one of which must hold; undefined: it is evaluated on every event. */
@@ -156,8 +226,17 @@ function either(a: Need, b: Need): Need {
     field: a.field,
     test: (text) => a.test(text) || b.test(text),
     exact,
+    beginnings: both(a.beginnings, b.beginnings),
+    endings: both(a.endings, b.endings),
     rank: Math.max(a.rank, b.rank),
   };
+}
+
+function both(
+  a: readonly string[] | undefined,
+  b: readonly string[] | undefined,
+): readonly string[] | undefined {
+  return a === undefined || b === undefined ? undefined : [...a, ...b];
 }
 
 function needOfTest(node: TestNode): Need | undefined {
@@ -191,8 +270,19 @@ function needOfTest(node: TestNode): Need | undefined {
     field,
     test,
     exact: simple ? matchers.map((matcher) => matcher.text) : undefined,
+    beginnings: variants.length === 0 ? firmParts(matchers, (parts) => parts[0]!) : undefined,
+    endings: variants.length === 0 ? firmParts(matchers, (parts) => parts[parts.length - 1]!) : undefined,
     rank: Math.max(...matchers.map(rankOf)),
   };
+}
+
+/** A part of each matcher that stands in all texts it takes; undefined when one of them has none. */
+function firmParts(
+  matchers: readonly Matcher[],
+  part: (parts: readonly string[]) => string,
+): readonly string[] | undefined {
+  if (matchers.some((matcher) => matcher.fold || matcher.kind === 'regexp')) return undefined;
+  return matchers.map(({ kind, text }) => part(kind === 'exact' ? [text] : text.split('*')));
 }
 
 /** How much of all texts a matcher may take: texts of a few letters and open patterns take the most. */
