@@ -30,6 +30,7 @@ static void resume(struct tracer *tracer, struct task *task, int signal)
 {
 	bool every_call = !tracer->use_filter || task->pending.phase == PHASE_IN_CALL;
 
+	remote_forget();
 	if (ptrace(every_call ? PTRACE_SYSCALL : PTRACE_CONT, task->tid, 0, (void *)(long)signal) && errno != ESRCH)
 		fail(&tracer->failure, 125, "internal-error", errno, "cannot resume task %d", task->tid);
 }
@@ -68,6 +69,7 @@ static void read_clone(const struct task *task, struct fork_facts *facts)
 	name = calls_name((unsigned)arch, view.nr);
 	if (!name)
 		return;
+	facts->in_registers = strcmp(name, "clone3") != 0;
 	if (!strcmp(name, "vfork")) {
 		facts->clone_flags = CLONE_VM_BIT | CLONE_VFORK_BIT;
 	} else if (!strcmp(name, "clone")) {
@@ -82,16 +84,19 @@ static void read_clone(const struct task *task, struct fork_facts *facts)
 	}
 }
 
-static bool is_thread_of(pid_t tgid, pid_t tid, uint64_t clone_flags)
+static bool is_thread_of(pid_t tgid, pid_t tid, const struct fork_facts *asked)
 {
 	char path[64];
 
+	/* Registers do not lie; what clone3 was asked lies in memory that another thread may have changed since. */
+	if (asked->in_registers && !(asked->clone_flags & CLONE_THREAD_BIT))
+		return false;
 	snprintf(path, sizeof(path), "/proc/%d/task/%d", tgid, tid);
 	if (!access(path, F_OK))
 		return true;
 	/* Gone already: then what was asked for is all that is known. */
 	snprintf(path, sizeof(path), "/proc/%d", tid);
-	return clone_flags & CLONE_THREAD_BIT && access(path, F_OK);
+	return asked->clone_flags & CLONE_THREAD_BIT && access(path, F_OK);
 }
 
 static void on_fork(struct tracer *tracer, struct task *task)
@@ -110,7 +115,7 @@ static void on_fork(struct tracer *tracer, struct task *task)
 		return;
 	if (!child)
 		child = task_add(tracer, facts.child_tid);
-	if (is_thread_of(task->process->tgid, facts.child_tid, facts.clone_flags)) {
+	if (is_thread_of(task->process->tgid, facts.child_tid, &facts)) {
 		facts.child = task->process;
 	} else {
 		facts.child = process_new(tracer, facts.child_tid, task->process);
@@ -146,7 +151,8 @@ static void on_exec(struct tracer *tracer, struct task **at)
 	unsigned long message = 0;
 	pid_t caller;
 
-	if (ptrace(PTRACE_GETEVENTMSG, task->tid, 0, &message))
+	/* Of one thread there is no other that can have called. */
+	if ((tracer->attached || task->process->tasks != 1) && ptrace(PTRACE_GETEVENTMSG, task->tid, 0, &message))
 		return;
 	caller = (pid_t)message;
 	if (caller && caller != task->tid) {

@@ -28,6 +28,7 @@ struct fork_facts {
 	struct process *child;
 	pid_t child_tid;
 	uint64_t clone_flags;
+	bool in_registers; /* the flags are surely those that the kernel took */
 	uint32_t exit_signal;
 	uint32_t nr;
 	uint8_t arch;

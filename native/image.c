@@ -282,7 +282,9 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 			stack = scratch(tracer, want);
 			got = remote_read(task->tid, sp, stack, want);
 		}
-		if (remote_string(task->tid, l.name, name, PATH_BYTES, &whole) < 0)
+		if (l.name - sp < got && memchr(stack + (l.name - sp), 0, got - (l.name - sp)))
+			snprintf(name, sizeof(name), "%s", (const char *)stack + (l.name - sp));
+		else if (remote_string(task->tid, l.name, name, PATH_BYTES, &whole) < 0)
 			name[0] = 0;
 		image->argv = read_list(tracer, image, stack, sp, got, narrow, l.argv, l.argc, l.envc ? word_at(stack, l.envp, narrow) : l.name, false);
 		image->envp = read_list(tracer, image, stack, sp, got, narrow, l.envp, l.envc, l.name, true);
@@ -321,18 +323,32 @@ static struct text_list asked_list(struct tracer *tracer, struct task *task, str
 	struct gathering g = {.options = &tracer->options, .arena = &image->arena, .environment = environment};
 	bool narrow = task->pending.narrow;
 	char text[BOUND_ARGV_MEMBER + 1];
+	char beginnings[REMOTE_BATCH][REMOTE_CHUNK];
+	uint64_t items[REMOTE_BATCH];
+	uint32_t got[REMOTE_BATCH];
+	bool ended = !pointer;
 
-	for (uint64_t n = 0; pointer && n < 65536; n++) {
-		uint64_t item;
-		bool whole;
-		int32_t length;
+	/* A shell that looks along PATH fails often: many strings at a time. */
+	for (uint64_t first = 0; !ended && first < 65536;) {
+		unsigned count = remote_pointers(task->tid, pointer + first * (narrow ? 4 : 8), narrow, items, REMOTE_BATCH, &ended);
 
-		if (!remote_pointer(task->tid, pointer + n * (narrow ? 4 : 8), narrow, &item) || !item)
-			break;
-		length = remote_string(task->tid, item, text, BOUND_ARGV_MEMBER, &whole);
-		if (length < 0)
-			break;
-		gather(&g, text, (uint32_t)length, (uint32_t)length + (whole ? 0 : 1));
+		if (count)
+			remote_beginnings(task->tid, items, count, beginnings, got);
+		for (unsigned n = 0; n < count; n++) {
+			bool whole;
+			int32_t length;
+
+			if (got[n] && memchr(beginnings[n], 0, got[n])) {
+				length = (int32_t)strlen(beginnings[n]);
+				gather(&g, beginnings[n], (uint32_t)length, (uint32_t)length);
+				continue;
+			}
+			length = remote_string(task->tid, items[n], text, BOUND_ARGV_MEMBER, &whole);
+			if (length < 0)
+				return gathered(&g);
+			gather(&g, text, (uint32_t)length, (uint32_t)length + (whole ? 0 : 1));
+		}
+		first += count;
 	}
 	return gathered(&g);
 }

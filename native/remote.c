@@ -1,6 +1,7 @@
 #include "remote.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -68,10 +69,63 @@ bool remote_exact(pid_t tid, uint64_t address, void *into, uint32_t length)
 	return remote_read(tid, address, into, length) == length;
 }
 
+unsigned remote_pointers(pid_t tid, uint64_t address, bool narrow, uint64_t *pointers, unsigned room, bool *ended)
+{
+	uint64_t raw[REMOTE_BATCH];
+	uint32_t width = narrow ? 4 : 8;
+	uint32_t got = remote_read(tid, address, raw, (room < REMOTE_BATCH ? room : REMOTE_BATCH) * width);
+	unsigned count = got / width;
+
+	*ended = !count;
+	for (unsigned n = 0; n < count; n++) {
+		uint32_t half;
+
+		memcpy(&half, (const uint8_t *)raw + 4 * n, 4);
+		pointers[n] = narrow ? half : raw[n];
+		if (!pointers[n]) {
+			*ended = true;
+			return n;
+		}
+	}
+	return count;
+}
+
+void remote_beginnings(pid_t tid, const uint64_t *addresses, unsigned count, char (*into)[REMOTE_CHUNK], uint32_t *got)
+{
+	struct iovec local = {into, 0};
+	struct iovec remote[REMOTE_BATCH] = {0};
+	ssize_t all;
+
+	/* A piece that ends at its page leaves a gap in our memory: pieces are laid close together and moved apart. */
+	for (unsigned n = 0; n < count; n++) {
+		uint32_t room = PAGE - (uint32_t)(addresses[n] & (PAGE - 1));
+
+		got[n] = room < REMOTE_CHUNK ? room : REMOTE_CHUNK;
+		remote[n] = (struct iovec){(void *)(uintptr_t)addresses[n], got[n]};
+		local.iov_len += got[n];
+	}
+	all = process_vm_readv(tid, &local, 1, remote, count, 0);
+	for (unsigned n = 0; n < count; n++) {
+		if (all < (ssize_t)got[n])
+			got[n] = 0;
+		all -= got[n];
+		if (!got[n])
+			all = 0;
+	}
+	for (unsigned n = count; n-- > 0;) {
+		uint32_t before = 0;
+
+		for (unsigned k = 0; k < n; k++)
+			before += got[k];
+		memmove(into[n], (const char *)into + before, got[n]);
+	}
+}
+
 bool remote_write(pid_t tid, uint64_t address, const void *from, uint32_t length)
 {
 	uint32_t done = 0;
 
+	remote_forget();
 	while (done < length) {
 		uint64_t at = (address + done) & ~(uint64_t)(sizeof(long) - 1);
 		uint32_t skip = (uint32_t)(address + done - at);
@@ -92,11 +146,29 @@ bool remote_write(pid_t tid, uint64_t address, const void *from, uint32_t length
 	return true;
 }
 
+/* The last short string: one stop asks for the name of a file two or three times. */
+static struct {
+	pid_t tid;
+	uint64_t address;
+	uint32_t length;
+	char text[256];
+} last;
+
+void remote_forget(void)
+{
+	last.tid = 0;
+}
+
 int32_t remote_string(pid_t tid, uint64_t address, char *into, uint32_t cap, bool *whole)
 {
 	uint32_t done = 0;
 	uint32_t want = 256;
 
+	if (last.tid == tid && last.address == address && last.length <= cap) {
+		memcpy(into, last.text, last.length + 1);
+		*whole = true;
+		return (int32_t)last.length;
+	}
 	*whole = false;
 	while (done < cap) {
 		uint32_t to_page = PAGE - (uint32_t)((address + done) & (PAGE - 1));
@@ -115,6 +187,12 @@ int32_t remote_string(pid_t tid, uint64_t address, char *into, uint32_t cap, boo
 		end = memchr(into + done, 0, got);
 		if (end) {
 			*whole = true;
+			if (end - into < (ptrdiff_t)sizeof(last.text)) {
+				last.tid = tid;
+				last.address = address;
+				last.length = (uint32_t)(end - into);
+				memcpy(last.text, into, last.length + 1);
+			}
 			return (int32_t)(end - into);
 		}
 		done += got;

@@ -34,7 +34,7 @@ static ssize_t copied(const struct iovec *into, const struct iovec *from, unsign
 	return done ? (ssize_t)done : -1;
 }
 
-#define process_vm_readv(tid, into, one, from, pieces, flags) ((void)(one), copied(into, from, pieces))
+#define process_vm_readv(tid, into, one, from, pieces, flags) ((void)(tid), (void)(one), copied(into, from, pieces))
 #include "../remote.c"
 #undef process_vm_readv
 
@@ -90,6 +90,7 @@ static const struct value *take(const char *name, unsigned event, bool narrow, u
 
 				if (call->event != event || strcmp(call->name, name))
 					continue;
+				remote_forget();
 				memset(&act, 0, sizeof(act));
 				arena_free(&task.pending.arena);
 				memset(&task.pending, 0, sizeof(task.pending));
@@ -191,6 +192,31 @@ static void strings(bool narrow)
 	check(is_text(value, "abc", 3, 3), "a string without an end stops at the page that is missing");
 }
 
+/* Arguments of a failed exec are read many at a time. */
+static void lists(bool narrow)
+{
+	static char long_one[REMOTE_CHUNK + 10];
+	uint64_t words[6] = {place_text("first"), (uintptr_t)low + LOW_BYTES - 4, (uintptr_t)low + LOW_BYTES, place_text("last"), 0, 0};
+	uint64_t pointers[REMOTE_BATCH];
+	char beginnings[REMOTE_BATCH][REMOTE_CHUNK];
+	uint32_t got[REMOTE_BATCH];
+	bool ended;
+	unsigned count;
+
+	memcpy(low + LOW_BYTES - 4, "end", 4);
+	memset(long_one, 'y', sizeof(long_one) - 1);
+	count = remote_pointers(task.tid, place_words(narrow, words, 5), narrow, pointers, REMOTE_BATCH, &ended);
+	check(count == 4 && ended && pointers[3] == words[3], "pointers up to NULL: %u", count);
+	check(remote_pointers(task.tid, place_words(narrow, words, 4), narrow, pointers, 3, &ended) == 3 && !ended, "as many pointers as there is room for");
+	words[2] = place_text(long_one);
+	remote_beginnings(task.tid, words, 4, beginnings, got);
+	check(!strcmp(beginnings[0], "first") && got[1] == 4 && !strcmp(beginnings[1], "end") && !strcmp(beginnings[3], "last"), "beginnings of strings");
+	check(got[2] && !memchr(beginnings[2], 0, got[2]), "a string that is longer has no end there");
+	words[2] = (uintptr_t)low + LOW_BYTES;
+	remote_beginnings(task.tid, words, 4, beginnings, got);
+	check(!strcmp(beginnings[0], "first") && got[1] == 4 && !got[2] && !got[3], "behind memory that is not there nothing is read");
+}
+
 static void times(bool narrow)
 {
 	const struct value *value;
@@ -245,7 +271,7 @@ int main(void)
 	process = (struct process){.tgid = getpid(), .own_pid = getpid(), .pidfd = -1};
 	task = (struct task){.tid = getpid(), .process = &process};
 	for (int narrow = 0; narrow < 2; narrow++) {
-		void (*const subjects[])(bool) = {addresses, messages, bytes, strings, times, groups, programs};
+		void (*const subjects[])(bool) = {addresses, messages, bytes, strings, lists, times, groups, programs};
 
 		for (unsigned n = 0; n < sizeof(subjects) / sizeof(*subjects); n++) {
 			used = 0;
