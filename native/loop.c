@@ -38,7 +38,11 @@
 #define LIVE_EPOCH_NS 60000000000u
 
 /* The signal may come while the thread does not wait: then the next wait is preceded by the tick. */
-static _Thread_local volatile sig_atomic_t tick_due;
+/*
+ * Set by a signal handler, so its address must not need memory: in a library that was loaded late the
+ * first use of a thread's variable calls malloc, which the interrupted fork or malloc holds locked.
+ */
+static _Thread_local volatile sig_atomic_t tick_due __attribute__((tls_model("initial-exec")));
 
 static void on_tick_signal(int signal)
 {
