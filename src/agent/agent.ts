@@ -40,6 +40,9 @@ export interface ReloadResult {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** Beyond this length on average the bytes count and not the number. */
+const bytesPerString = 256;
+
 /** Events without which no process is known. */
 const ALWAYS = ['exec', 'fork', 'exit'] as const;
 
@@ -60,6 +63,8 @@ export class Agent {
   #hash: string;
   #current: LiveStream | undefined;
   #numbers = 0;
+  /** Strings from which the table is collected. */
+  #crowded: number;
   #dirty = false;
   readonly #past = { events: 0, lost: 0, gaps: 0 };
   #links = 0;
@@ -74,6 +79,7 @@ export class Agent {
     this.#options = options;
     this.outputs = options.outputs;
     const { settings } = options;
+    this.#crowded = settings.limits.strings;
     this.#loaded = this.#load();
     const errors = this.#loaded.diagnostics.filter((item) => item.severity === 'error');
     if (errors.length > 0) throw new DiagnosticError(this.#loaded.diagnostics);
@@ -173,7 +179,7 @@ export class Agent {
       takers: [...this.#takers, { block: () => undefined, ended: (ended) => this.#ended(ended) }],
       enter: (entered) => {
         this.#current = entered;
-        if (entered === undefined) this.flush();
+        if (entered === undefined) this.#leave();
       },
       onReply: (reply, from) => this.#response.reply(reply, from),
       onProblem: (item) => {
@@ -288,7 +294,8 @@ export class Agent {
       refused: this.#refused,
       damaged: this.#damaged,
       rules: this.#loaded.rules.rules.length,
-      strings: this.strings.size,
+      strings: this.strings.kept,
+      collections: this.strings.collections,
     };
   }
 
@@ -311,6 +318,23 @@ export class Agent {
       memory: { rss: memory.rss, heap: memory.heapUsed },
       cpu_ms: Math.round((cpu.user + cpu.system) / 1000),
     };
+  }
+
+  /** Between two chunks: nobody holds a string but by what the table knows. */
+  #leave(): void {
+    this.flush();
+    const { strings } = this;
+    if (strings.kept < this.#crowded && strings.bytesUsed < this.#crowded * bytesPerString) return;
+    strings.collect();
+    // What is in use may be more than the setting: then the pause grows with it.
+    this.#crowded = Math.max(
+      this.#options.settings.limits.strings,
+      strings.kept * 2,
+      (strings.bytesUsed * 2) / bytesPerString,
+    );
+    // A long epoch holds all that it has told of.
+    if (strings.kept > this.#options.settings.limits.strings / 2)
+      for (const stream of this.#streams.values()) stream.send(askEpoch());
   }
 
   #ended(stream: LiveStream): void {

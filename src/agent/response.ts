@@ -46,7 +46,7 @@ const PENDING_MAX = 1024;
 export class Response {
   readonly #options: ResponseOptions;
   readonly #perRule = new Map<string, Window>();
-  readonly #perExecutable = new Map<number, Window>();
+  readonly #perExecutable = new Map<string, Window>();
   readonly #pending = new Map<number, string>();
   #nextId = 1;
 
@@ -81,13 +81,12 @@ export class Response {
     const settings = this.#options.settings();
     if (settings.mode !== 'enforce') return 'simulated';
     const { pid } = event.process;
-    const executable = event.process.file.path;
-    if (pid <= 1 || globMatcher(settings.response.never)(this.#options.strings.text(executable)))
-      return 'protected';
+    const executable = this.#options.strings.text(event.process.file.path);
+    if (pid <= 1 || globMatcher(settings.response.never)(executable)) return 'protected';
     const period = milliseconds(settings.response.period);
     if (
       !action.disableExecutableDisarmer &&
-      executable !== 0 &&
+      executable !== '' &&
       !admits(this.#perExecutable, executable, settings.response.per_executable, period)
     )
       return 'executable-disarmed';

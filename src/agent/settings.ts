@@ -129,6 +129,12 @@ export const settingsSchema = z.strictObject({
     .strictObject({
       streams: z.number().int().min(1).max(100_000).default(256).describe('Streams at once.'),
       buffer: size.default('16MiB').describe('Unread bytes that one stream may have in the agent.'),
+      strings: z
+        .number()
+        .int()
+        .min(10_000)
+        .default(1_000_000)
+        .describe('Distinct texts in memory from which those that nobody needs any more are let go.'),
       greeting: duration.default('5s').describe('How long a client may take to greet.'),
       rate: z
         .number()

@@ -38,12 +38,14 @@ function last<T>(
 ): (id: StringId, strings: StringTable) => T {
   let key: StringId = -1;
   let table: StringTable | undefined;
+  let collections = 0;
   let value: T;
   return (id, strings) => {
-    if (id !== key || strings !== table) {
+    if (id !== key || strings !== table || strings.collections !== collections) {
       value = decode(id, strings);
       key = id;
       table = strings;
+      collections = strings.collections;
     }
     return value;
   };

@@ -124,7 +124,17 @@ export class Gate {
   constructor(
     readonly strings: StringTable,
     readonly candidates: Candidates,
-  ) {}
+  ) {
+    strings.hold(this);
+  }
+
+  keep(mark: (id: number) => void): void {
+    for (const id of this.#exact.keys()) mark(id);
+  }
+
+  forget(): void {
+    this.l.fill(0);
+  }
 
   add(rule: number, need: Need): void {
     if (need.exact !== undefined) {

@@ -15,7 +15,13 @@ export class Predicate {
   constructor(
     readonly strings: StringTable,
     readonly test: TextTest,
-  ) {}
+  ) {
+    strings.hold(this);
+  }
+
+  forget(): void {
+    this.b.fill(0);
+  }
 
   /** Decides string `id` and keeps the answer: 1 or 2. */
   f(id: number): number {
@@ -36,7 +42,13 @@ export class Predicate {
 export class Lengths {
   readonly #known: number[] = [];
 
-  constructor(readonly strings: StringTable) {}
+  constructor(readonly strings: StringTable) {
+    strings.hold(this);
+  }
+
+  forget(): void {
+    this.#known.length = 0;
+  }
 
   of(id: number): number {
     const known = this.#known[id];

@@ -16,6 +16,9 @@ const blindSpotNames = reasonNames(blindSpotReasons);
 /** How a gap says that it does not know how many events were lost. */
 const unknownCount = 0xffffffffffffffffn;
 
+/** Gaps, blind spots and counters that are kept one by one: a stream may go on for weeks. */
+const mostKept = 10_000;
+
 interface Count {
   readonly type: string;
   events: number;
@@ -30,7 +33,10 @@ export class Ledger implements Counts {
   lost = 0;
   unknown = 0;
   processes = 0;
+  /** The first ones; `gapCount` counts on. */
   readonly gaps: Gap[] = [];
+  gapCount = 0;
+  blindSpotCount = 0;
   readonly blindSpots: BlindSpot[] = [];
   readonly diagnostics: Diagnostic[] = [];
   readonly counters = new Map<string, number>();
@@ -77,6 +83,8 @@ export class Ledger implements Counts {
         const known = raw.exact(2) !== unknownCount;
         const count = known ? Number(lost) : 0;
         this.lost += count;
+        this.gapCount += 1;
+        if (this.gaps.length >= mostKept) break;
         this.gaps.push({
           reason: gapNames.get(Number(reason)) ?? String(reason),
           lost: known ? count : undefined,
@@ -87,6 +95,8 @@ export class Ledger implements Counts {
       }
       case 'blind_spot': {
         const { reason, pid, detail } = recordValues(raw, strings);
+        this.blindSpotCount += 1;
+        if (this.blindSpots.length >= mostKept) break;
         this.blindSpots.push({
           reason: blindSpotNames.get(Number(reason)) ?? String(reason),
           pid: Number(pid),
@@ -96,7 +106,8 @@ export class Ledger implements Counts {
       }
       case 'counters': {
         const { name, value } = recordValues(raw, strings);
-        this.counters.set(String(name), Number(value));
+        if (this.counters.size < mostKept || this.counters.has(String(name)))
+          this.counters.set(String(name), Number(value));
         break;
       }
       case 'end':

@@ -14,6 +14,14 @@ export class Hosts {
 
   constructor(strings: StringTable) {
     this.#strings = strings;
+    strings.hold(this);
+  }
+
+  keep(mark: (id: StringId) => void): void {
+    for (const [address, names] of this.#names) {
+      mark(address);
+      for (const name of names) mark(name);
+    }
   }
 
   /** `address` as columns give it. */

@@ -29,6 +29,19 @@ export class Program {
     readonly envp: StringList,
   ) {}
 
+  /** Marks the strings of it that are known so far. */
+  keep(mark: (id: StringId) => void): void {
+    keepFile(this.file, mark);
+    keepFile(this.interpreter, mark);
+    for (const list of [this.aliases, this.aliasNames, this.argv.items, this.envp.items]) for (const id of list) mark(id);
+    if (this.#session) keepSession(this.#session, mark);
+    if (this.#derived === undefined) return;
+    const { argv0, args, argv, flags, options, envs } = this.#derived;
+    mark(argv0);
+    mark(args);
+    for (const list of [argv, flags, options, envs]) for (const id of list) mark(id);
+  }
+
   /** The ssh session that the environment tells of, or null. */
   session(strings: StringTable): UserSession | null {
     if (this.#session === undefined) this.#session = sessionOf(this.envp, strings);
@@ -141,6 +154,16 @@ export class Image implements Process {
     this.program = made.program;
   }
 
+  /** Marks the strings of it: see `StringTable.collect`. */
+  keep(mark: (id: StringId) => void): void {
+    const { context } = this;
+    this.program.keep(mark);
+    for (const id of [this.comm, this.tty, this.cwd, this.root]) mark(id);
+    for (const id of [context.cgroupId, context.containerId, context.runtime, context.containerImage, context.unit]) mark(id);
+    for (const id of context.containerTags) mark(id);
+    if (context.session !== null) keepSession(context.session, mark);
+  }
+
   get derived(): DerivedArguments {
     return this.program.derived(this.#strings);
   }
@@ -148,4 +171,18 @@ export class Image implements Process {
   get session(): UserSession | null {
     return this.context.session ?? this.program.session(this.#strings);
   }
+}
+
+function keepFile(file: FileFacts, mark: (id: StringId) => void): void {
+  const { path, ownPath, filesystem, extra } = file;
+  for (const id of [path, ownPath, filesystem]) mark(id);
+  if (extra === null) return;
+  for (const id of extra.hashes) mark(id);
+  if (extra.package === null) return;
+  const { name, version, release, sourceVersion, sourceRelease } = extra.package;
+  for (const id of [name, version, release, sourceVersion, sourceRelease]) mark(id);
+}
+
+function keepSession(session: UserSession, mark: (id: StringId) => void): void {
+  for (const id of [session.sshUsername, session.sshClientIp, session.sshPublicKey]) mark(id);
 }

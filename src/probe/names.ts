@@ -15,6 +15,10 @@ class NameTable {
     table.set(id, name);
   }
 
+  keep(mark: (id: StringId) => void): void {
+    for (const table of this.#tables.values()) for (const name of table.values()) mark(name);
+  }
+
   /** A namespace of which nothing was told is taken to be the tracer's. */
   get(mountNamespace: number, id: number): StringId {
     const table = this.#tables.get(mountNamespace) ?? this.#tables.get(0);
@@ -28,6 +32,12 @@ export class StreamWorld implements World {
   hostname: StringId = 0;
   os: StringId = 0;
   origin: StringId = 0;
+
+  keep(mark: (id: StringId) => void): void {
+    this.users.keep(mark);
+    this.groups.keep(mark);
+    for (const id of [this.hostname, this.os, this.origin]) mark(id);
+  }
 
   user(uid: number, mountNamespace = 0): StringId {
     return this.users.get(mountNamespace, uid);

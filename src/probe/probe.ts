@@ -114,6 +114,7 @@ export class Probe {
     this.#event = new CurrentEvent(nobody, this.world, this.#clock, options.strings);
     this.world.origin = options.strings.intern('ebpfless');
     this.world.os = options.strings.intern('linux');
+    options.strings.hold(this);
   }
 
   get figures(): ProcessTree['figures'] {
@@ -133,6 +134,18 @@ export class Probe {
   /** The images of all live processes, in order of their appearance. */
   *live(): Generator<Process> {
     for (const task of this.#tree.live()) yield task.image;
+  }
+
+  /** Marks the strings of all images that are in use, and of the world: see `StringTable.collect`. */
+  keep(mark: (id: StringId) => void): void {
+    const done = new Set<Image>();
+    for (const task of this.#tree.live()) {
+      for (let image: Image | null = task.image; image !== null && !done.has(image); image = image.parent) {
+        done.add(image);
+        image.keep(mark);
+      }
+    }
+    this.world.keep(mark);
   }
 
   start(header: StreamFacts): void {

@@ -14,6 +14,11 @@ export class Writes {
 
   constructor(strings: StringTable) {
     this.#strings = strings;
+    strings.hold(this);
+  }
+
+  forget(): void {
+    this.#kinds.clear();
   }
 
   kind(file: FileFacts): EventRow | undefined {

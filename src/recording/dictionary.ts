@@ -69,7 +69,19 @@ export class Dictionary {
 
   constructor(strings: StringTable, schema: Schema) {
     this.strings = strings;
+    strings.hold(this);
     this.#layouts = layouts(schema);
+  }
+
+  /** All that an epoch has told of is kept until the next begins. */
+  keep(mark: (id: StringId) => void): void {
+    for (let id = 1; id <= this.count; id++) mark(this.ids[id]!);
+    for (const address of this.addresses) mark(address.ip);
+  }
+
+  /** What earlier epochs had added to the table is gone, so they no longer count. */
+  forget(): void {
+    this.#text = 0;
   }
 
   /** A new epoch: all ids begin again. */
@@ -100,7 +112,7 @@ export class Dictionary {
     const end = start + stored;
     let composed = stored;
     let number: StringId;
-    const before = this.strings.size;
+    const before = this.strings.added;
     if (info === 0) {
       number = this.strings.internWhole(bytes, start, end);
     } else {
@@ -109,7 +121,7 @@ export class Dictionary {
       if (composed > limits.composed) throw new Damage(at, `string ${id} is a path of more than ${limits.composed} bytes`);
       number = this.strings.internUnder(this.ids[parent]!, bytes, start, end);
     }
-    const added = this.strings.size - before;
+    const added = this.strings.added - before;
     if (added > 0) {
       this.#text += composed + (added - 1) * directoryCost;
       if (this.#text > limits.text) throw new Damage(at, `the recording holds more than ${limits.text} characters of distinct text`, 'recording-too-large');

@@ -13,7 +13,8 @@ const ids = (source: string): Read<Event> => ({ kind: 'string-id', source });
 
 /** A function of the value that `source` gives, kept per string number. */
 function perString<T>(source: string, strings: StringTable, decide: (text: string) => T): Read<Event> {
-  const known: T[] = [];
+  const known = { answers: [] as T[], forget: () => void (known.answers.length = 0) };
+  strings.hold(known);
   const read = new Function('event', `'use strict'; return (${source});`) as (
     event: Event,
   ) => StringId | undefined;
@@ -21,10 +22,10 @@ function perString<T>(source: string, strings: StringTable, decide: (text: strin
     kind: 'call',
     read: (event) => {
       const id = read(event) ?? 0;
-      let answer = known[id];
+      let answer = known.answers[id];
       if (answer === undefined) {
         answer = decide(strings.text(id));
-        known[id] = answer;
+        known.answers[id] = answer;
       }
       return answer;
     },

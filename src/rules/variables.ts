@@ -118,6 +118,12 @@ export class VariableStore implements VariableReader<Event> {
   ) {
     for (const declaration of rules.variables.values())
       this.#slots.set(declaration.name, new Slot(declaration));
+    rules.model.strings.hold(this);
+  }
+
+  /** Marks the names of containers and cgroups that have values: see `StringTable.collect`. */
+  keep(mark: (id: number) => void): void {
+    for (const slot of this.#slots.values()) for (const scope of slot.scopes.keys()) mark(scope);
   }
 
   /** Called before each event: `builtins.uuid4` depends on the event and the number of the read only. */

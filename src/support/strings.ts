@@ -26,8 +26,19 @@ const NAME = 5;
 const EXTENSION = 6;
 const KIND = 7;
 
-/** What a string is: only a `path` can be the directory of another; `text` is kept in `#texts` and nowhere else. */
-const Kind = { plain: 0, path: 1, text: 2 } as const;
+/**
+ * What a string is: only a `path` can be the directory of another; `text` is kept in `#texts` and nowhere else;
+ * `free` is a number that stands for nothing until it is given again.
+ */
+const Kind = { plain: 0, path: 1, text: 2, free: 3 } as const;
+
+/** Who keeps string numbers, or answers by string number, over a `collect`. */
+export interface StringHolder {
+  /** Marks the numbers that it keeps. It must not intern. */
+  keep?(mark: (id: StringId) => void): void;
+  /** Numbers that nobody keeps stand for other strings from here on: answers by number must be dropped. */
+  forget?(): void;
+}
 
 const SLASH = 0x2f;
 const DOT = 0x2e;
@@ -57,6 +68,11 @@ export class StringTable {
   /** Numbers whose bytes were not UTF-8. */
   readonly #escaped = new Set<StringId>();
   #scratch = Buffer.alloc(longestPath);
+  /** Numbers to be given again, the smallest last. */
+  #free: StringId[] = [];
+  #added = 1;
+  #collections = 0;
+  #holders: WeakRef<StringHolder>[] = [];
 
   constructor() {
     this.#rows[KIND] = Kind.text;
@@ -66,6 +82,76 @@ export class StringTable {
   /** How many numbers are in use; every valid number is smaller. */
   get size(): number {
     return this.#size;
+  }
+
+  /** How many strings there are. */
+  get kept(): number {
+    return this.#size - this.#free.length;
+  }
+
+  /** How many strings were added since the table was made. */
+  get added(): number {
+    return this.#added;
+  }
+
+  /** How often `collect` was called: what is kept by number elsewhere is of one such time. */
+  get collections(): number {
+    return this.#collections;
+  }
+
+  /** Bytes of all strings but those that are not ASCII. */
+  get bytesUsed(): number {
+    return this.#used;
+  }
+
+  /** From here on `holder` is asked at each `collect`, for as long as somebody else keeps it. */
+  hold(holder: StringHolder): void {
+    this.#holders.push(new WeakRef(holder));
+  }
+
+  /**
+   * Lets go of all strings that no holder keeps; what is kept has the same number as before. Only for runs
+   * without end: whoever calls it answers for it that everybody who keeps numbers is a holder.
+   */
+  collect(): void {
+    const rows = this.#rows;
+    const size = this.#size;
+    const marks = new Uint8Array(size);
+    const mark = (id: StringId): void => {
+      for (let at = id; at > 0 && at < size && marks[at] === 0; at = rows[at * ROW]!) marks[at] = 1;
+    };
+    mark(ROOT);
+    const holders = this.#holders.flatMap((reference) => reference.deref() ?? []);
+    this.#holders = this.#holders.filter((reference) => reference.deref() !== undefined);
+    for (const holder of holders) holder.keep?.(mark);
+    const old = this.#bytes;
+    let used = 0;
+    for (let id = 1; id < size; id++) if (marks[id] === 1 && rows[id * ROW + KIND] !== Kind.text) used += rows[id * ROW + PART]!;
+    this.#bytes = new Uint8Array(Math.max(1 << 13, used * 2));
+    this.#used = 0;
+    this.#free = [];
+    this.#crowded.clear();
+    for (let id = size - 1; id > 0; id--) {
+      const row = id * ROW;
+      if (marks[id] === 0) {
+        if (rows[row + KIND] === Kind.text) this.#others.delete(this.#texts[id]!);
+        rows.fill(0, row, row + ROW);
+        rows[row + KIND] = Kind.free;
+        this.#texts[id] = undefined;
+        this.#escaped.delete(id);
+        this.#free.push(id);
+        continue;
+      }
+      for (const cached of [NAME, EXTENSION]) if (rows[row + cached]! > 1 && marks[rows[row + cached]! - 1] === 0) rows[row + cached] = 0;
+      if (rows[row + KIND] === Kind.text) continue;
+      this.#texts[id] = undefined;
+      rows[row + START] = this.#keep(old, rows[row + START]!, rows[row + START]! + rows[row + PART]!);
+    }
+    let length = 1024;
+    while (length < this.kept * 4) length *= 2;
+    this.#fill(new Uint32Array(length));
+    this.#collections += 1;
+    for (const holder of holders) holder.forget?.();
   }
 
   intern(text: string): StringId {
@@ -258,8 +344,9 @@ export class StringTable {
   }
 
   #add(parent: StringId, start: number, part: number, hash: number, length: number, kind: number): StringId {
-    const id = this.#size;
+    const id = this.#free.pop() ?? this.#size;
     const row = id * ROW;
+    this.#added += 1;
     if (row >= this.#rows.length) {
       const grown = new Uint32Array(this.#rows.length * 2);
       grown.set(this.#rows);
@@ -274,19 +361,24 @@ export class StringTable {
     rows[row + NAME] = 0;
     rows[row + EXTENSION] = 0;
     rows[row + KIND] = kind;
-    this.#size = id + 1;
-    this.#texts.push(undefined);
+    if (id === this.#size) {
+      this.#size = id + 1;
+      this.#texts.push(undefined);
+    }
     return id;
   }
 
   /** Makes the table larger and puts all strings into it again. */
   #spread(): void {
-    const table = new Uint32Array(this.#table.length * 4);
+    this.#fill(new Uint32Array(this.#table.length * 4));
+  }
+
+  #fill(table: Uint32Array<ArrayBuffer>): void {
     const mask = table.length - 1;
     const rows = this.#rows;
     const crowded = new Set(this.#crowded.values());
     for (let id = 1; id < this.#size; id++) {
-      if (rows[id * ROW + KIND] === Kind.text || crowded.has(id)) continue;
+      if (rows[id * ROW + KIND]! >= Kind.text || crowded.has(id)) continue;
       let slot = rows[id * ROW + HASH]! & mask;
       let steps = 0;
       while (table[slot] !== 0 && steps < longestProbe) {
