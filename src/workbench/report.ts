@@ -1,4 +1,5 @@
 /** Collects what the HTML report shows while events go by: columns of numbers into one table of values. */
+import { nameConstant } from '../catalogue/constants.js';
 import type { Event, Process } from '../catalogue/event.js';
 import type { BoolNode, Trace } from '../language/index.js';
 import type {
@@ -57,6 +58,7 @@ export class ReportBook {
   readonly #parts = new WeakMap<object, number>();
   #nextPart = 1;
   #stateCount = 0;
+  readonly #words = new Map<string, Map<number, string>>();
   readonly #recordings: ReportRecording[] = [];
   readonly #rules = new Map<LoadedRule, { index: number; row: ReportRule; explained: number }>();
   readonly #detections: ReportDetection[] = [];
@@ -100,6 +102,7 @@ export class ReportBook {
       const column = lookup(type.columns, name, () => []);
       while (column.length < type.rows) column.push(0);
       column.push(value);
+      this.#word(name, fields[name]);
     }
     type.rows += 1;
     const process = this.#image(event.process, event);
@@ -181,6 +184,7 @@ export class ReportBook {
       values: this.#values,
       fields: this.#fields,
       constants: Object.fromEntries(this.model.constants),
+      words: Object.fromEntries([...this.#words].map(([name, words]) => [name, Object.fromEntries(words)])),
       events: this.#events,
       types: [...this.#types].map(([name, { columns, rows }]) => ({
         name,
@@ -191,6 +195,16 @@ export class ReportBook {
       rules: [...this.#rules.values()].map((rule) => rule.row),
       detections: this.#detections,
     };
+  }
+
+  #word(field: string, value: unknown): void {
+    if (typeof value !== 'number') return;
+    const group = this.model.constantsOf(field);
+    if (group === undefined) return;
+    const words = lookup(this.#words, field, () => new Map<number, string>());
+    if (words.has(value)) return;
+    const name = nameConstant(group, value);
+    if (name !== undefined) words.set(value, name);
   }
 
   /** The number of a value; what reads as absent has 0. */

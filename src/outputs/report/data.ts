@@ -88,6 +88,8 @@ export interface ReportData {
   readonly values: readonly unknown[];
   readonly fields: readonly ReportField[];
   readonly constants: Readonly<Record<string, unknown>>;
+  /** Field → value → as its constants say it: flags, families. */
+  readonly words: Readonly<Record<string, Readonly<Record<string, string>>>>;
   readonly events: ReportEvents;
   readonly types: readonly ReportType[];
   readonly processes: readonly ReportProcess[];

@@ -22,8 +22,8 @@ export function eventDetails(page: Page, row: number): HTMLElement {
   const table = make('table');
   const names = Object.keys(type.columns).sort();
   for (const name of names) {
-    const value = rows.value(row, name);
-    if (value !== undefined) table.append(line(name, brief(value)));
+    const text = rows.said(row, name);
+    if (text !== undefined) table.append(line(name, text));
   }
   table.append(line('result', String(events.result[row]!)), line('thread', String(events.tid[row]!)));
   body.append(make('h3', {}, 'fields'), table);

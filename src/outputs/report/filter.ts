@@ -72,7 +72,7 @@ export class Filters {
         rows: undefined,
         told: diagnostics
           .filter((item) => item.severity === 'error')
-          .map((item) => `${item.message}${(item.suggestions ?? []).map((one) => `   Try: ${one}`).join('')}`)
+          .map((item) => `${item.message}${item.suggestions.map((one) => `   Try: ${one.text}`).join('')}`)
           .join('\n'),
       };
     const decide = compileRule(rule, this.#model);

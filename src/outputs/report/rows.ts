@@ -16,21 +16,32 @@ export interface Use {
   readonly first: number;
 }
 
-/** Members that say best what an event is about, most telling first. */
+/** Members that say what an event is about, most telling first; each event shows those it has, at most three. */
 const telling = [
   'file.path',
+  'file.source.path',
+  'file.destination.path',
   'addr.ip',
-  'addr.hostname',
+  'addr.path',
+  'addr.port',
+  'hostname',
+  'question.name',
   'name',
-  'filename',
-  'path',
+  'loaded_from_memory',
+  'mountpoint.path',
+  'fs_type',
   'request',
-  'cmd',
-  'type',
-  'pid',
-  'uid',
   'option',
+  'cmd',
+  'target.pid',
+  'pid',
+  'type',
+  'uid',
+  'gid',
   'code',
+  'flags',
+  'file.destination.mode',
+  'protection',
 ];
 
 export class Rows {
@@ -52,16 +63,23 @@ export class Rows {
         const name = `${type.name}.${end}`;
         return names.includes(name) ? [name] : [];
       });
-      const others = names.filter(
-        (name) => !best.includes(name) && !/\.(retval|success|length|rights|mode|inode|mount_id)$/.test(name),
-      );
-      return [...best, ...others].slice(0, 8);
+      return best.length > 0 ? best : names.slice(0, 3);
     });
   }
 
   value(row: number, field: string): unknown {
     const type = this.data.types[this.data.events.type[row]!]!;
     return this.data.values[type.columns[field]?.[this.places[row]!] ?? 0] ?? undefined;
+  }
+
+  /** The value of a field as one reads it; undefined: absent. */
+  said(row: number, field: string): string | undefined {
+    const value = this.value(row, field);
+    if (value === undefined) return undefined;
+    const words = typeof value === 'number' ? this.data.words[field]?.[value] : undefined;
+    if (words === undefined) return brief(value);
+    const list = words.split('|');
+    return list.length <= 8 ? list.join(' | ') : `${list.slice(0, 6).join(' | ')} … ${list.length - 6} more`;
   }
 
   typeName(row: number): string {
@@ -75,22 +93,23 @@ export class Rows {
 
   /** What an event is about, in a few words. */
   about(row: number): string {
-    const names = this.#tellingOf[this.data.events.type[row]!]!;
     const type = this.typeName(row);
     const parts: string[] = [];
-    for (const name of names) {
-      const value = this.value(row, name);
-      if (value === undefined) continue;
-      const text = brief(value);
-      if (parts.length === 0) parts.push(text);
-      else if (name === `${type}.addr.port` || parts.length < 2)
-        parts.push(`${name.slice(type.length + 1)} ${text}`);
+    for (const name of this.#tellingOf[this.data.events.type[row]!]!) {
+      const text = this.said(row, name);
+      if (text === undefined) continue;
+      const plain = /\.(path|ip|name|hostname|flags|request|option|cmd|type|fs_type)$/.test(name);
+      parts.push(
+        name.endsWith('.addr.port')
+          ? `port ${text}`
+          : plain
+            ? text
+            : `${name.slice(type.length + 1)} ${text}`,
+      );
       if (parts.length >= 3) break;
     }
-    if (type === 'exec') {
-      const { args } = this.data.processes[this.data.events.process[row]!]!;
-      return [parts[0] ?? '', args].join(' ').trim();
-    }
+    if (type === 'exec')
+      return `${parts[0] ?? ''} ${this.data.processes[this.data.events.process[row]!]!.args}`.trim();
     return parts.join('  ');
   }
 

@@ -14,6 +14,7 @@ export function testReport(
     values: [],
     fields: [],
     constants: {},
+    words: {},
     events: {
       type: [],
       process: [],

@@ -71,6 +71,7 @@ export class Page {
     });
     document.addEventListener('keydown', (event) => this.#key(event));
     this.show(this.#view);
+    if (this.#view === 'detections') this.#list?.choose(0);
   }
 
   #views(): ViewName[] {
@@ -93,7 +94,7 @@ export class Page {
           : `${data.summary.pass} passed, ${data.summary.fail} failed, ${data.summary.inconclusive} inconclusive`;
     const header = make('header', {}, make('h1', {}, data.title), make('span', { class: 'facts' }, facts));
     for (const recording of data.recordings) {
-      if (recording.command !== '') header.append(make('span', { class: 'facts' }, `$ ${recording.command}`));
+      if (recording.command !== '' && data.recordings.length === 1) header.append(make('span', { class: 'facts' }, `$ ${recording.command}`));
       for (const note of recording.notes) header.append(make('span', { class: 'warn' }, note));
     }
     header.append(make('span', { class: 'facts', style: 'margin-left:auto' }, make('kbd', {}, '?'), ' keys'));

@@ -1,0 +1,192 @@
+/** The HTML report in a real browser: what a reader sees, clicks and types. Skipped where there is no chromium. */
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import t from 'tap';
+import type { ReportData } from '../src/outputs/report/data.js';
+import { reportPage } from '../src/outputs/report/page.js';
+import { testReport } from '../src/outputs/report/tests.js';
+import { inspect } from '../src/workbench/inspect.js';
+import { replay } from '../src/workbench/replay.js';
+import type { TestResult, TestSummary } from '../src/workbench/results.js';
+import { runTests } from '../src/workbench/test.js';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const story = join(root, 'recordings', 'story.seccam');
+const browsers = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const executablePath = browsers.find((path) => existsSync(path));
+
+async function replayed(recordings: readonly string[]): Promise<ReportData> {
+  for await (const item of replay({
+    cwd: root,
+    recordings,
+    rules: ['rules', 'fixtures/story/scratch.policy'],
+    report: true,
+  }))
+    if (item.kind === 'report') return item.data;
+  throw new Error('no report');
+}
+
+t.test('a report holds every event, and its values come back', async (t) => {
+  const data = await replayed([story]);
+  const { events, types, values } = data;
+  for (const column of Object.values(events)) t.equal(column.length, events.type.length);
+  t.equal(
+    types.reduce((sum, type) => sum + (Object.values(type.columns)[0]?.length ?? 0), 0),
+    events.type.length,
+  );
+  const next = types.map(() => 0);
+  const place = events.type.map((type) => next[type]!++);
+  let row = 0;
+  for await (const item of inspect({ cwd: root, recording: story, view: 'events' })) {
+    if (item.kind !== 'event') continue;
+    const type = types[events.type[row]!]!;
+    const { event } = item;
+    t.equal(type.name, event.type);
+    t.equal(events.seq[row], event.seq);
+    for (const [name, value] of Object.entries(event.fields)) {
+      const have = values[type.columns[name]?.[place[row]!] ?? 0];
+      if (value === 0 || value === '' || value === false || (Array.isArray(value) && value.length === 0)) {
+        if (have !== null) t.fail(`${name} of event ${event.seq} is ${String(have)}`);
+      } else if (JSON.stringify(have) !== JSON.stringify(value)) t.fail(`${name} of event ${event.seq}`);
+    }
+    row += 1;
+  }
+  t.equal(row, events.type.length);
+});
+
+t.test(
+  'in a browser',
+  executablePath === undefined ? { skip: 'chromium is not installed' } : {},
+  async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'seccam-report-'));
+    let browser: Browser | undefined;
+    t.teardown(async () => {
+      await browser?.close();
+      rmSync(folder, { recursive: true });
+    });
+    browser = await chromium.launch({
+      executablePath: executablePath!,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-dev-shm-usage'],
+      timeout: 120_000,
+    });
+    const open = async (name: string, data: ReportData): Promise<Page> => {
+      const path = join(folder, `${name}.html`);
+      writeFileSync(path, reportPage(data));
+      const page = await browser!.newPage();
+      page.setDefaultTimeout(60_000);
+      page.on('pageerror', (error) => t.fail(`the page fails: ${error.message}`));
+      page.on('request', (request) => {
+        if (!request.url().startsWith('file:')) t.fail(`the page asks for ${request.url()}`);
+      });
+      await page.goto(pathToFileURL(path).href);
+      await page.waitForSelector('body[data-ready]');
+      return page;
+    };
+    const lines = (page: Page): Promise<string[]> => page.locator('.row').allInnerTexts();
+    const filter = async (page: Page, text: string): Promise<string> => {
+      await page.keyboard.press('/');
+      await page.keyboard.type(text);
+      await page.keyboard.press('Enter');
+      const told = await page.locator('#told').innerText();
+      await page.keyboard.press('Escape');
+      return told;
+    };
+
+    await t.test('detections, their trees, and the way to the event', async (t) => {
+      const page = await open('story', await replayed([story]));
+      const found = await lines(page);
+      t.ok(found.length >= 5);
+      t.match(found.join('\n'), /web_server_spawned_shell/);
+      await page.getByText('private_key_read').first().click();
+      const tree = await page.locator('aside .detection').innerText();
+      t.match(tree, /private_key_read/);
+      t.match(tree, /✓ .*open\.file\.path/);
+      t.match(tree, /id_ed25519/);
+      await page.getByText('among the others').click();
+      t.match(await page.locator('.row.on').innerText(), /open.*id_ed25519/s);
+      t.equal(await page.locator('[data-view=events]').getAttribute('aria-selected'), 'true');
+      await page.close();
+    });
+
+    await t.test('keys: views, lines, the filter', async (t) => {
+      const page = await open('keys', await replayed([story]));
+      await page.keyboard.press('2');
+      t.match((await lines(page)).join('\n'), /nginx[\s\S]*└ dash[\s\S]*└ cat/);
+      await page.keyboard.press('3');
+      await page.keyboard.press('End');
+      const last = await page.locator('.row.on').innerText();
+      await page.keyboard.press('k');
+      t.not(await page.locator('.row.on').innerText(), last);
+      await page.keyboard.press('Escape');
+      t.equal(await page.locator('aside').count(), 0);
+      const cases: readonly (readonly [filter: string, told: RegExp, line: RegExp | undefined])[] = [
+        ['open.file.name =~ "id_*"', /^[1-9]\d* of /, /id_ed25519/],
+        [
+          'exec.file.name in ["bash", "dash"] && process.ancestors.file.name == "nginx"',
+          /^[1-9]\d* of /,
+          /exec/,
+        ],
+        ['connect.addr.ip in 127.0.0.0/8', /^[1-9]\d* of /, /127\.0\.0\.1/],
+        ['open.flags & (O_WRONLY|O_RDWR) > 0 && process.file.name == "cat"', /^0 of /, undefined],
+        ['open.file.pth == "x"', /open\.file\.path/, undefined],
+        ['id_ed25519', /lines with/, /id_ed25519/],
+        ['exec', /events of type exec/, /exec/],
+      ];
+      for (const [text, told, line] of cases) {
+        t.match(await filter(page, text), told, text);
+        if (line !== undefined) t.match((await lines(page)).join('\n'), line, text);
+      }
+      await page.close();
+    });
+
+    await t.test('the browser decides a filter as replay does', async (t) => {
+      const page = await open('agreement', await replayed([story]));
+      for (const where of [
+        'open.file.path in [~"/etc/**", ~"/usr/lib/**"]',
+        'open.flags & O_CREAT > 0',
+        'process.uid == 0 && exec.args != ""',
+        'process.ancestors.file.name in ["dash"]',
+        'open.retval < 0 || open.file.mode & 0111 > 0',
+      ]) {
+        let matches = 0;
+        for await (const item of inspect({ cwd: root, recording: story, view: 'events', where }))
+          if (item.kind === 'event') matches += 1;
+        t.match(await filter(page, where), new RegExp(`^${matches} of `), where);
+      }
+      await page.close();
+    });
+
+    await t.test('texts of a recording are shown, not obeyed', async (t) => {
+      const data = await replayed([story]);
+      const bad = '</script><img src=x onerror=alert(1)>\u202e\u0007';
+      const page = await open('hostile', {
+        ...data,
+        title: bad,
+        values: data.values.map((value) => (typeof value === 'string' ? bad : value)),
+      });
+      t.equal(await page.locator('img').count(), 0);
+      t.match(await page.locator('h1').innerText(), '</script><img src=x onerror=alert(1)>\\u{202e}\\x07');
+      await page.close();
+    });
+
+    await t.test('tests and coverage', async (t) => {
+      const results: TestResult[] = [];
+      let summary: TestSummary | undefined;
+      const project = join(root, 'fixtures', 'project');
+      for await (const item of runTests({ cwd: project, ci: true, coverage: true })) {
+        if (item.kind === 'test') results.push(item.test);
+        if (item.kind === 'summary') summary = item.summary;
+      }
+      const page = await open('tests', testReport(results, summary!, '0'));
+      t.equal(await page.locator('details.test').count(), results.length);
+      await page.keyboard.press('2');
+      t.match(await page.locator('h2').innerText(), /rules fired \d+\/\d+ · leaves decided/);
+      await page.locator('details.coverage summary').first().click();
+      t.ok((await page.locator('details[open] .leaf').count()) > 0);
+      await page.close();
+    });
+  },
+);
