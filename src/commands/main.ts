@@ -49,6 +49,11 @@ export async function main(words: readonly string[]): Promise<void> {
   }
 }
 
+/** What `bin/worker.js` runs in a thread of its own. */
+export async function replayWorker(): Promise<void> {
+  (await import('../workbench/worker.js')).serve();
+}
+
 async function dispatch(words: readonly string[]): Promise<number> {
   if (words.length === 0) {
     process.stdout.write(FIVE_LINES);

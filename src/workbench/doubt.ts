@@ -150,8 +150,9 @@ export class Doubts {
     }
   }
 
-  of(ruleId: string): readonly Doubt[] {
-    return [...(this.#found.get(ruleId)?.values() ?? [])];
+  /** By rule. */
+  all(): Map<string, readonly Doubt[]> {
+    return new Map([...this.#found].map(([rule, doubts]) => [rule, [...doubts.values()]]));
   }
 
   #doubtOf(

@@ -117,7 +117,10 @@ export interface TestOptions extends CommonOptions {
   readonly failed?: boolean;
   readonly bail?: boolean;
   readonly shard?: { readonly index: number; readonly count: number };
+  /** Replays at a time; default by how much there is to replay. No answer depends on it. */
   readonly jobs?: number;
+  /** Answer the tests in an order made from this number; they are told in the usual order. */
+  readonly shuffle?: number;
   readonly update?: boolean;
   readonly pin?: 'missing' | 'always' | 'never';
   /** Default: the variable CI is set and not `false`. */

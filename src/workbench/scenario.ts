@@ -38,13 +38,17 @@ export interface Facts {
   readonly traced: ReadonlySet<string> | undefined;
   /** Sentences: what is missing from the recording as a whole. */
   readonly gaps: readonly string[];
-  readonly doubts: (rule: string) => readonly Doubt[];
+  /** By rule; none: nothing about its silence is doubtful. */
+  readonly doubts: ReadonlyMap<string, readonly Doubt[]>;
   readonly detections: readonly SeenDetection[];
   /** Condition after the last event → its truth; undefined: it could not be decided. */
   readonly finally: ReadonlyMap<string, boolean | undefined>;
   readonly diagnostics: readonly Diagnostic[];
   readonly damaged: boolean;
   readonly synthetic: boolean;
+  /** The time limit ended it: what is told is of what was read until then. */
+  readonly cut: boolean;
+  readonly tookMs: number;
 }
 
 /** A condition on detections of a rule (or of all that a pattern names). */
@@ -68,7 +72,8 @@ export interface ScenarioOptions {
   /** Types that can be seen in synthetic events. */
   readonly types?: ReadonlySet<string>;
   readonly allResults: boolean;
-  readonly signal?: AbortSignal;
+  /** Longest time. */
+  readonly limitMs: number;
   readonly observer?: Observer | undefined;
 }
 
@@ -84,6 +89,8 @@ const hiding = new Set([
 ]);
 
 export async function runScenario(options: ScenarioOptions): Promise<Facts> {
+  const began = performance.now();
+  const signal = AbortSignal.timeout(Math.max(1, Math.ceil(options.limitMs)));
   const { rules, strings } = options.rules;
   const engine = new Engine(rules, {
     details: options.lines ? 'all' : 'delivered',
@@ -108,7 +115,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
     strings,
     engine,
     allResults: options.allResults,
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    signal,
     onHeader: (header) => {
       const events = header.catalogue?.events ?? [];
       doubts.schema(new Map(events.map((row) => [row.name, row.columns.map((column) => column.name)])));
@@ -152,12 +159,14 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
     byType: summary.byType,
     traced: options.types ?? (stream.traced === undefined ? undefined : new Set(stream.traced)),
     gaps: options.synthetic ? [] : gapsOf(stream),
-    doubts: (rule) => doubts.of(rule),
+    doubts: doubts.all(),
     detections,
     finally: final,
     diagnostics: summary.diagnostics,
     damaged: summary.damaged,
     synthetic: options.synthetic,
+    cut: signal.aborted,
+    tookMs: performance.now() - began,
   };
 }
 

@@ -2,7 +2,7 @@
  * Runs tests: reads and selects them, replays each recording once for all tests that share rules and context,
  * judges, and gives the answers in the order of files and tests.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Input } from '../pipeline/index.js';
 import type { Observer } from '../rules/index.js';
@@ -12,6 +12,7 @@ import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
 import { checkCase } from './conditions.js';
 import { CoverageBook } from './coverage.js';
+import { Crew, usualJobs } from './crew.js';
 import { explainFailures } from './failure.js';
 import { digest, LastRun, stamp } from './lastrun.js';
 import { pinnedRecording } from './pin.js';
@@ -55,14 +56,23 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
   }
   yield { kind: 'plan', files: files.length, tests: suite.cases.length, selected: chosen.length };
 
-  const run = new Run(options, project, cwd, ci, chosen, last);
+  const order = options.shuffle === undefined ? chosen : shuffled(chosen, options.shuffle);
+  const run = new Run(options, project, cwd, ci, order, last);
+  const early = new Map<TestCase, TestResult>();
+  if (order !== chosen) {
+    for (const test of order) {
+      run.ahead();
+      early.set(test, await run.test(test));
+    }
+  }
   const counts: Record<TestOutcome, number> = { pass: 0, fail: 0, inconclusive: 0, skip: 0, todo: 0 };
   let synthetic = 0;
   let events = 0;
   let bad = false;
   for (const test of chosen) {
     for (const item of run.loadDiagnostics(test)) yield { kind: 'diagnostic', diagnostic: item };
-    const result = await run.test(test);
+    run.ahead();
+    const result = early.get(test) ?? (await run.test(test));
     counts[result.outcome] += 1;
     if (result.synthetic) synthetic += 1;
     events += result.events;
@@ -75,7 +85,7 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
     yield { kind: 'test', test: result };
     if (options.bail === true && bad) break;
   }
-  run.save();
+  await run.end();
   const coverage =
     options.coverage === true
       ? run.coverage.report(options.thresholds ?? project.config.test?.coverage ?? {})
@@ -126,19 +136,44 @@ class Run {
   readonly #users = new Map<string, number>();
   readonly #told = new Set<RulesInUse>();
   readonly #snapshots = new Map<string, SnapshotFile>();
+  /** Replays in threads; undefined: one after the other, here. */
+  readonly #crew: Crew | undefined;
+  #begun = 0;
 
   constructor(
     readonly options: TestOptions,
     readonly project: Project,
     readonly cwd: string,
     readonly ci: boolean,
-    chosen: readonly TestCase[],
+    readonly chosen: readonly TestCase[],
     readonly last: LastRun,
   ) {
     this.sets = new RuleSets(cwd);
     this.coverage = new CoverageBook(project.root);
     for (const report of options.coverageFrom ?? []) this.coverage.add(report);
     for (const test of chosen) for (const recording of test.recordings) this.#ask(test, recording);
+    const recordings = new Set(chosen.flatMap((test) => test.recordings));
+    const jobs = Math.min(options.jobs ?? usualJobs(totalSize(recordings)), this.#questions.size);
+    // What rules saw of each event is summed up here, and would be more to carry over than to do.
+    if (jobs > 1 && options.coverage !== true) this.#crew = new Crew(cwd, jobs);
+  }
+
+  /** Begins replays of the tests to come: as many as keep the crew busy, not so many that facts pile up. */
+  ahead(): void {
+    const crew = this.#crew;
+    if (crew === undefined) return;
+    for (; this.#begun < this.chosen.length && crew.awaited < 2 * crew.size; this.#begun++) {
+      const test = this.chosen[this.#begun]!;
+      if (test.entry.skip !== undefined || test.diagnostics.length > 0) continue;
+      for (const recording of test.recordings) {
+        const key = this.#key(test, recording);
+        if (!this.#answers.has(key) && (this.#users.get(key) ?? 0) > 0)
+          this.#answers.set(
+            key,
+            this.#replay(test, recording, this.sets.load(test.rules.paths), this.#questions.get(key)!),
+          );
+      }
+    }
   }
 
   /** Errors and warnings of the rules of a test, once for each rule set. */
@@ -157,9 +192,10 @@ class Run {
     return { ...outcome, durationMs: performance.now() - began };
   }
 
-  save(): void {
+  async end(): Promise<void> {
     for (const file of this.#snapshots.values()) file.save();
     this.last.save();
+    await this.#crew?.end();
   }
 
   async #answer(test: TestCase): Promise<Omit<TestResult, 'durationMs'>> {
@@ -208,8 +244,6 @@ class Run {
       entry.events === undefined
     )
       return { ...base, outcome: 'todo', reason: entry.todo };
-    const began = performance.now();
-    const signal = AbortSignal.timeout(Math.max(1, Math.ceil(test.timeoutMs)));
     let recordings = test.recordings;
     if (entry.run !== undefined) {
       const pinned = await pinnedRecording(test, {
@@ -224,11 +258,11 @@ class Run {
     let facts: Facts[];
     let inputs: readonly Input[] = recordings;
     try {
-      if (entry.events === undefined) facts = await this.#replays(test, recordings, inUse, signal);
+      if (entry.events === undefined) facts = await this.#replays(test, recordings, inUse);
       else {
         const made = this.#synthetic(test);
         inputs = [made.input];
-        facts = [await this.#once(test, made.input, made.types, inUse, signal)];
+        facts = [await this.#once(test, made.input, made.types, inUse)];
       }
     } catch (error) {
       if (!(error instanceof DiagnosticError)) throw error;
@@ -250,7 +284,7 @@ class Run {
       detections: sum(facts, (one) => one.detections.length),
       diagnostics: [...found, ...told],
     };
-    if (signal.aborted || performance.now() - began > test.timeoutMs) {
+    if (facts.some((one) => one.cut) || sum(facts, (one) => one.tookMs) > test.timeoutMs) {
       return {
         ...counted,
         outcome: 'fail',
@@ -397,49 +431,42 @@ class Run {
     this.#users.set(key, (this.#users.get(key) ?? 0) + 1);
   }
 
-  async #replays(
-    test: TestCase,
-    recordings: readonly string[],
-    inUse: RulesInUse,
-    signal: AbortSignal,
-  ): Promise<Facts[]> {
+  async #replays(test: TestCase, recordings: readonly string[], inUse: RulesInUse): Promise<Facts[]> {
     const found: Facts[] = [];
     for (const recording of recordings) {
       const key = this.#key(test, recording);
       if (!this.#questions.has(key)) this.#ask(test, recording);
       let answer = this.#answers.get(key);
       if (answer === undefined) {
-        answer = this.#replay(test, recording, inUse, signal, this.#questions.get(key)!);
+        answer = this.#replay(test, recording, inUse, this.#questions.get(key)!);
         this.#answers.set(key, answer);
       } else if (this.options.coverage === true) this.coverage.assert(key, inUse, rulesNamed(test));
-      found.push(await answer);
-      if (signal.aborted) this.#answers.delete(key);
+      const facts = await answer;
+      found.push(facts);
       const left = (this.#users.get(key) ?? 1) - 1;
       this.#users.set(key, left);
-      if (left <= 0) this.#answers.delete(key);
+      // What a short time limit cut is no answer for a test with a longer one.
+      if (left <= 0 || facts.cut) this.#answers.delete(key);
     }
     return found;
   }
 
-  #replay(
-    test: TestCase,
-    recording: string,
-    inUse: RulesInUse,
-    signal: AbortSignal,
-    question: Question,
-  ): Promise<Facts> {
-    const name = shown(recording, this.cwd);
-    return runScenario({
+  #replay(test: TestCase, recording: string, inUse: RulesInUse, question: Question): Promise<Facts> {
+    const options = {
       input: recording,
-      recording: name,
-      rules: inUse,
+      recording: shown(recording, this.cwd),
       context: test.context,
       conditions: [...question.conditions.values()],
       finallyConditions: [...question.finals],
       lines: question.lines,
       synthetic: false,
       allResults: this.options.allResults === true,
-      signal,
+      limitMs: test.timeoutMs,
+    };
+    if (this.#crew !== undefined) return this.#crew.ask({ ...options, rules: test.rules.paths });
+    return runScenario({
+      ...options,
+      rules: inUse,
       observer: this.#observer(this.#key(test, recording), test, inUse),
     });
   }
@@ -453,13 +480,7 @@ class Run {
   }
 
   /** Events that belong to one test alone. */
-  #once(
-    test: TestCase,
-    input: Input,
-    types: ReadonlySet<string>,
-    inUse: RulesInUse,
-    signal: AbortSignal,
-  ): Promise<Facts> {
+  #once(test: TestCase, input: Input, types: ReadonlySet<string>, inUse: RulesInUse): Promise<Facts> {
     const conditions = (test.entry.expect ?? []).flatMap((item) =>
       typeof item === 'string' || item.where === undefined ? [] : [{ rule: item.rule, text: item.where }],
     );
@@ -475,7 +496,7 @@ class Run {
       synthetic: true,
       types,
       allResults: this.options.allResults === true,
-      signal,
+      limitMs: test.timeoutMs,
       observer: this.#observer(session, test, inUse),
     });
   }
@@ -490,6 +511,21 @@ class Run {
 function verdictOf(checks: readonly CheckResult[]): 'pass' | 'fail' | 'inconclusive' {
   if (checks.some((check) => check.outcome === 'fail')) return 'fail';
   return checks.some((check) => check.outcome === 'inconclusive') ? 'inconclusive' : 'pass';
+}
+
+/** In an order that the number decides alone. */
+function shuffled<T>(list: readonly T[], seed: number): T[] {
+  const key = (index: number): string => digest(`${seed} ${index}`);
+  return list
+    .map((item, index) => ({ item, key: key(index) }))
+    .sort((a, b) => (a.key < b.key ? -1 : 1))
+    .map(({ item }) => item);
+}
+
+function totalSize(files: Iterable<string>): number {
+  let bytes = 0;
+  for (const file of files) bytes += statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+  return bytes;
 }
 
 const sum = <T>(list: readonly T[], pick: (item: T) => number): number =>

@@ -219,7 +219,7 @@ class Judge {
         // Whoever tells events and asks of all rules has told every event that there is.
         const missing = facts.synthetic && pattern === '*' ? undefined : typeNotRecorded(rule, facts);
         if (missing !== undefined) found.push(missing);
-        for (const doubt of facts.doubts(rule.id)) {
+        for (const doubt of facts.doubts.get(rule.id) ?? []) {
           const how =
             doubt.code === 'field-truncated'
               ? 'was cut short'
