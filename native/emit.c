@@ -2,10 +2,13 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "content.h"
+#include "lineage.h"
 #include "process.h"
+#include "remote.h"
 
 #define NO_CALL 0xffffffffu
 
@@ -222,6 +225,49 @@ static void written(struct tracer *tracer, const struct frame_head *head, uint64
 	atomic_store_explicit(&tracer->counters.events, tracer->frame.events, memory_order_relaxed);
 }
 
+/* Where the process is now, for the time when it cannot be asked any more. */
+static void remember_place(struct process *p, const struct arena *arena, struct text cwd)
+{
+	const char *text = arena_at(arena, cwd.at);
+
+	if (!cwd.stored || (p->cwd && strlen(p->cwd) == cwd.stored && !memcmp(p->cwd, text, cwd.stored)))
+		return;
+	free(p->cwd);
+	p->cwd = strndup(text, cwd.stored);
+}
+
+/* Facts of the process that the act has changed, for the time when it cannot be asked any more. */
+static void remember_act(struct task *task, const struct act *act, int64_t result)
+{
+	static const struct {
+		unsigned event, cwd, root, comm;
+	} rows[] = {
+		{EVENT_CHDIR, CHDIR_CWD, ACT_COLUMNS, ACT_COLUMNS},
+		{EVENT_PIVOT_ROOT, PIVOT_ROOT_CWD, PIVOT_ROOT_ROOT, ACT_COLUMNS},
+		{EVENT_SETNS, SETNS_CWD, SETNS_ROOT, ACT_COLUMNS},
+		{EVENT_CHROOT, ACT_COLUMNS, CHROOT_ROOT, ACT_COLUMNS},
+		{EVENT_PRCTL, ACT_COLUMNS, ACT_COLUMNS, PRCTL_COMM},
+	};
+	struct process *p = task->process;
+	const struct arena *arena = &task->pending.arena;
+
+	for (size_t n = 0; result >= 0 && n < sizeof(rows) / sizeof(*rows); n++) {
+		if (act->call->event != rows[n].event)
+			continue;
+		if (rows[n].cwd < ACT_COLUMNS && act->values[rows[n].cwd].type == VALUE_TEXT)
+			remember_place(p, arena, act->values[rows[n].cwd].text);
+		if (rows[n].root < ACT_COLUMNS && act->values[rows[n].root].type == VALUE_TEXT) {
+			struct text root = act->values[rows[n].root].text;
+			snprintf(p->root.path, sizeof(p->root.path), "%.*s", (int)root.stored, (const char *)arena_at(arena, root.at));
+		}
+		if (rows[n].comm < ACT_COLUMNS && act->values[rows[n].comm].type == VALUE_TEXT && task->tid == p->tgid) {
+			struct text comm = act->values[rows[n].comm].text;
+			if (comm.stored)
+				snprintf(p->comm, sizeof(p->comm), "%.*s", (int)comm.stored, (const char *)arena_at(arena, comm.at));
+		}
+	}
+}
+
 void emit_act(struct tracer *tracer, struct task *task, const struct act *act, int64_t result, uint64_t time, uint32_t flags)
 {
 	const struct catalogue_event *event = calls_event(act->call->event);
@@ -250,6 +296,7 @@ void emit_act(struct tracer *tracer, struct task *task, const struct act *act, i
 	}
 	head_of_call(&head, task);
 	written(tracer, &head, time, words, event->words);
+	remember_act(task, act, result);
 }
 
 void emit_syscall(struct tracer *tracer, struct task *task, int64_t result, uint64_t time, uint32_t flags)
@@ -261,6 +308,19 @@ void emit_syscall(struct tracer *tracer, struct task *task, int64_t result, uint
 		put64(words + 2 * n, task->pending.args[n]);
 	head_of_call(&head, task);
 	written(tracer, &head, time, words, 12);
+}
+
+/* The path by which a program was started, absolute: it may be somewhere else by now. */
+static uint32_t named_id(struct frame *frame, const struct image *image)
+{
+	const char *named = arena_at(&image->arena, image->named.at), *cwd = arena_at(&image->arena, image->cwd.at);
+	char path[2 * PATH_BYTES + 2];
+	int length;
+
+	if (!image->named.stored || named[0] == '/' || !image->cwd.stored)
+		return frame_text(frame, &image->arena, image->named);
+	length = snprintf(path, sizeof(path), "%.*s/%.*s", (int)image->cwd.stored, cwd, (int)image->named.stored, named);
+	return frame_bytes(frame, path, (uint32_t)length, (uint32_t)length + image->named.original - image->named.stored);
 }
 
 void emit_exec(struct tracer *tracer, struct task *task, const struct image *image, pid_t caller, int64_t result, uint64_t time, uint32_t flags, uint32_t missing_columns)
@@ -299,10 +359,18 @@ void emit_exec(struct tracer *tracer, struct task *task, const struct image *ima
 	AT(EXEC_OWN_PID) = (uint32_t)p->own_pid;
 	put64(&AT(EXEC_START_TIME), p->start_time);
 	AT(EXEC_CALLER_TID) = (uint32_t)caller;
+	if (result == 0) {
+		remember_place(p, &arena, cwd);
+		AT(EXEC_IMAGE) = p->life->number;
+	}
 #undef AT
 	head_of_call(&head, task);
 	head.missing = missing_columns;
 	written(tracer, &head, time, words, EXEC_WORDS);
+	if (result == 0) {
+		p->life->created = lineage_wall(tracer, frame->last_time);
+		lineage_settle_former(p);
+	}
 	arena_free(&arena);
 }
 
@@ -326,7 +394,11 @@ void emit_fork(struct tracer *tracer, struct task *parent, const struct fork_fac
 		identify(tracer, child);
 		words[columns[FORK_NAMESPACES].word] = child->namespaces_id;
 	}
+	if (child != parent->process)
+		words[columns[FORK_IMAGE].word] = child->life->number;
 	written(tracer, &head, time, words, FORK_WORDS);
+	if (child != parent->process)
+		child->life->created = lineage_wall(tracer, tracer->frame.last_time);
 }
 
 void emit_exit(struct tracer *tracer, struct task *task, const struct stop *stop, uint64_t time, uint64_t user_ns, uint64_t system_ns, uint64_t max_memory)
@@ -352,8 +424,10 @@ void emit_clock(struct tracer *tracer, uint32_t reason)
 {
 	uint32_t words[RECORD_CLOCK_WORDS] = {0};
 
-	put64(words + RECORD_CLOCK_BOOTTIME, boot_time());
-	put64(words + RECORD_CLOCK_REALTIME, wall_time());
+	tracer->clock_boot = boot_time();
+	tracer->clock_wall = wall_time();
+	put64(words + RECORD_CLOCK_BOOTTIME, tracer->clock_boot);
+	put64(words + RECORD_CLOCK_REALTIME, tracer->clock_wall);
 	words[RECORD_CLOCK_REASON] = reason;
 	frame_record(&tracer->frame, RECORD_CLOCK, words, RECORD_CLOCK_WORDS);
 }
@@ -365,10 +439,21 @@ void emit_process(struct tracer *tracer, struct process *p, pid_t tid, uint32_t 
 	uint32_t words[RECORD_PROCESS_WORDS] = {0};
 	struct image *image = p->image;
 	struct arena arena = {0};
-	struct text cwd = path_directory(&place, false, &arena);
+	struct life *life = lineage_of(tracer, p);
+	struct text cwd;
 
+	cwd = p->past ? (struct text){0} : path_directory(&place, false, &arena);
+	if (cwd.stored) {
+		path_root_read(&place);
+		remember_place(p, &arena, cwd);
+	} else if (p->cwd) {
+		/* Past, or dying. */
+		cwd = text_add(&arena, p->cwd);
+	}
 	identify(tracer, p);
-	path_root_read(&place);
+	words[RECORD_PROCESS_IMAGE] = life->number;
+	words[RECORD_PROCESS_PARENT_IMAGE] = life->parent ? life->parent->number : 0;
+	put64(words + RECORD_PROCESS_CREATED_AT, (uint64_t)life->created);
 	words[RECORD_PROCESS_PID] = (uint32_t)p->tgid;
 	words[RECORD_PROCESS_TID] = (uint32_t)tid;
 	words[RECORD_PROCESS_PPID] = (uint32_t)p->ppid;
@@ -384,7 +469,7 @@ void emit_process(struct tracer *tracer, struct process *p, pid_t tid, uint32_t 
 		words[RECORD_PROCESS_ROOT] = frame_string(frame, p->root.path);
 	if (image) {
 		put64(words + RECORD_PROCESS_EXEC_TIME, image->exec_time);
-		words[RECORD_PROCESS_NAMED] = frame_text(frame, &image->arena, image->named);
+		words[RECORD_PROCESS_NAMED] = named_id(frame, image);
 		words[RECORD_PROCESS_FILE] = emit_file(tracer, &image->arena, &image->file);
 		if (image->has_interpreter)
 			words[RECORD_PROCESS_INTERPRETER] = emit_file(tracer, &image->arena, &image->interpreter);

@@ -227,7 +227,7 @@ bool frame_wants_checkpoint(struct frame *frame)
 		return true;
 	if (frame->skipping)
 		return false;
-	return frame->epoch_bytes >= EPOCH_BYTES || frame->intern.used >= POOL_CAP || frame->intern.last_string >= STRINGS_CAP;
+	return (frame->epoch_limit ? frame->epoch_bytes + frame->used >= frame->epoch_limit : frame->epoch_bytes >= EPOCH_BYTES) || frame->intern.used >= POOL_CAP || frame->intern.last_string >= STRINGS_CAP;
 }
 
 static uint32_t define(struct frame *frame, uint32_t info, uint32_t id, const void *bytes, uint32_t stored, uint32_t original, uint32_t parent)

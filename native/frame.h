@@ -32,6 +32,7 @@ struct frame {
 	uint64_t first_seq, first_time;
 	uint64_t next_seq, last_time;
 	uint64_t epoch_bytes;   /* of data blocks since the checkpoint */
+	uint64_t epoch_limit;   /* how many there may be; 0: 64 MiB */
 	uint64_t events;        /* encoded */
 	uint64_t kept, bytes;   /* events and bytes that the sink took */
 	uint64_t at_flush;      /* events when the present block began */

@@ -314,6 +314,8 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	} else if (name[0]) {
 		image->named = text_add(&image->arena, name);
 	}
+	if (image->named.stored && *(const char *)arena_at(&image->arena, image->named.at) != '/')
+		image->cwd = path_directory(&place, false, &image->arena);
 	image->exec_time = boot_time();
 	return image;
 }

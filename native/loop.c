@@ -25,6 +25,7 @@
 #include "emit.h"
 #include "filter.h"
 #include "header.h"
+#include "lineage.h"
 #include "process.h"
 #include "registers.h"
 #include "respond.h"
@@ -279,6 +280,7 @@ static void release(struct tracer *tracer)
 	for (unsigned n = 0; n < TASK_BUCKETS; n++)
 		while (tracer->buckets[n])
 			task_remove(tracer, tracer->buckets[n]);
+	lineage_free(tracer);
 	for (unsigned n = 0; n < tracer->context_count; n++)
 		free(tracer->contexts[n]);
 	free(tracer->contexts);
@@ -326,6 +328,7 @@ void tracer_run(struct tracer *tracer)
 		}
 	}
 	frame_open(&tracer->frame, &tracer->sink);
+	tracer->frame.epoch_limit = tracer->options.epoch_bytes;
 	timer = start_ticking(tracer);
 	begun = tracer->attached ? attach_begin(tracer) : begin_wrap(tracer);
 	if (begun) {

@@ -19,7 +19,8 @@ const char *options_usage(void)
 	       "  --wait MS             how long to wait for the agent\n"
 	       "  --on-no-agent WHAT    run or refuse\n"
 	       "  --buffer BYTES        what may wait for the agent before events are dropped\n"
-	       "  --trace NAMES         events, categories, or lean, default, all; with commas\n"
+	       "  --epoch-bytes N       a checkpoint, from which replay may begin, after so many bytes\n"
+	       "  --trace NAMES         events, categories, or lean, default, all; with commas; signal:all for every signal\n"
 	       "  --pid N               attach to a running process\n"
 	       "  --duration MS         let go after so long\n"
 	       "  --uid N, --gid N      run the program as\n"
@@ -63,6 +64,14 @@ static bool names(struct options *options, const char *text, const char **list, 
 	return true;
 }
 
+/* False for the first word, true for the second. */
+static bool one_of(const char *name, const char *value, const char *no, const char *yes, struct failure *failure)
+{
+	if (strcmp(value, no) != 0 && strcmp(value, yes) != 0)
+		fail(failure, 125, "bad-option", 0, "\"%s\" wants %s or %s, not \"%s\"", name, no, yes, value);
+	return !strcmp(value, yes);
+}
+
 static bool apply(struct options *o, const char *name, const char *value, struct failure *failure)
 {
 	int64_t n = 0;
@@ -92,10 +101,13 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 		WANT_NUMBER(0, 1 << 30);
 		o->wait_ms = (int)n;
 	} else if (IS("--on-no-agent")) {
-		o->require_agent = !strcmp(value, "refuse");
+		o->require_agent = one_of(name, value, "run", "refuse", failure);
 	} else if (IS("--buffer")) {
 		WANT_NUMBER(65536, INT64_MAX);
 		o->buffer = (size_t)n;
+	} else if (IS("--epoch-bytes")) {
+		WANT_NUMBER(1024, INT64_MAX);
+		o->epoch_bytes = (uint64_t)n;
 	} else if (IS("--trace") || IS("--events")) {
 		if (!names(o, value, o->events, &o->event_count))
 			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
@@ -150,9 +162,9 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 		WANT_NUMBER(0, INT64_MAX);
 		o->ignored_signals = (uint64_t)n;
 	} else if (IS("--on-io-uring")) {
-		o->deny_uring = !strcmp(value, "deny");
+		o->deny_uring = one_of(name, value, "record", "deny", failure);
 	} else if (IS("--on-tracer-death")) {
-		o->kill_on_death = strcmp(value, "accept-enosys") != 0;
+		o->kill_on_death = !one_of(name, value, "kill", "accept-enosys", failure);
 	} else if (IS("--without")) {
 		if (!strcmp(value, "syscall-info"))
 			o->without |= FEATURE_SYSCALL_INFO;
@@ -160,6 +172,8 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 			o->without |= FEATURE_OPENAT2;
 		else if (!strcmp(value, "pidfd-getfd"))
 			o->without |= FEATURE_PIDFD_GETFD;
+		else
+			fail(failure, 125, "bad-option", 0, "\"--without\" wants syscall-info, openat2 or pidfd-getfd, not \"%s\"", value);
 	}
 	return !failure->status;
 #undef WANT_NUMBER
@@ -193,7 +207,7 @@ static bool flag(struct options *o, const char *name)
 }
 
 static const char *const valued[] = {"-o", "--output", "--fd", "--message-fd", "--channel", "--probe-addr", "--socket", "--token-file", "--hello", "--wait", "--on-no-agent",
-				     "--buffer", "--trace", "--events", "--keep-env", "--content", "--redact", "--pid", "--inherit-fd", "--duration", "--uid", "--gid",
+				     "--buffer", "--epoch-bytes", "--trace", "--events", "--keep-env", "--content", "--redact", "--pid", "--inherit-fd", "--duration", "--uid", "--gid",
 				     "--cwd", "--rlimit-nofile", "--ignore-signals", "--on-io-uring", "--on-tracer-death", "--without"};
 
 bool options_parse(struct options *o, int argc, char **argv, struct failure *failure)

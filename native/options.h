@@ -38,6 +38,7 @@ struct options {
 	unsigned pid_count;
 	uint64_t duration_ms;
 	size_t buffer;              /* --buffer BYTES of the channel */
+	uint64_t epoch_bytes;       /* --epoch-bytes N: a checkpoint after so many; 0: as usual */
 	int64_t nofile;             /* --rlimit-nofile N: soft limit of the program; -1: ours */
 	bool reset_signals;         /* --reset-signals: what Node changes is undone: dispositions of signals, O_NONBLOCK of 0-2 */
 	uint64_t ignored_signals;   /* --ignore-signals MASK: set to ignore in the program */

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lineage.h"
+
 #define MEMO 32
 
 static unsigned bucket(pid_t tid)
@@ -107,9 +109,12 @@ struct process *process_new(struct tracer *tracer, pid_t tgid, struct process *p
 		p->first = false;
 		p->execed = p->shares_memory = false;
 		memset(p->told_blind, 0, sizeof(p->told_blind));
+		p->cwd = parent->cwd ? strdup(parent->cwd) : NULL;
 	}
 	p->tgid = p->own_pid = tgid;
 	p->pidfd = -1;
+	if (parent)
+		lineage_forked(tracer, p, parent);
 	atomic_fetch_add_explicit(&tracer->counters.processes, 1, memory_order_relaxed);
 	return p;
 }
@@ -118,7 +123,15 @@ void process_drop(struct process *process)
 {
 	if (process->pidfd >= 0)
 		close(process->pidfd);
+	process->pidfd = -1;
+	if (lineage_ended(process))
+		process_free(process);
+}
+
+void process_free(struct process *process)
+{
 	image_drop(process->image);
+	free(process->cwd);
 	free(process);
 }
 
@@ -154,6 +167,8 @@ static struct context *keep_context(struct tracer *tracer, const struct context 
 
 void process_know(struct tracer *tracer, struct process *p)
 {
+	if (p->past)
+		return;
 	if (!p->credentials_known) {
 		p->credentials_known = facts_credentials(p->tgid, &p->credentials, &p->own_pid);
 		p->credentials_id = 0;

@@ -15,7 +15,9 @@ void pending_clear(struct pending *pending);
 
 /* A process that came from `parent` by fork (NULL: found by itself). */
 struct process *process_new(struct tracer *tracer, pid_t tgid, struct process *parent);
+/* It is gone: freed, or kept as the image of the past that others come from. */
 void process_drop(struct process *process);
+void process_free(struct process *process);
 struct process *process_find(struct tracer *tracer, pid_t tgid);
 
 /* Reads what is not known: credentials, namespaces, cgroup. */

@@ -4,38 +4,78 @@
 #include <unistd.h>
 
 #include "emit.h"
+#include "lineage.h"
 #include "process.h"
 
 #define ANCESTORS_MAX 64
 
-/* A process that is not traced, for the length of one record. */
-static void tell_outsider(struct tracer *tracer, pid_t pid, const struct standing *standing)
+/* One image: of a live process, or of the past. An untraced ancestor that comes here is gone. */
+static void tell(struct tracer *tracer, struct life *life)
 {
-	struct process outsider = {.tgid = pid, .own_pid = pid, .pidfd = -1};
+	struct process *p = life->process;
+	struct standing standing;
+	uint32_t flags = (p->execed ? PROCESS_FLAG_EXECED : 0) | (p->first ? PROCESS_FLAG_FIRST : 0);
 
-	outsider.ppid = standing->ppid;
-	outsider.pgid = standing->pgid;
-	outsider.sid = standing->sid;
-	outsider.start_time = standing->start_time;
-	memcpy(outsider.tty, standing->tty, sizeof(outsider.tty));
-	outsider.image = image_of_running(tracer, &outsider, pid);
-	emit_process(tracer, &outsider, pid, PROCESS_FLAG_EXECED | (standing->kernel ? PROCESS_FLAG_KERNEL : 0), standing);
-	image_drop(outsider.image);
+	if (life->past) {
+		p->past = true;
+		memset(&standing, 0, sizeof(standing));
+		emit_process(tracer, p, p->tgid, flags | PROCESS_FLAG_DEAD, &standing);
+		return;
+	}
+	if (!facts_standing(p->tgid, &standing))
+		memset(&standing, 0, sizeof(standing));
+	else if (!p->start_time)
+		p->start_time = standing.start_time;
+	process_standing(tracer, p);
+	if (standing.comm[0])
+		memcpy(p->comm, standing.comm, sizeof(p->comm));
+	if (!p->image)
+		p->image = image_of_running(tracer, p, p->tgid);
+	emit_process(tracer, p, p->tgid, flags | PROCESS_FLAG_TRACED, &standing);
+}
+
+/* Takes what /proc says of a process that is not traced. */
+static void look_at_outsider(struct tracer *tracer, struct process *outsider, const struct standing *standing)
+{
+	outsider->ppid = standing->ppid;
+	outsider->pgid = standing->pgid;
+	outsider->sid = standing->sid;
+	outsider->execed = true;
+	memcpy(outsider->tty, standing->tty, sizeof(outsider->tty));
+	memcpy(outsider->comm, standing->comm, sizeof(outsider->comm));
+	outsider->credentials_known = outsider->namespaces_known = outsider->context_known = false;
+	image_drop(outsider->image);
+	outsider->image = image_of_running(tracer, outsider, outsider->tgid);
 }
 
 static void tell_ancestors(struct tracer *tracer, pid_t pid)
 {
 	pid_t chain[ANCESTORS_MAX];
 	struct standing standings[ANCESTORS_MAX];
+	struct life *above = NULL;
 	unsigned count = 0;
 
 	while (pid > 0 && count < ANCESTORS_MAX && facts_standing(pid, &standings[count])) {
 		chain[count] = pid;
 		pid = standings[count++].ppid;
 	}
-	while (count--)
-		if (!process_find(tracer, chain[count]))
-			tell_outsider(tracer, chain[count], &standings[count]);
+	while (count--) {
+		struct process *traced = process_find(tracer, chain[count]);
+		struct life *life;
+
+		if (traced) {
+			above = lineage_of(tracer, traced);
+			continue;
+		}
+		life = lineage_outside(tracer, chain[count], standings[count].start_time, above);
+		if (life->epoch != tracer->frame.epoch) {
+			lineage_tell(tracer, life->parent, tell);
+			life->epoch = tracer->frame.epoch;
+			look_at_outsider(tracer, life->process, &standings[count]);
+			emit_process(tracer, life->process, chain[count], PROCESS_FLAG_EXECED | (standings[count].kernel ? PROCESS_FLAG_KERNEL : 0), &standings[count]);
+		}
+		above = life;
+	}
 }
 
 static int by_start(const void *a, const void *b)
@@ -85,20 +125,8 @@ void snapshot_write(struct tracer *tracer)
 			if (!process_find(tracer, processes[n]->ppid) && (!n || processes[n]->ppid != processes[n - 1]->ppid))
 				tell_ancestors(tracer, processes[n]->ppid);
 	}
-	for (unsigned n = 0; n < count; n++) {
-		struct process *p = processes[n];
-		struct standing standing;
-		uint32_t flags = PROCESS_FLAG_TRACED | (p->execed ? PROCESS_FLAG_EXECED : 0) | (p->first ? PROCESS_FLAG_FIRST : 0);
-
-		if (!facts_standing(p->tgid, &standing))
-			memset(&standing, 0, sizeof(standing));
-		else if (!p->start_time)
-			p->start_time = standing.start_time;
-		process_standing(tracer, p);
-		if (!p->image)
-			p->image = image_of_running(tracer, p, p->tgid);
-		emit_process(tracer, p, p->tgid, flags, &standing);
-	}
+	for (unsigned n = 0; n < count; n++)
+		lineage_tell(tracer, lineage_of(tracer, processes[n]), tell);
 	free(processes);
 	frame_checkpoint_done(&tracer->frame);
 }

@@ -32,6 +32,7 @@ struct image {
 	struct file_facts file, interpreter;
 	bool has_interpreter;
 	struct text named;
+	struct text cwd; /* where it was started, when `named` is relative */
 	struct text_list argv, envp;
 	uint64_t exec_time;
 	char comm[16];
@@ -53,6 +54,9 @@ struct process {
 	uint32_t epoch, credentials_id, namespaces_id, context_id;
 	int pidfd;
 	bool told_blind[16];
+	bool past;          /* gone, or another program by now: nothing of it is read any more */
+	char *cwd;          /* as last told; NULL: not yet */
+	struct life *life;  /* lineage.h */
 };
 
 /* One event in the making: a call may feed several. */
@@ -136,6 +140,11 @@ struct tracer {
 	sigset_t inherited_mask;
 	struct sigaction child_action; /* of SIGCHLD, as it was */
 	uint64_t next_checkpoint, deadline;
+	uint64_t began;                  /* boot time, as the header tells it */
+	uint64_t clock_boot, clock_wall; /* of the last clock record */
+	uint32_t lives;
+	struct life **outsiders; /* untraced ancestors that were told */
+	unsigned outsider_count;
 	uint32_t users_told, groups_told;
 	struct {
 		bool valid;

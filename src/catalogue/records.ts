@@ -25,7 +25,7 @@ export const ProcessFlag = {
   first: 16,
   /** Told by the scanner of /proc. */
   scanned: 32,
-  /** The one that starts the recording (the tracer's own ancestors end here). */
+  /** An image of the past, told since others come from it: its process is gone or runs another program. */
   dead: 64,
 } as const;
 
@@ -128,6 +128,9 @@ export const recordRows = [
       credentials: { type: 'credentials', doc: 'Credentials.' },
       namespaces: { type: 'namespaces', doc: 'Namespaces.' },
       context: { type: 'context', doc: 'Cgroup, container, session.' },
+      image: u32('Number of its image, unique in the recording: each fork and each exec makes one. 0 unknown.'),
+      parent_image: u32('The image from which it was forked, or which it was before its last exec; told before. 0 none.'),
+      created_at: i64('Wall time in ns of that fork or exec; 0 unknown.'),
     },
   },
   {

@@ -3,7 +3,7 @@
  * `effects` for those that need judgement, `told` for those that only tell how things are afterwards.
  * Calls that failed, or whose result is not known, change nothing.
  */
-import type { Process } from '../catalogue/event.js';
+import type { ColumnValue, Process } from '../catalogue/event.js';
 import { exec, exit, fork, prctl, setsid } from '../catalogue/events/process.js';
 import type { RawEvent } from '../catalogue/raw.js';
 import type { Column, EventRow } from '../catalogue/row.js';
@@ -84,25 +84,13 @@ export const effects: ReadonlyMap<string, Effect> = new Map([
     if (isPresent(columns, at.namespaces)) image.namespaces = namespaces(columns, at.namespaces);
     if (isPresent(columns, at.context)) image.context = context(columns, at.context);
     child.namespaceInit = number(columns, at.own_pid) === 1;
+    image.number = number(columns, at.image);
     return { process: image, ofThread: false, ends: false };
   }),
 
   effect(exec, (state, raw, task, wall, at) => {
     const { columns } = raw;
-    const other = alias(
-      state.strings,
-      number(columns, at.named),
-      task.image.cwd,
-      file(columns, at.file).path,
-    );
-    const program = new Program(
-      file(columns, at.file),
-      file(columns, at.interpreter),
-      other === 0 ? none : [other],
-      other === 0 ? none : [baseName(state.strings, other)],
-      list(columns, at.argv),
-      list(columns, at.envp),
-    );
+    const program = programOf(state.strings, columns, at, task.image.cwd);
     const comm = number(columns, at.comm);
     if (!succeeded(raw)) {
       // Rules that see failures read the program that would have run; the process goes on as it was.
@@ -119,6 +107,7 @@ export const effects: ReadonlyMap<string, Effect> = new Map([
     image.ppid = number(columns, at.ppid) || image.ppid;
     image.sid = number(columns, at.sid) || image.sid;
     task.pgid = number(columns, at.pgid) || task.pgid;
+    image.number = number(columns, at.image);
     return { process: image, ofThread: false, ends: false };
   }),
 
@@ -162,6 +151,30 @@ function phantom(strings: StringTable, caller: Image, program: Program, wall: nu
       program,
     },
     caller,
+  );
+}
+
+/** The program that columns tell of; `cwd`: where it was started. */
+export function programOf(
+  strings: StringTable,
+  columns: readonly ColumnValue[],
+  at: {
+    readonly file: number;
+    readonly interpreter: number;
+    readonly named: number;
+    readonly argv: number;
+    readonly envp: number;
+  },
+  cwd: StringId,
+): Program {
+  const other = alias(strings, number(columns, at.named), cwd, file(columns, at.file).path);
+  return new Program(
+    file(columns, at.file),
+    file(columns, at.interpreter),
+    other === 0 ? none : [other],
+    other === 0 ? none : [baseName(strings, other)],
+    list(columns, at.argv),
+    list(columns, at.envp),
   );
 }
 

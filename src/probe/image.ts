@@ -120,6 +120,8 @@ export class Image implements Process {
   capsUsed = 0;
   memo: unknown = undefined;
 
+  /** Its number in checkpoints; 0: the stream does not number images. */
+  number = 0;
   /** Images whose parent this is, plus one while it is the image of a live process. Zero: forgotten. */
   references = 0;
   readonly #strings: StringTable;

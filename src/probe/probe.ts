@@ -19,16 +19,15 @@ import {
   credentials,
   file,
   isPresent,
-  list,
   namespaces,
   number,
   positions,
   targetPosition,
 } from './columns.js';
 import { CurrentEvent } from './current.js';
-import { type Effect, effects, facts, type State, succeeded } from './effects.js';
+import { type Effect, effects, facts, programOf, type State, succeeded } from './effects.js';
 import { Hosts } from './hosts.js';
-import { Image, noInheritance, Program } from './image.js';
+import { Image, type Made, noInheritance, Program } from './image.js';
 import { StreamWorld } from './names.js';
 import { type NodeCounter, ProcessTree, type Task } from './tree.js';
 import { Writes } from './writes.js';
@@ -61,10 +60,22 @@ interface Plan {
   readonly after: ((raw: RawEvent) => void) | undefined;
 }
 
+/** What a checkpoint has told so far. */
+interface Told {
+  readonly pids: Set<number>;
+  /** By number: those that were known before, and those told. */
+  readonly images: Map<number, Image>;
+  /** Images of the past that were made of it. */
+  readonly past: Image[];
+}
+
 const noNames: readonly StringId[] = [];
 const recordAt = Object.fromEntries(recordRows.map((row) => [row.name, positions(row)])) as {
   readonly [R in (typeof recordRows)[number] as R['name']]: { readonly [K in keyof R['columns']]: number };
 };
+
+/** Records that tell how things are: a checkpoint consists of them. */
+const ofCheckpoint: ReadonlySet<string> = new Set(['clock', 'process', 'user', 'group', 'mount', 'descriptor']);
 
 const dnsAt = positions(dns);
 const writeAt = positions(write);
@@ -87,8 +98,8 @@ export class Probe {
   #ofThread = false;
   /** Events were lost since the last checkpoint: the next one is believed more than what was seen. */
   #gapped = false;
-  /** Processes that the checkpoint being read has told of; undefined outside of one. */
-  #told: Set<number> | undefined;
+  /** The checkpoint that is being read; undefined outside of one. */
+  #told: Told | undefined;
 
   constructor(options: ProbeOptions) {
     this.#strings = options.strings;
@@ -211,7 +222,7 @@ export class Probe {
   }
 
   applyRecord(raw: RawRecord): void {
-    this.#settle(raw.name === 'process');
+    this.#settle(ofCheckpoint.has(raw.name ?? ''));
     const { columns } = raw;
     switch (raw.name) {
       case 'clock':
@@ -251,7 +262,7 @@ export class Probe {
   /** An epoch begins: the state is told again in full by the records that follow. */
   checkpoint(): void {
     this.#settle();
-    this.#told = new Set();
+    this.#told = { pids: new Set(), images: this.#numbered(), past: [] };
   }
 
   /** The stream is over. */
@@ -264,17 +275,31 @@ export class Probe {
       this.#tree.end(this.#ending);
       this.#ending = 0;
     }
-    if (this.#told !== undefined && !inCheckpoint && this.#told.size > 0) this.#closeCheckpoint(this.#told);
+    if (this.#told !== undefined && !inCheckpoint && this.#told.pids.size > 0) this.#closeCheckpoint(this.#told);
   }
 
   /** The records of a checkpoint are over: after a gap, who was not told of has gone unseen. */
-  #closeCheckpoint(told: ReadonlySet<number>): void {
+  #closeCheckpoint(told: Told): void {
     this.#told = undefined;
+    for (const image of told.past) this.#tree.letGo(image);
     if (!this.#gapped) return;
     this.#gapped = false;
     for (const { pid } of [...this.#tree.live()]) {
-      if (!told.has(pid)) this.#tree.end(pid);
+      if (!told.pids.has(pid)) this.#tree.end(pid);
     }
+  }
+
+  /** Images that are known by their number in checkpoints. */
+  #numbered(): Map<number, Image> {
+    const images = new Map<number, Image>();
+    for (const task of this.#tree.live()) {
+      for (let image: Image | null = task.image; image !== null; image = image.parent) {
+        if (image.number === 0) continue;
+        if (images.has(image.number)) break;
+        images.set(image.number, image);
+      }
+    }
+    return images;
   }
 
   #plan(row: EventRow): Plan {
@@ -345,44 +370,73 @@ export class Probe {
     const at = recordAt.process;
     const flags = number(columns, at.flags);
     if ((flags & ProcessFlag.thread) !== 0) return;
+    const numbered = number(columns, at.image);
+    if ((flags & ProcessFlag.dead) !== 0) this.#past(raw, numbered);
+    else this.#present(raw, flags, numbered);
+  }
+
+  /** An image of the past is kept until the checkpoint is over, and then by those that come from it. */
+  #past(raw: RawRecord, numbered: number): void {
+    const told = this.#told;
+    if (told === undefined || numbered === 0 || told.images.has(numbered)) return;
+    const parent = told.images.get(number(raw.columns, recordAt.process.parent_image)) ?? null;
+    const made = this.#made(raw);
+    const image = this.#tree.past({ ...made, pid: number(raw.columns, recordAt.process.pid), parent }, noInheritance);
+    this.#describe(image, raw, numbered);
+    told.images.set(numbered, image);
+    told.past.push(image);
+  }
+
+  #present(raw: RawRecord, flags: number, numbered: number): void {
+    const { columns } = raw;
+    const at = recordAt.process;
     const pid = number(columns, at.pid);
-    const ppid = number(columns, at.ppid);
     const startTime = number(columns, at.start_time);
-    const executed = number(columns, at.exec_time) || startTime;
-    const program = new Program(
-      file(columns, at.file),
-      file(columns, at.interpreter),
-      [],
-      [],
-      list(columns, at.argv),
-      list(columns, at.envp),
-    );
-    const comm = number(columns, at.comm);
-    this.#told?.add(pid);
+    const parent = this.#tree.find(number(columns, at.ppid)) ?? null;
+    const told = this.#told;
+    told?.pids.add(pid);
+    let from = parent?.image ?? null;
+    if (numbered !== 0 && told !== undefined) from = told.images.get(number(columns, at.parent_image)) ?? null;
     let task = this.#tree.find(pid);
     if (task !== undefined && this.#gapped && isOther(task, startTime)) task = undefined;
     if (task === undefined) {
-      task = this.#tree.place(
-        pid,
-        this.#tree.find(ppid) ?? null,
-        startTime,
-        {
-          ppid,
-          createdAt: this.#clock.wallOf(executed),
-          isExec: (flags & ProcessFlag.execed) !== 0,
-          isKworker: (flags & ProcessFlag.kernel) !== 0,
-          comm,
-          program,
-        },
-        noInheritance,
-        (flags & ProcessFlag.traced) !== 0,
-      );
-    } else if (this.#gapped && ranAnother(task.image, program)) {
-      this.#tree.exec(task, program, comm, this.#clock.wallOf(executed));
+      const isTraced = (flags & ProcessFlag.traced) !== 0;
+      task = this.#tree.place(pid, parent, startTime, this.#made(raw), noInheritance, isTraced, from);
+    } else if (this.#gapped && numbered !== 0 && task.image.number !== 0) {
+      if (task.image.number !== numbered) this.#tree.become(task, { ...this.#made(raw), parent: from });
+    } else if (this.#gapped) {
+      const made = this.#made(raw);
+      if (ranAnother(task.image, made.program)) this.#tree.exec(task, made.program, made.comm, made.createdAt);
     }
     const { image } = task;
-    image.ppid = ppid;
-    image.comm = comm;
+    this.#describe(image, raw, numbered);
+    told?.images.set(numbered, image);
+    task.pgid = number(columns, at.pgid);
+    task.namespaceInit = number(columns, at.own_pid) === 1;
+  }
+
+  /** What a `process` record says of an image that is to be made. */
+  #made(raw: RawRecord): Omit<Made, 'node' | 'pid' | 'parent'> {
+    const { columns } = raw;
+    const at = recordAt.process;
+    const flags = number(columns, at.flags);
+    const executed = number(columns, at.exec_time) || number(columns, at.start_time);
+    return {
+      ppid: number(columns, at.ppid),
+      createdAt: number(columns, at.created_at) || this.#clock.wallOf(executed),
+      isExec: (flags & ProcessFlag.execed) !== 0,
+      isKworker: (flags & ProcessFlag.kernel) !== 0,
+      comm: number(columns, at.comm),
+      program: programOf(this.#strings, columns, at, number(columns, at.cwd)),
+    };
+  }
+
+  #describe(image: Image, raw: RawRecord, numbered: number): void {
+    const { columns } = raw;
+    const at = recordAt.process;
+    if (image.number === 0) image.number = numbered;
+    image.ppid = number(columns, at.ppid);
+    image.comm = number(columns, at.comm);
     image.sid = number(columns, at.sid);
     image.tty = number(columns, at.tty);
     image.cwd = number(columns, at.cwd);
@@ -390,8 +444,6 @@ export class Probe {
     if (isPresent(columns, at.credentials)) image.credentials = credentials(columns, at.credentials);
     if (isPresent(columns, at.namespaces)) image.namespaces = namespaces(columns, at.namespaces);
     if (isPresent(columns, at.context)) image.context = context(columns, at.context);
-    task.pgid = number(columns, at.pgid);
-    task.namespaceInit = number(columns, at.own_pid) === 1;
   }
 }
 

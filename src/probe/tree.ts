@@ -105,7 +105,10 @@ export class ProcessTree {
     return new Image(this.#strings, made, noInheritance);
   }
 
-  /** Puts a process into the tree whose ancestry is that of `parent`'s image. A process that had the pid is gone. */
+  /**
+   * Puts a process into the tree whose ancestry is that of `parent`'s image, or `from` when that is told. A
+   * process that had the pid is gone.
+   */
   place(
     pid: number,
     parent: Task | null,
@@ -113,9 +116,10 @@ export class ProcessTree {
     made: Omit<Made, 'node' | 'pid' | 'parent'>,
     inherited: Inherited,
     isTraced = true,
+    from: Image | null = parent?.image ?? null,
   ): Task {
     this.end(pid);
-    const image = this.#make({ ...made, pid, parent: parent?.image ?? null }, inherited);
+    const image = this.#make({ ...made, pid, parent: from }, inherited);
     const task: Task = {
       pid,
       image,
@@ -163,6 +167,23 @@ export class ProcessTree {
       if (task.parent !== null) adopt(task.parent, task);
     }
     return task;
+  }
+
+  /** An image of the past, which no process has: kept until it is let go of, and then by those that come from it. */
+  past(made: Omit<Made, 'node'>, inherited: Inherited): Image {
+    return this.#make(made, inherited);
+  }
+
+  /** The process has had another image for some time, while nobody looked. */
+  become(task: Task, made: Omit<Made, 'node' | 'pid'>): Image {
+    const old = task.image;
+    task.image = this.#make({ ...made, pid: task.pid }, noInheritance);
+    this.#drop(old);
+    return task.image;
+  }
+
+  letGo(image: Image): void {
+    this.#drop(image);
   }
 
   /** The process goes on as a new image, which has the old one as its parent. */
