@@ -54,6 +54,12 @@ t.test('the exit status is the program’s: its code, or 128 and the signal; 126
   }
   t.match(traced(['true'], { flags: ['--trace', 'nonsense'] }), { status: 125, stderr: /unknown-event/ });
   t.match(run([executable, '--nonsense', '--', 'true']), { status: 125, stderr: /bad-option/ });
+  for (const [option, wants] of [
+    ['--on-tracer-death=guardian', /wants kill or accept-enosys, not "guardian"/],
+    ['--on-io-uring=no', /wants record or deny/],
+    ['--without=everything', /wants syscall-info, openat2 or pidfd-getfd/],
+  ] as const)
+    t.match(run([executable, option, '-o', file('never.seccam'), '--', 'true']), { status: 125, stderr: wants });
   t.match(run([executable, '-o', file('x.seccam')]), { status: 125, stderr: /bad-option/ });
 });
 
@@ -228,6 +234,13 @@ t.test('a full disk or a limit on file sizes: the recording is closed in good or
   }
   try {
     check('disk', join(small, 'it.seccam'), run(throughExecutable(join(small, 'it.seccam'), 'sh', '-c', script)));
+    run(['mount', '-o', 'remount,size=64k', small]);
+    const tiny = join(small, 'tiny.seccam');
+    rmSync(join(small, 'it.seccam'));
+    t.equal(run(throughExecutable(tiny, 'sh', '-c', script)).status, 5);
+    const read = contents(readFileSync(tiny));
+    t.same(read.diagnostics, [], 'a disk without room for the first block: still a recording');
+    t.equal(read.records('gap')[0]?.get('reason'), 2);
   } finally {
     run(['umount', small]);
   }
