@@ -130,7 +130,8 @@ bool sink_prologue(struct sink *sink, const void *bytes, size_t length)
 {
 	if (sink->channel)
 		return channel_prologue(sink->channel, bytes, length) == 0;
-	return sink_block(sink, bytes, length, 0, 0, false, false) == SINK_TAKEN;
+	/* Without the room for more, what stands in the file must still be a recording, one that says why it is empty. */
+	return sink_block(sink, bytes, length, 0, 0, false, true) == SINK_TAKEN;
 }
 
 enum sink_result sink_block(struct sink *sink, const void *block, size_t length, uint64_t first_seq, uint64_t next_seq, bool begins_epoch, bool last_words)
@@ -139,7 +140,7 @@ enum sink_result sink_block(struct sink *sink, const void *block, size_t length,
 
 	if (sink->channel)
 		return channel_put(sink->channel, block, length, first_seq, next_seq, begins_epoch) == CHANNEL_TAKEN ? SINK_TAKEN : SINK_EPOCH_FIRST;
-	if (sink->error && !last_words)
+	if (sink->error && (!last_words || !sink->offset))
 		return SINK_FAILED;
 	error = last_words ? 0 : reserve(sink, length);
 	if (!error)

@@ -874,6 +874,25 @@ t.test('damaged policies give diagnostics, never a crash', (t) => {
   t.end();
 });
 
+t.test('small texts that stand for endless ones are refused in bounded time', (t) => {
+  const rule = (line: string) =>
+    `version: "1"\nrules:\n  - &r {id: r, expression: 'open.file.name == "a"', ${line}}\n`;
+  const codes = (text: string) =>
+    loadPolicies([{ file: 'p', text }], { strings: new StringTable() }).diagnostics.map((item) => item.code);
+  t.same(codes(rule('<<: *r')), [], 'a rule that merges itself');
+  t.same(codes(rule('<<: [*r, *r, *r]')), []);
+  t.match(codes(rule('tags: *r')), [], 'a rule that holds itself');
+  const doubling = Array.from(
+    { length: 60 },
+    (_, n) => `  - {id: m${n + 1}, expression: 'm${n} || m${n}'}\n`,
+  );
+  const found = codes(
+    `version: "1"\nmacros:\n  - {id: m0, expression: 'open.file.name == "a"'}\n${doubling.join('')}rules: []\n`,
+  );
+  t.ok(found.includes('too-long'), 'macros that use macros twice');
+  t.end();
+});
+
 t.test('lint: fixes are mechanical, and what cannot fire is named', (t) => {
   const file = join(fixtures, 'bad', 'doubtful.policy');
   const text = readFileSync(file, 'utf8');
@@ -891,6 +910,20 @@ t.test('lint: fixes are mechanical, and what cannot fire is named', (t) => {
   t.notOk(
     again.some((item) => done.some((before) => before.code === item.code)),
     'a fix leaves nothing of its kind',
+  );
+  const negated = `version: "1"
+rules:
+  - {id: r, expression: 'open.file.path == "/a" && process.ancestors.file.path != "/b"'}`;
+  const [advice] = lintRules(
+    loadPolicies([{ file: 'n', text: negated }], { strings: new StringTable() }).rules,
+  );
+  const named = /`(process\.ancestors\[A\][a-z.]+) != …`/.exec(advice?.suggestions[0]?.text ?? '')?.[1];
+  t.same(
+    loadPolicies([{ file: 'n', text: negated.replace('process.ancestors.file.path', `${named}`) }], {
+      strings: new StringTable(),
+    }).diagnostics,
+    [],
+    'the register of the advice stands where one may stand',
   );
   const why = cannotFire(rules, { events: new Set(['exec']), mode: 'this recording' });
   t.match(why.get('star'), '"open" events are not in this recording');

@@ -47,10 +47,26 @@ function usageFailure(
       },
     );
   }
-  const message = error.message.replace(/\n+See more help with --help$/, '').replaceAll(/\s*\n\s*/g, '; ');
+  const message = plainMessage(error);
   return diagnostic(commandCodes, 'bad-usage', lowerFirst(message), {
     suggestions: [`seccam ${verb}${verb === 'help' ? '' : ' --help'}`],
   });
+}
+
+/** The parser's message without its hints, which speak of flags that take several words: ours take one. */
+function plainMessage(error: Error): string {
+  const missing = /^Missing \d+ required args?:\n([\s\S]*?)(?:\n\nNote: |\n+See more help|$)/.exec(
+    error.message,
+  )?.[1];
+  if (missing === undefined)
+    return error.message.replace(/\n+See more help with --help$/, '').replaceAll(/\s*\n\s*/g, '; ');
+  const names = missing.split('\n').map((line) =>
+    line
+      .trim()
+      .split(/\s{2,}/)[0]!
+      .toUpperCase(),
+  );
+  return `missing ${names.filter((name) => name !== '').join(' and ')}`;
 }
 
 function systemFailure(error: unknown): Diagnostic | undefined {

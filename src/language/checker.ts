@@ -153,6 +153,9 @@ function numberLeaves(root: BoolNode): Leaf[] {
   return leaves;
 }
 
+/** The most parts of an expression whose macros are written out; more is `too-long`. */
+export const maximumSize = 100_000;
+
 /** Lists of macros that were typed before: a long list is typed once, not at each use. */
 const typedLists = new WeakMap<Macro, SetNode>();
 
@@ -172,6 +175,7 @@ export class Checker {
   readonly #comparer: Comparer;
   readonly #resolver: Resolver;
   #depth = 0;
+  #size = 0;
 
   constructor(
     readonly scope: Scope<never>,
@@ -221,6 +225,13 @@ export class Checker {
   }
 
   check(node: Expression): Node | undefined {
+    this.#size += 1;
+    if (this.#size > maximumSize) {
+      // Said once: macros that use macros twice each grow without end.
+      if (this.#size > maximumSize + 1) return undefined;
+      const message = `The expression, with its macros written out, has more than ${maximumSize} parts`;
+      return this.report('too-long', message, this.span(node));
+    }
     this.#depth += 1;
     if (this.#depth > maximumDepth * 4) {
       this.#depth -= 1;

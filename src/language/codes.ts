@@ -30,7 +30,7 @@ export const languageCodes = {
   },
   'too-long': {
     severity: 'error',
-    doc: 'An expression may have at most 1,048,576 characters. Move long lists into macros.',
+    doc: 'An expression may have at most 1,048,576 characters, and 100,000 parts once its macros are written out. Move long lists into macros.',
   },
   'too-deep': {
     severity: 'error',

@@ -204,14 +204,17 @@ class Reader {
 
   object(node: YAMLMap, shape: ObjectShape): Section {
     const section = new Section(shape, () => this.span(node));
-    this.#members(node, shape, section, false);
+    this.#members(node, shape, section, new Set());
     for (const key of shape.required) {
-      if (!section.has(key)) this.#wrong(section.span, `a ${shape.name} needs "${key}"`);
+      if (!section.has(key)) this.#wrong(section.span, `${shape.article} ${shape.name} needs "${key}"`);
     }
     return section;
   }
 
-  #members(node: YAMLMap, shape: ObjectShape, section: Section, merged: boolean): void {
+  /** `merged`: what `<<` led through; a map that merges itself, or one twice, adds nothing more. */
+  #members(node: YAMLMap, shape: ObjectShape, section: Section, merged: Set<YAMLMap>): void {
+    const own = merged.size === 0;
+    merged.add(node);
     const late: Node[] = [];
     for (const pair of node.items as Pair<Node, Node | null>[]) {
       const key = isScalar(pair.key) ? String(pair.key.source ?? pair.key.value) : undefined;
@@ -227,7 +230,7 @@ class Reader {
         continue;
       }
       if (section.has(key)) {
-        if (!merged)
+        if (own)
           this.diagnostics.push(
             diagnostic(ruleCodes, 'duplicate-key', `"${key}" stands twice in this ${shape.name}`, {
               span: keySpan(),
@@ -248,7 +251,7 @@ class Reader {
     }
     for (const from of late) {
       const source = this.resolve(from);
-      if (isMap(source)) this.#members(source, shape, section, true);
+      if (isMap(source) && !merged.has(source)) this.#members(source, shape, section, merged);
     }
   }
 
@@ -257,13 +260,18 @@ class Reader {
     const suggestion = didYouMean(key, known);
     const best = nearest(key, known, 1)[0];
     this.diagnostics.push(
-      diagnostic(ruleCodes, 'unknown-key', `a ${shape.name} has no key "${key}"; it is ignored`, {
-        span,
-        suggestions:
-          suggestion === undefined || best === undefined
-            ? [`the keys of a ${shape.name} are ${known.join(', ')}`]
-            : [{ text: suggestion, span, replacement: best }],
-      }),
+      diagnostic(
+        ruleCodes,
+        'unknown-key',
+        `${shape.article} ${shape.name} has no key "${key}"; it is ignored`,
+        {
+          span,
+          suggestions:
+            suggestion === undefined || best === undefined
+              ? [`the keys of ${shape.article} ${shape.name} are ${known.join(', ')}`]
+              : [{ text: suggestion, span, replacement: best }],
+        },
+      ),
     );
   }
 

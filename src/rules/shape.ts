@@ -26,12 +26,15 @@ export type Shape =
 
 export interface ObjectShape {
   readonly name: string;
+  /** The article before the name, in messages. */
+  readonly article: 'a' | 'an';
   readonly required: readonly string[];
   readonly keys: Readonly<Record<string, Shape>>;
 }
 
 const set: ObjectShape = {
   name: 'set action',
+  article: 'a',
   required: [],
   keys: {
     name: { kind: 'text', doc: 'Name of the variable; with a scope, rules read it as `${scope.name}`.' },
@@ -65,6 +68,7 @@ const set: ObjectShape = {
 
 const kill: ObjectShape = {
   name: 'kill action',
+  article: 'a',
   required: [],
   keys: {
     signal: { kind: 'text', doc: 'Name of the signal: SIGKILL, SIGTERM ….' },
@@ -76,6 +80,7 @@ const kill: ObjectShape = {
 
 const action: ObjectShape = {
   name: 'action',
+  article: 'an',
   required: [],
   keys: {
     filter: {
@@ -90,6 +95,7 @@ const action: ObjectShape = {
       doc: 'Take the hashes of a file.',
       of: {
         name: 'hash action',
+        article: 'a',
         required: [],
         keys: {
           field: { kind: 'text', doc: 'The file: `open.file`, `exec.file`, `process.file` ….' },
@@ -102,6 +108,7 @@ const action: ObjectShape = {
       doc: 'Write a line to the log.',
       of: {
         name: 'log action',
+        article: 'a',
         required: [],
         keys: {
           level: { kind: 'text', doc: 'debug, info, warning or error.' },
@@ -114,6 +121,7 @@ const action: ObjectShape = {
       doc: 'Known, reported, not carried out.',
       of: {
         name: 'coredump action',
+        article: 'a',
         required: [],
         keys: {
           process: { kind: 'flag', doc: 'Dump the process.' },
@@ -128,6 +136,7 @@ const action: ObjectShape = {
       doc: 'Known, reported, not carried out.',
       of: {
         name: 'network_filter action',
+        article: 'a',
         required: [],
         keys: {
           filter: { kind: 'text', doc: 'Packets, as a pcap filter.' },
@@ -152,6 +161,7 @@ export const overrideFields = ['all', 'expression', 'actions', 'every', 'tags', 
 
 const macro: ObjectShape = {
   name: 'macro',
+  article: 'a',
   required: [],
   keys: {
     id: { kind: 'text', doc: 'The name by which rules and later macros use it.' },
@@ -170,6 +180,7 @@ const macro: ObjectShape = {
 
 const rule: ObjectShape = {
   name: 'rule',
+  article: 'a',
   required: [],
   keys: {
     id: { kind: 'text', doc: 'The name of the rule, unique over all policies.' },
@@ -187,6 +198,7 @@ const rule: ObjectShape = {
       doc: 'What `combine: override` replaces; default: the expression.',
       of: {
         name: 'override_options',
+        article: 'an',
         required: [],
         keys: { fields: { kind: 'texts', doc: 'What to replace.', among: overrideFields } },
       },
@@ -206,6 +218,7 @@ const rule: ObjectShape = {
 /** The whole file. */
 export const policyShape: ObjectShape = {
   name: 'policy',
+  article: 'a',
   required: [],
   keys: {
     version: { kind: 'text', doc: 'Version of the policy.' },

@@ -5,8 +5,8 @@ import { inputOf } from './replay.js';
 import type { CommonOptions, ReplaySummary } from './results.js';
 import type { RulesInUse } from './ruleset.js';
 
-/** Traces cost about a hundred times an ordinary decision, so that only so many are made. */
-const mostTraces = 200_000;
+/** Tracing a condition costs about a hundred times an ordinary decision, so that only so many are looked at. */
+const mostConditions = 500_000;
 
 export async function closestRule(
   inUse: RulesInUse,
@@ -15,15 +15,15 @@ export async function closestRule(
   options: CommonOptions,
 ): Promise<ReplaySummary['closest']> {
   let best: NonNullable<ReplaySummary['closest']> | undefined;
-  let traces = 0;
+  let conditions = 0;
   const stop = new AbortController();
   for (const recording of recordings) {
     const engine = new Engine(inUse.rules, {
       limits: false,
       observer: {
         rule: (rule, event, _value, trace) => {
-          if (traces >= mostTraces) return;
-          traces += 1;
+          if (conditions >= mostConditions) return;
+          conditions += rule.rule.leaves.length;
           const { distance } = trace();
           // At the same distance the rule with more conditions met is the nearer one.
           const met = rule.rule.leaves.length - distance;
@@ -45,7 +45,7 @@ export async function closestRule(
       allResults: options.allResults === true,
       signal: stop.signal,
     });
-    if (traces >= mostTraces) break;
+    if (conditions >= mostConditions) break;
   }
   return best;
 }

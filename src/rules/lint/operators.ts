@@ -30,7 +30,7 @@ export function literals(operand: Operand): readonly LiteralNode[] {
 export const operators: RuleCheck = (rule, context) => {
   const found: Diagnostic[] = [];
   tests(rule.rule.root, (test) => {
-    found.push(...negatedList(test, context), ...allin(test, context), ...regexp(test), ...star(test));
+    found.push(...negatedList(test), ...allin(test, context), ...regexp(test), ...star(test));
   });
   return found;
 };
@@ -39,7 +39,7 @@ function fieldName(operand: Operand): string | undefined {
   return operand.kind === 'field' ? operand.field.name : undefined;
 }
 
-function negatedList(test: TestNode, context: LintContext): Diagnostic[] {
+function negatedList(test: TestNode): Diagnostic[] {
   const name = fieldName(test.left) ?? fieldName(test.right);
   const list =
     test.left.kind === 'field' && test.left.multi
@@ -49,8 +49,11 @@ function negatedList(test: TestNode, context: LintContext): Diagnostic[] {
         : undefined;
   if (!test.negated || list === undefined || name === undefined) return [];
   const written = test.symbol;
-  const some = written === '!=' ? `${name}[A] != …, which is true when some element differs` : undefined;
-  void context;
+  const iterator = list.iterator?.name;
+  const some =
+    iterator === undefined || list.register !== undefined
+      ? ''
+      : `, or \`${iterator}[A]${name.slice(iterator.length)} != …\` to say that some element differs`;
   return [
     finding(
       'negated-list',
@@ -60,9 +63,7 @@ function negatedList(test: TestNode, context: LintContext): Diagnostic[] {
         severity: written === '!=' ? 'warning' : 'note',
         suggestions:
           written === '!='
-            ? [
-                `write \`${name} not in […]\` or \`!(… == …)\` to say that none is meant${list.iterator === undefined || some === undefined ? '' : `, or \`${some}\``}`,
-              ]
+            ? [`write \`${name} not in […]\` or \`!(… == …)\` to say that none is meant${some}`]
             : [],
       },
     ),
