@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "attach.h"
@@ -188,6 +189,23 @@ static void on_call(struct tracer *tracer, struct task *task, bool from_filter)
 }
 
 /*
+ * The terminal sent its signal to this process too, where a handler endures it. It must have been taken
+ * before the default action is in place: else it stops us between sigaction() and raise(), and when the
+ * shell continues its job, raise() stops it again.
+ */
+static void await_own_signal(int signal)
+{
+	const struct timespec moment = {0, 2000000};
+	sigset_t waiting;
+
+	for (int tries = 0; tries < 250; tries++) {
+		nanosleep(&moment, NULL);
+		if (sigpending(&waiting) || !sigismember(&waiting, signal))
+			return;
+	}
+}
+
+/*
  * The terminal stopped the program: we stop too, in the same way, so that the shell above sees its job
  * stopped. Not before the program has stopped: its own handler may have had work to do first, which we
  * must trace. The signal is raised on this thread, where it acts before raise() returns.
@@ -200,6 +218,7 @@ static void mirror_stop(struct tracer *tracer, struct task *task, int signal)
 	if (!tracer->options.mirror || !task->process->first || task->tid != task->process->tgid || signal == SIGSTOP ||
 	    getpgid(task->tid) != getpgrp())
 		return;
+	await_own_signal(signal);
 	sigemptyset(&only);
 	sigaddset(&only, signal);
 	sigaction(signal, &stop, &was);

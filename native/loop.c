@@ -38,8 +38,8 @@
 #define TICK_NS 100000000L
 #define LIVE_EPOCH_NS 60000000000u
 
-/* The signal may come while the thread does not wait: then the next wait is preceded by the tick. */
 /*
+ * The signal may come while the thread does not wait: then the next wait is preceded by the tick.
  * Set by a signal handler, so its address must not need memory: in a library that was loaded late the
  * first use of a thread's variable calls malloc, which the interrupted fork or malloc holds locked.
  */
