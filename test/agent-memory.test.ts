@@ -32,7 +32,9 @@ t.test(
           const holder = {
             forgotten: 0,
             keep: (mark: (id: StringId) => void) => kept.forEach((id) => void mark(id)),
-            forget: () => void (holder.forgotten += 1),
+            forget() {
+              this.forgotten += 1;
+            },
           };
           table.hold(holder);
           for (const [round, items] of rounds.entries()) {

@@ -15,6 +15,7 @@ import { Engine, loadRules } from '../src/rules/index.js';
 import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
 import { StringTable } from '../src/support/strings.js';
 import { tracerAvailability } from '../src/tracer/index.js';
+import { replay as replaySaved } from '../src/workbench/replay.js';
 
 const executable = tracerAvailability().executable;
 if (executable === undefined) {
@@ -338,6 +339,17 @@ t.test(
     t.strictSame(ids(), ['before', 'after']);
     t.equal(lines(found).length, 2);
     t.equal(lines(join(save, 'order.jsonl')).filter((line) => line.includes('"rules"')).length, 2);
+    // By default a saved folder is decided by the rules that decided then, as they changed.
+    let again = '';
+    const format = formatOf('json', 'h');
+    for await (const item of replaySaved({ recordings: [save], noLimits: true, cwd: folder }))
+      if (item.kind === 'detection') again += format.detection(item.detection);
+      else if (item.kind === 'start') t.equal(item.rules.from, 'recorded');
+    t.equal(again, readFileSync(found, 'utf8'), 'replay DIR equals live, over the reload');
+    rmSync(join(save, readdirSync(save).filter((name) => name.startsWith('rules-'))[0]!));
+    await t.rejects(async () => {
+      for await (const item of replaySaved({ recordings: [save], cwd: folder })) t.ok(item);
+    }, 'without their texts it says so');
   },
 );
 

@@ -4,12 +4,12 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import t from 'tap';
-import type { ColumnValue, Event, FileFacts, Process, StringList } from '../src/catalogue/event.js';
+import type { Address, ColumnValue, Context, Event, FileFacts, Process, StringList } from '../src/catalogue/event.js';
 import { eventById, eventByName } from '../src/catalogue/events.js';
 import { Pipeline, replay, Stream, type StreamSummary } from '../src/pipeline/index.js';
 import { BlockKind, BlockSplitter } from '../src/recording/index.js';
@@ -17,6 +17,7 @@ import { RecordingWriter, type Values } from '../src/recording/writer.js';
 import type { Detection } from '../src/rules/detection.js';
 import { DiagnosticError } from '../src/support/diagnostic.js';
 import { StringTable } from '../src/support/strings.js';
+import { executable } from './traced.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'seccam-pipeline-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -217,6 +218,11 @@ function describeColumn(value: ColumnValue | undefined, type: string, strings: S
     const file = value as FileFacts;
     return `${strings.text(file.path)} ${file.inode} ${file.mode} ${file.uid}`;
   }
+  if (type === 'address') {
+    const { family, port, path } = value as Address;
+    return `${family} ${port} ${strings.text(path)}`;
+  }
+  if (type === 'context') return strings.text((value as Context).cgroupId);
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
@@ -397,6 +403,50 @@ t.test('a suffix that begins at a checkpoint gives the same events', async (t) =
     t.strictSame(lines, whole.slice(whole.length - lines.length), `from block ${start}`);
     t.equal(summary.damaged, false);
   }
+});
+
+t.test('a suffix of what a program really did has the whole ancestry, also of the dead', (t) => {
+  const script = [
+    'cd /usr',
+    'for i in 1 2 3; do',
+    '  sh -c \'cd /tmp; (sleep 0.05; ls / >/dev/null; cat /etc/hostname >/dev/null) & exit 0\'',
+    '  sh -c \'exec sh -c "exec sh -c \\"cat /etc/passwd; ls -l /tmp; true\\""\' >/dev/null',
+    'done',
+    '( ( sleep 0.1; sh -c "ls /usr; cat /etc/group; true" >/dev/null ) & )',
+    'sleep 0.3; cat /etc/shells >/dev/null',
+  ].join('\n');
+  const path = join(folder, 'lineage.seccam');
+  execFileSync(executable, ['-o', path, '--epoch-bytes', '4096', '--', 'sh', '-c', script], { stdio: 'inherit' });
+  const bytes = readFileSync(path);
+  const whole = eventsOf(bytes).lines;
+  const blocks = [...new BlockSplitter().push(bytes)];
+  const first = blocks.findIndex((block) => block.kind === BlockKind.checkpoint);
+  const starts = blocks.flatMap((block, index) =>
+    block.kind === BlockKind.checkpoint && block.epoch !== blocks[index - 1]?.epoch ? [index] : [],
+  );
+  t.ok(starts.length > 40, `${starts.length} checkpoints`);
+  for (const start of starts) {
+    const suffix = Buffer.concat([...blocks.slice(0, first), ...blocks.slice(start)].map((block) => block.bytes));
+    const { lines, summary } = eventsOf(suffix);
+    const want = whole.slice(whole.length - lines.length);
+    const differs = lines.findIndex((line, index) => line !== want[index]);
+    if (differs >= 0 || summary.damaged) t.equal(lines[differs], want[differs], `from block ${start}`);
+  }
+  t.ok(whole.some((line) => line.includes('cat /etc/hostname')), 'the orphans were seen');
+
+  // The middle of the stream is lost: what comes after is bound to the same images again.
+  const hole = [...blocks.slice(0, starts[10]), ...blocks.slice(starts[30])];
+  const strings = new StringTable();
+  const lines: string[] = [];
+  const seen = new Stream('hole', {
+    strings,
+    onEvent: (event, shown) => void lines.push(`${shown}|${describe(event, strings)}`),
+  });
+  seen.push(Buffer.concat(hole.map((block) => block.bytes)));
+  seen.end();
+  const tail = whole.slice(whole.length - 50);
+  t.strictSame(lines.slice(lines.length - 50), tail, 'after a hole');
+  t.end();
 });
 
 t.test('events of a newer catalogue are counted and passed over', async (t) => {

@@ -42,11 +42,18 @@ export interface Contents {
 
 const texts = new Set(['path', 'ownPath', 'name', 'extension', 'filesystem', 'ip', 'cgroupId', 'containerId', 'runtime']);
 
+/** Members of a tuple: its own, and those that it reads when asked. */
+function membersOf(value: object): [string, unknown][] {
+  const names = new Set([...Object.keys(value), ...Object.getOwnPropertyNames(Object.getPrototypeOf(value))]);
+  for (const name of Object.getOwnPropertyNames(Object.prototype)) names.delete(name);
+  return [...names].map((name) => [name, (value as Record<string, unknown>)[name]]);
+}
+
 function plain(value: ColumnValue, type: string, strings: StringTable): Plain {
   if (typeof value === 'number') return type === 'string' ? strings.text(value) : value;
   if ('items' in value) return { items: [...value.items].map((id) => strings.text(id)), total: value.total, truncated: value.truncated };
   return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, texts.has(key) && typeof item === 'number' ? strings.text(item) : (item as Plain)]),
+    membersOf(value).map(([key, item]) => [key, texts.has(key) && typeof item === 'number' ? strings.text(item) : (item as Plain)]),
   );
 }
 

@@ -1,7 +1,7 @@
 /** Keeps streams as recordings, with the order in which they were consumed and the rules that decided. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { OrderWriter, StreamFile } from '../pipeline/order.js';
+import { OrderWriter, rulesFile, StreamFile } from '../pipeline/order.js';
 import type { Block } from '../recording/blocks.js';
 import type { LoadResult } from '../rules/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
@@ -42,7 +42,7 @@ export class Saver implements BlockTaker {
   /** The policies' texts lie beside the order file, so that the folder replays by itself. */
   rules(hash: string, loaded: LoadResult): void {
     this.#order.rules(hash);
-    const path = join(this.folder, `rules-${hash.slice(7, 19)}.json`);
+    const path = join(this.folder, rulesFile(hash));
     const policies = loaded.rules.policies.map(({ name, file, text }) => ({ name, file, text }));
     writeFileSync(path, JSON.stringify({ hash, policies }), { mode: 0o600 });
   }

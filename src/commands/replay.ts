@@ -13,7 +13,7 @@ import { wantsReport, writeReport } from './report.js';
 export default class Replay extends SeccamCommand {
   static override summary = 'Show which rules fire on a recording.';
   static override description =
-    'Without a recording it takes the newest one in the folder; "-" reads one from standard input. Exits with 0 unless --fail-on says otherwise.';
+    'Without a recording it takes the newest one in the folder; "-" reads one from standard input. A folder that an agent saved replays in its order, without --rules by the rules that decided then. Exits with 0 unless --fail-on says otherwise.';
   static override examples = [
     'seccam replay story.seccam',
     'seccam replay -r rules --format json --fail-on "*" build.seccam',
@@ -73,6 +73,7 @@ export default class Replay extends SeccamCommand {
 function originText(origin: RulesOrigin): string {
   const paths = origin.paths.map(printable).join(', ');
   if (origin.from === 'flags') return `rules of ${paths}`;
+  if (origin.from === 'recorded') return `the rules that decided then: ${paths}`;
   return origin.from === 'project' ? `rules of the project: ${paths}` : `the shipped starter rules: ${paths}`;
 }
 

@@ -79,7 +79,7 @@ export interface DetectionLine {
 
 /** Where the rules of a run came from, for the line that says which. */
 export interface RulesOrigin {
-  readonly from: 'flags' | 'test' | 'project' | 'starter';
+  readonly from: 'flags' | 'test' | 'project' | 'starter' | 'recorded';
   readonly paths: readonly string[];
 }
 

@@ -17,7 +17,7 @@ export type {
   StreamSummary,
   Summary,
 } from './options.js';
-export { isStreamFolder } from './order.js';
+export { firstRules, isStreamFolder, readSavedRules } from './order.js';
 export { Pipeline } from './pipeline.js';
 export { replay } from './replay.js';
 export { Stream } from './stream.js';

@@ -7,7 +7,14 @@ import type { DetectionLine, EventLine, ProcessLine } from '../outputs/answers.j
 import type { Detection, ProductModel } from '../rules/index.js';
 
 /** Words for the flags of an event, by bit: see docs/recording-format.md. */
-const flagWords = ['unknown-result', 'argument-changed', 'partial', 'from-snapshot', 'refused', 'result-not-observed'] as const;
+const flagWords = [
+  'unknown-result',
+  'argument-changed',
+  'partial',
+  'from-snapshot',
+  'refused',
+  'result-not-observed',
+] as const;
 
 /** Ancestors beyond this many are left out of a line. */
 const mostAncestors = 16;
@@ -70,7 +77,12 @@ export interface DetectionLineOptions {
   readonly recording?: string | undefined;
 }
 
-export function detectionLine(detection: Detection, event: Event, model: ProductModel, options: DetectionLineOptions = {}): DetectionLine {
+export function detectionLine(
+  detection: Detection,
+  event: Event,
+  model: ProductModel,
+  options: DetectionLineOptions = {},
+): DetectionLine {
   const fields = model.fieldsOf(event);
   const escaped = escapedFields(fields, model);
   return {
@@ -87,7 +99,12 @@ export function detectionLine(detection: Detection, event: Event, model: Product
     },
     process: processLine(event.process, event, model),
     fields,
-    matched: detection.matched.map((part) => ({ ...(part.field === undefined ? {} : { field: part.field }), value: part.value, start: part.start, end: part.end })),
+    matched: detection.matched.map((part) => ({
+      ...(part.field === undefined ? {} : { field: part.field }),
+      value: part.value,
+      start: part.start,
+      end: part.end,
+    })),
     ...(Object.keys(detection.variables).length === 0 ? {} : { variables: detection.variables }),
     ...(detection.actions.length === 0 ? {} : { actions: detection.actions }),
     ...(escaped.length === 0 ? {} : { escaped }),
@@ -101,7 +118,8 @@ function escapedFields(fields: Readonly<Record<string, unknown>>, { strings }: P
   const found: string[] = [];
   for (const name in fields) {
     const value = fields[name];
-    if (typeof value === 'string' && value.includes('\\x') && strings.isEscaped(strings.intern(value))) found.push(name);
+    if (typeof value === 'string' && value.includes('\\x') && strings.isEscaped(strings.intern(value)))
+      found.push(name);
   }
   return found;
 }

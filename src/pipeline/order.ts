@@ -135,6 +135,45 @@ export type OrderItem =
   | { readonly kind: 'end'; readonly stream: string }
   | { readonly kind: 'rules'; readonly hash: string };
 
+/** The text of a policy as the agent had loaded it. */
+export interface SavedPolicy {
+  readonly file: string;
+  readonly text: string;
+}
+
+/** Where the texts of rules lie beside the order file. */
+export const rulesFile = (hash: string): string => `rules-${hash.replace(/^sha256:/, '').slice(0, 12)}.json`;
+
+/** The policies that decided under `hash`. Throws a `DiagnosticError` when they are not in the folder. */
+export function readSavedRules(folder: string, hash: string): SavedPolicy[] {
+  const path = join(folder, rulesFile(hash));
+  try {
+    const saved = JSON.parse(readFileSync(path, 'utf8')) as {
+      readonly hash: unknown;
+      readonly policies: unknown;
+    };
+    if (saved.hash === hash && Array.isArray(saved.policies)) {
+      const policies = saved.policies as Partial<SavedPolicy>[];
+      if (policies.every(({ file, text }) => typeof file === 'string' && typeof text === 'string'))
+        return policies as SavedPolicy[];
+    }
+  } catch {}
+  throw new DiagnosticError([
+    diagnostic(
+      pipelineCodes,
+      'order-unreadable',
+      `"${path}" does not hold the rules by which the agent decided from some point on`,
+      { suggestions: ['-r RULES decides everything by rules of yours'] },
+    ),
+  ]);
+}
+
+/** The hash of the rules with which the agent began; undefined: the order file does not tell. */
+export function firstRules(folder: string): string | undefined {
+  for (const item of readOrder(folder)) return item.kind === 'rules' ? item.hash : undefined;
+  return undefined;
+}
+
 /** Whether `path` is a folder of saved streams. */
 export function isStreamFolder(path: string): boolean {
   return existsSync(join(path, ORDER_FILE));

@@ -139,7 +139,7 @@ export class Copier {
   }
 
   /** The words of the columns of the event or record that the reader is at, for the copy. */
-  columns(): { readonly id: number; readonly name: string; readonly columns: readonly number[]; readonly head: (Omit<EventHead, 'missing'> & { readonly missingBits: number }) | undefined } {
+  columns(): { readonly id: number; readonly name: string; readonly columns: number[]; readonly head: (Omit<EventHead, 'missing'> & { readonly missingBits: number }) | undefined } {
     const frame = this.#frame;
     invariant(frame !== undefined, 'the reader is at an event or record');
     const isEvent = frame.kind === FrameKind.event;

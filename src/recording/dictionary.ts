@@ -3,8 +3,8 @@
  * decoded once, when its frame is read. Ids index arrays whose member 0 is the absent one.
  */
 import ipaddr from 'ipaddr.js';
-import { noAddress, noContext, noCredentials, noFile, noList, noNamespaces } from '../catalogue/absent.js';
-import type { Address, Context, Credentials, FileExtra, FileFacts, Namespaces, StringList, UserSession } from '../catalogue/event.js';
+import { noAddress, noContext, noCredentials, noList, noNamespaces } from '../catalogue/absent.js';
+import type { Address, Context, Credentials, FileExtra, Namespaces, StringList, UserSession } from '../catalogue/event.js';
 import type { Schema } from '../catalogue/header.js';
 import { columnWords } from '../catalogue/row.js';
 import { ContentFlag, type TupleName, tupleRows } from '../catalogue/tuples.js';
@@ -19,6 +19,14 @@ const directoryCost = 32;
 
 /** Member → word offset in the content of a tuple, −1 where the header does not have it. */
 type Offsets = Readonly<Record<string, number>>;
+
+/** Where the members that refer to something stand in tuples of files. */
+interface FileOffsets {
+  readonly path: number;
+  readonly own_path: number;
+  readonly filesystem: number;
+  readonly content: number;
+}
 
 /** A tuple kind that this version knows, as the header lays it out. */
 interface Layout {
@@ -53,7 +61,8 @@ export class Dictionary {
   count = 0;
 
   readonly lists: StringList[] = [noList];
-  readonly files: FileFacts[] = [noFile];
+  readonly files: FileStore;
+  readonly #fileOffsets: FileOffsets;
   readonly credentials: Credentials[] = [noCredentials];
   readonly namespaces: Namespaces[] = [noNamespaces];
   readonly contexts: Context[] = [noContext];
@@ -64,13 +73,14 @@ export class Dictionary {
   readonly #layouts: Map<number, Layout>;
   /** Characters that were added to the table of strings. */
   #text = 0;
-  /** What takes files, with the places of what is looked at in their tuples. */
-  #store: { readonly files: FileStore; readonly path: number; readonly own: number; readonly filesystem: number; readonly flags: number; readonly content: number } | undefined;
-
   constructor(strings: StringTable, schema: Schema) {
     this.strings = strings;
     strings.hold(this);
     this.#layouts = layouts(schema);
+    const offsets = [...this.#layouts.values()].find((layout) => layout.name === 'file')?.at ?? {};
+    const { path = -1, own_path = -1, filesystem = -1, content = -1 } = offsets;
+    this.#fileOffsets = { path, own_path, filesystem, content };
+    this.files = new FileStore(strings, offsets);
   }
 
   /** All that an epoch has told of is kept until the next begins. */
@@ -88,7 +98,7 @@ export class Dictionary {
   clear(): void {
     this.count = 0;
     this.lists.length = 1;
-    this.files.length = 1;
+    this.files.clear();
     this.credentials.length = 1;
     this.namespaces.length = 1;
     this.contexts.length = 1;
@@ -172,8 +182,8 @@ export class Dictionary {
     const base = at + TUPLE_HEAD;
     switch (layout.name) {
       case 'file':
-        this.#due(id, this.files.length, 'file', at);
-        this.files.push(this.#file(frame, base, layout.at, at));
+        this.#due(id, this.files.count + 1, 'file', at);
+        this.#file(frame, base, this.#fileOffsets, at);
         break;
       case 'credentials':
         this.#due(id, this.credentials.length, 'credentials', at);
@@ -218,18 +228,15 @@ export class Dictionary {
     return { items, total, truncated };
   }
 
-  #file(frame: Uint32Array, base: number, o: Offsets, at: number): FileFacts {
-    this.#store ??= { files: new FileStore(this.strings, o), path: o['path']!, own: o['own_path']!, filesystem: o['filesystem']!, flags: o['flags']!, content: o['content']! };
-    const { files, path, own, filesystem, flags, content: contentAt } = this.#store;
-    const content = word(frame, base, contentAt);
+  #file(frame: Uint32Array, base: number, o: FileOffsets, at: number): void {
+    const content = word(frame, base, o.content);
     if (content >= this.contents.length) throw new Damage(at, `content ${content} is not defined`);
-    return files.add(
+    this.files.add(
       frame,
       base,
-      this.#number(word(frame, base, path), at),
-      this.#number(word(frame, base, own), at),
-      this.#number(word(frame, base, filesystem), at),
-      word(frame, base, flags),
+      this.#number(word(frame, base, o.path), at),
+      this.#number(word(frame, base, o.own_path), at),
+      this.#number(word(frame, base, o.filesystem), at),
       this.contents[content] ?? null,
     );
   }

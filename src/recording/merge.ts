@@ -2,8 +2,10 @@
  * Several recordings become one, in the order of wall time: what several tracers saw of one machine.
  * All of it is held in memory, and the copy has one epoch.
  */
-import { currentSchema } from '../catalogue/header.js';
+import { currentSchema, type Schema } from '../catalogue/header.js';
 import type { RawEvent, RawRecord } from '../catalogue/raw.js';
+import { ProcessFlag } from '../catalogue/records.js';
+import { columnWords } from '../catalogue/row.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import { Copier, unitedSchema } from './copier.js';
 import type { Header } from './header.js';
@@ -34,12 +36,25 @@ async function headerOf(source: NamedSource): Promise<Header | undefined> {
   return reader.header;
 }
 
+/** Where the words of a column of `process` begin. */
+function processPlaces(schema: Schema): (column: string) => number {
+  const row = schema.records.find((record) => record.name === 'process');
+  const places = new Map<string, number>();
+  let at = 0;
+  for (const { name, type } of row?.columns ?? []) {
+    places.set(name, at);
+    at += (columnWords as Readonly<Record<string, number>>)[type] ?? 1;
+  }
+  return (column) => places.get(column) ?? 0;
+}
+
 /** Events get new numbers; times are boot times of the first recording. */
 export async function mergeRecordings(sources: readonly NamedSource[], emit: (bytes: Uint8Array) => void): Promise<Rewritten> {
   const diagnostics: Diagnostic[] = [];
   const headers = await Promise.all(sources.map(headerOf));
   const first = headers.find((header) => header !== undefined);
   const schema = headers.reduce((united, header) => (header === undefined ? united : unitedSchema(united, header.catalogue)), currentSchema());
+  const processAt = processPlaces(schema);
   const traced = headers.map((header) => header?.traced);
   const writer = new RecordingWriter(emit, {
     schema,
@@ -71,6 +86,11 @@ export async function mergeRecordings(sources: readonly NamedSource[], emit: (by
       record: (raw: RawRecord) => {
         if (raw.name === 'end' || raw.name === 'counters' || (raw.name === 'clock' && index > 0)) return;
         const { id, columns } = copier!.columns();
+        if (raw.name === 'process') {
+          // Images are numbered per recording: in the merged one, lineage is that of the first and of parents.
+          if ((columns[processAt('flags')]! & ProcessFlag.dead) !== 0) return;
+          if (index > 0) columns.fill(0, processAt('image'), processAt('parent_image') + 1);
+        }
         const pid = raw.name === 'process' ? `${columns[0]} ${columns[1]}` : columns.join();
         const key = `${id} ${pid}`;
         if (raw.name !== 'gap' && raw.name !== 'blind_spot' && once.has(key)) return;

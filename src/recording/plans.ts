@@ -90,7 +90,6 @@ export type ReadColumns = (frame: Uint32Array, at: number, words: Dictionary, va
 
 const arrays: Readonly<Record<number, string>> = {
   [codes.list]: 'lists',
-  [codes.file]: 'files',
   [codes.credentials]: 'credentials',
   [codes.namespaces]: 'namespaces',
   [codes.context]: 'contexts',
@@ -125,6 +124,9 @@ function compile(code: Uint8Array, word: Uint16Array, target: Uint8Array): ReadC
         break;
       case codes.string:
         lines.push(`n = ${low}; if (n === 0) o[${place}] = 0; else { if (n > count) refuse(${index}, n, at); o[${place}] = ids[n]; if (cut[n] === 1) { ${bit} } }`);
+        break;
+      case codes.file:
+        lines.push(`n = ${low}; v = d.files.get(n); if (v === undefined) refuse(${index}, n, at); o[${place}] = v;`);
         break;
       case codes.content:
         lines.push(`n = ${low}; if (n === 0) o[${place}] = 0; else { v = d.contents[n]; if (v === undefined) refuse(${index}, n, at); o[${place}] = v; }`);

@@ -63,6 +63,8 @@ async function survey(source: Source, options: TrimOptions): Promise<Survey> {
     if (known === undefined) found.parents.set(pid, new Set([parent]));
     else known.add(parent);
   };
+  /** Image → its process; numbers start at 1. */
+  const images = new Map<number, number>();
   let epoch = 0;
   const reader = new StreamReader({ name: options.name });
   const sink = {
@@ -75,7 +77,13 @@ async function survey(source: Source, options: TrimOptions): Promise<Survey> {
       if (options.keep(raw)) found.wanted.push(position);
     },
     record: (raw: RawRecord) => {
-      if (raw.name === 'process') child(columnOf(raw, 'pid'), columnOf(raw, 'ppid'));
+      if (raw.name !== 'process') return;
+      const pid = columnOf(raw, 'pid');
+      child(pid, columnOf(raw, 'ppid'));
+      // Who forked it may be gone, and another its parent.
+      const from = images.get(columnOf(raw, 'parent_image'));
+      if (from !== undefined) child(pid, from);
+      images.set(columnOf(raw, 'image'), pid);
     },
     diagnostic: (_item: Diagnostic) => undefined,
   };

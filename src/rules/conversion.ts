@@ -13,7 +13,12 @@ const ids = (source: string): Read<Event> => ({ kind: 'string-id', source });
 
 /** A function of the value that `source` gives, kept per string number. */
 function perString<T>(source: string, strings: StringTable, decide: (text: string) => T): Read<Event> {
-  const known = { answers: [] as T[], forget: () => void (known.answers.length = 0) };
+  const known = {
+    answers: [] as T[],
+    forget() {
+      this.answers.length = 0;
+    },
+  };
   strings.hold(known);
   const read = new Function('event', `'use strict'; return (${source});`) as (
     event: Event,

@@ -7,7 +7,7 @@
 import type { Event, StringList } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
 import type { EventRow } from '../catalogue/row.js';
-import type { BoolNode, Leaf, Node, Trace } from '../language/index.js';
+import type { BoolNode, Node, Trace } from '../language/index.js';
 import type { LoadedRule } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
 import type { StringTable } from '../support/strings.js';
@@ -100,50 +100,96 @@ export interface Doubt {
   events: number;
 }
 
+/** What a rule reads that a recording may lack, leaf by leaf. */
+interface Reading {
+  readonly rule: LoadedRule;
+  readonly leaves: readonly {
+    readonly leaf: number;
+    readonly field: string;
+    readonly column: number | undefined;
+  }[];
+  /** Bits of the columns of its event that it reads. */
+  readonly columns: number;
+  /** It reads arguments or environment. */
+  readonly words: boolean;
+}
+
+/** The rules of an event type, and what they read together. */
+interface TypeReading {
+  readonly rules: readonly Reading[];
+  readonly columns: number;
+  readonly words: boolean;
+}
+
 export class Doubts {
-  /** Columns of the catalogue that the recording's own schema lacks, by event type. */
-  readonly #absent = new Map<string, ReadonlySet<number>>();
+  /** Bits of the columns of the catalogue that the recording's own schema lacks, by event type. */
+  readonly #absent = new Map<string, number>();
   readonly #found = new Map<string, Map<string, Doubt>>();
-  readonly #leafFields = new WeakMap<Leaf, readonly string[]>();
-  readonly #redacted = new Map<number, boolean>();
+  readonly #readings = new Map<string, TypeReading>();
+  readonly #redacted = new WeakMap<StringList, boolean>();
+  readonly #redactedTexts = new Map<number, boolean>();
 
   constructor(
     readonly strings: StringTable,
-    readonly byType: ReadonlyMap<string, readonly LoadedRule[]>,
-  ) {}
+    byType: ReadonlyMap<string, readonly LoadedRule[]>,
+  ) {
+    for (const [type, rules] of byType) {
+      const row = eventByName(type);
+      if (row === undefined) continue;
+      const read = rules.map((rule) => readingOf(rule, row)).filter(({ leaves }) => leaves.length > 0);
+      if (read.length === 0) continue;
+      this.#readings.set(type, {
+        rules: read,
+        columns: read.reduce((bits, one) => bits | one.columns, 0),
+        words: read.some((one) => one.words),
+      });
+    }
+  }
 
   /** Takes the schema of the recording: type → names of the columns that it has. */
   schema(events: ReadonlyMap<string, readonly string[]>): void {
     for (const [type, columns] of events) {
       const row = eventByName(type);
       if (row === undefined) continue;
-      const absent = Object.keys(row.columns).flatMap((name, index) =>
-        columns.includes(name) ? [] : [index],
-      );
-      if (absent.length > 0) this.#absent.set(type, new Set(absent));
+      let absent = 0;
+      Object.keys(row.columns).forEach((name, index) => {
+        if (!columns.includes(name)) absent |= 1 << index;
+      });
+      if (absent !== 0) this.#absent.set(type, absent);
     }
   }
 
-  /** Looks at one event that rules see. Cheap unless something about it is incomplete. */
+  /** Looks at one event that rules see. Cheap unless what rules read of it is incomplete. */
   see(event: Event, trace: (rule: LoadedRule) => Trace): void {
-    const absent = this.#absent.get(event.type);
-    const cutArguments = event.process.argv.truncated || event.process.envp.truncated;
-    const marked = this.#isRedacted(event.process.argv) || this.#isRedacted(event.process.envp);
-    if (absent === undefined && event.missing === 0 && event.cut === 0 && !cutArguments && !marked) return;
-    const row = eventByName(event.type);
-    if (row === undefined) return;
-    for (const rule of this.byType.get(event.type) ?? []) {
+    const reading = this.#readings.get(event.type);
+    if (reading === undefined) return;
+    const missing = event.missing | (this.#absent.get(event.type) ?? 0);
+    const columns = (missing | event.cut) & reading.columns;
+    let words: InconclusiveCode | undefined;
+    if (reading.words) {
+      const { argv, envp } = event.process;
+      if (this.#isRedacted(argv) || this.#isRedacted(envp)) words = 'field-redacted';
+      else if (argv.truncated || envp.truncated) words = 'field-truncated';
+    }
+    if (columns === 0 && words === undefined) return;
+    for (const { rule, leaves, ...reads } of reading.rules) {
+      if ((columns & reads.columns) === 0 && (words === undefined || !reads.words)) continue;
       const unknown = new Map<number, { code: InconclusiveCode; field: string }>();
-      for (const leaf of rule.rule.leaves) {
-        for (const field of this.#fieldsOf(leaf)) {
-          const code = this.#doubtOf(field, event, row, absent, cutArguments, marked);
-          if (code !== undefined) unknown.set(leaf.leaf, { code, field });
-        }
+      for (const { leaf, field, column } of leaves) {
+        const code =
+          column === undefined
+            ? words
+            : (missing & (1 << column)) !== 0
+              ? 'field-not-recorded'
+              : (event.cut & (1 << column)) !== 0
+                ? 'field-truncated'
+                : undefined;
+        if (code !== undefined) unknown.set(leaf, { code, field });
       }
       if (unknown.size === 0) continue;
-      const { leaves } = trace(rule);
+      const traced = trace(rule);
       const value = decide(rule.rule.root, (id) =>
-        unknown.has(id) ? undefined : (leaves[id]?.value ?? false),
+        unknown.has(id) ? undefined : (traced.leaves[id]?.value ?? false),
       );
       if (value !== undefined) continue;
       for (const { code, field } of unknown.values()) this.#add(rule.id, code, field);
@@ -155,21 +201,6 @@ export class Doubts {
     return new Map([...this.#found].map(([rule, doubts]) => [rule, [...doubts.values()]]));
   }
 
-  #doubtOf(
-    field: string,
-    event: Event,
-    row: EventRow,
-    absent: ReadonlySet<number> | undefined,
-    cut: boolean,
-    marked: boolean,
-  ): InconclusiveCode | undefined {
-    if (argumentField.test(field)) return marked ? 'field-redacted' : cut ? 'field-truncated' : undefined;
-    const column = columnOf(field, row);
-    if (column === undefined) return undefined;
-    if (absent?.has(column) === true || (event.missing & (1 << column)) !== 0) return 'field-not-recorded';
-    return (event.cut & (1 << column)) !== 0 ? 'field-truncated' : undefined;
-  }
-
   #add(rule: string, code: InconclusiveCode, field: string): void {
     const doubts = lookup(this.#found, rule, () => new Map());
     const key = `${code} ${field}`;
@@ -178,16 +209,31 @@ export class Doubts {
     else known.events += 1;
   }
 
-  #fieldsOf(leaf: Leaf): readonly string[] {
-    const fields = lookup(this.#leafFields, leaf, () => fieldsOf(leaf));
-    return fields;
-  }
-
+  /** A list is decoded once and shared by all events that have it. */
   #isRedacted(list: StringList): boolean {
-    for (const id of list.items) {
-      const marked = lookup(this.#redacted, id, () => redactionMark.test(this.strings.text(id)));
-      if (marked) return true;
-    }
-    return false;
+    const known = this.#redacted.get(list);
+    if (known !== undefined) return known;
+    let marked = false;
+    for (const id of list.items)
+      if (lookup(this.#redactedTexts, id, () => redactionMark.test(this.strings.text(id)))) marked = true;
+    this.#redacted.set(list, marked);
+    return marked;
   }
+}
+
+function readingOf(rule: LoadedRule, row: EventRow): Reading {
+  const leaves: { leaf: number; field: string; column: number | undefined }[] = [];
+  for (const leaf of rule.rule.leaves) {
+    for (const field of fieldsOf(leaf)) {
+      const column = columnOf(field, row);
+      if (argumentField.test(field)) leaves.push({ leaf: leaf.leaf, field, column: undefined });
+      else if (column !== undefined) leaves.push({ leaf: leaf.leaf, field, column });
+    }
+  }
+  return {
+    rule,
+    leaves,
+    columns: leaves.reduce((bits, { column }) => (column === undefined ? bits : bits | (1 << column)), 0),
+    words: leaves.some(({ column }) => column === undefined),
+  };
 }

@@ -3,8 +3,10 @@
 import { resolve } from 'node:path';
 import { eventByName } from '../catalogue/events.js';
 import {
+  firstRules,
   type Input,
   isStreamFolder,
+  readSavedRules,
   replayFolder,
   replay as replayInputs,
   type Summary,
@@ -12,6 +14,7 @@ import {
 import { detectionLine } from '../pipeline/line.js';
 import { Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { StringTable } from '../support/strings.js';
 import { Channel } from './channel.js';
 import { closestRule } from './closest.js';
 import { workbenchCodes } from './codes.js';
@@ -19,14 +22,32 @@ import { fits } from './glob.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
 import { ReportBook } from './report.js';
-import type { DetectionLine, ReplayItem, ReplayOptions, ReplaySummary, RuleCost } from './results.js';
-import { RuleSets, type RulesInUse } from './ruleset.js';
+import type {
+  DetectionLine,
+  ReplayItem,
+  ReplayOptions,
+  ReplaySummary,
+  RuleCost,
+  RulesOrigin,
+} from './results.js';
+import { RuleSets, type RulesInUse, rulesOfTexts } from './ruleset.js';
 
 export async function* replay(options: ReplayOptions = {}): AsyncGenerator<ReplayItem> {
   const cwd = options.cwd ?? process.cwd();
   const project = projectOf({ cwd });
-  const origin = rulesOrigin(options, project);
-  const inUse = new RuleSets(cwd).load(origin.paths);
+  const { recordings, newest } = findRecordings(options.recordings, cwd, project);
+  const folder =
+    recordings.length === 1 && isStreamFolder(resolve(cwd, recordings[0]!))
+      ? resolve(cwd, recordings[0]!)
+      : undefined;
+  const hash = folder === undefined || (options.rules ?? []).length > 0 ? undefined : firstRules(folder);
+  const saved = hash === undefined ? undefined : readSavedRules(folder!, hash);
+  const origin: RulesOrigin =
+    saved === undefined
+      ? rulesOrigin(options, project)
+      : { from: 'recorded', paths: saved.map((policy) => policy.file) };
+  let inUse =
+    saved === undefined ? new RuleSets(cwd).load(origin.paths) : rulesOfTexts(saved, new StringTable());
   for (const item of inUse.diagnostics) yield { kind: 'diagnostic', diagnostic: item };
   if (inUse.rules.rules.length === 0) {
     if (inUse.diagnostics.some((item) => item.severity === 'error')) throw new DiagnosticError([]);
@@ -38,7 +59,6 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
       ),
     ]);
   }
-  const { recordings, newest } = findRecordings(options.recordings, cwd, project);
   yield { kind: 'start', recordings, newest, rules: origin };
 
   const channel = new Channel<ReplayItem>();
@@ -47,6 +67,7 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   const matchedRules = new Set<string>();
   let failing = false;
   let current = recordings[0]!;
+  let decides = hash;
   const engineFor = (name: string) => {
     current = name;
     book?.begin(name);
@@ -81,10 +102,6 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
     },
     onDiagnostic: (item: Diagnostic) => channel.put({ kind: 'diagnostic', diagnostic: item }),
   };
-  const folder =
-    recordings.length === 1 && isStreamFolder(resolve(cwd, recordings[0]!))
-      ? resolve(cwd, recordings[0]!)
-      : undefined;
   const inputs: Input[] = recordings.map((name) =>
     name === '-'
       ? options.stdin === undefined
@@ -95,7 +112,20 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   const work =
     folder === undefined
       ? replayInputs(inputs, replayOptions)
-      : replayFolder(folder, { ...replayOptions, engine: engineFor(recordings[0]!) });
+      : replayFolder(folder, {
+          ...replayOptions,
+          engine: engineFor(recordings[0]!),
+          onRules: (next, pipeline) => {
+            if (hash === undefined || next === decides) return;
+            decides = next;
+            inUse = rulesOfTexts(readSavedRules(folder, next), inUse.strings);
+            costs?.take(inUse);
+            const before = pipeline.engine as Engine;
+            const after = engineFor(recordings[0]!);
+            after.adopt(before);
+            pipeline.engine = after;
+          },
+        });
   channel.follow(Promise.resolve(work));
   yield* channel;
   const summary = await work;
@@ -176,9 +206,15 @@ function whySilent(
 class Costs {
   readonly #costs = new Map<string, { evaluations: number; nanoseconds: number; matches: number }>();
 
-  constructor(readonly inUse: RulesInUse) {
+  constructor(public inUse: RulesInUse) {
+    this.take(inUse);
+  }
+
+  /** Other rules decide from here on. */
+  take(inUse: RulesInUse): void {
+    this.inUse = inUse;
     for (const rule of inUse.rules.rules)
-      this.#costs.set(rule.id, { evaluations: 0, nanoseconds: 0, matches: 0 });
+      if (!this.#costs.has(rule.id)) this.#costs.set(rule.id, { evaluations: 0, nanoseconds: 0, matches: 0 });
   }
 
   engine(limits: boolean): Engine {

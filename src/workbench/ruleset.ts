@@ -1,7 +1,14 @@
 /** Rule sets of a run: each list of paths is loaded once, onto one table of strings that all its replays share. */
 
 import { resolve } from 'node:path';
-import { type LoadedRule, loadRules, type RuleEntry, type Ruleset } from '../rules/index.js';
+import {
+  type LoadedRule,
+  loadPolicies,
+  loadRules,
+  type PolicySource,
+  type RuleEntry,
+  type Ruleset,
+} from '../rules/index.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { nearest } from '../support/suggestion.js';
@@ -34,6 +41,12 @@ export class RuleSets {
     }
     return found;
   }
+}
+
+/** Rules whose texts are kept elsewhere, onto a table of strings that is in use. */
+export function rulesOfTexts(sources: readonly PolicySource[], strings: StringTable): RulesInUse {
+  const { rules, diagnostics, sources: texts } = loadPolicies(sources, { strings });
+  return { paths: sources.map((source) => source.file), rules, strings, diagnostics, sources: texts };
 }
 
 /** What a name or pattern of a test stands for in a rule set. */
