@@ -29,7 +29,7 @@ export function execute(markdown: string): Executed {
   // Free of digits and capitals: a name that looks made up would be left out of what is written from a recording.
   const folder = join(
     tmpdir(),
-    `seccam-tutorial-${process.pid.toString().replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!)}`,
+    `seccam-tutorial-${process.pid.toString().padStart(7, '0').replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!)}`,
   );
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
