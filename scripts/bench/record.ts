@@ -1,12 +1,14 @@
 /**
  * What recording adds to a program's time, against `strace -f -y --seccomp-bpf` with the same calls, in
  * both placements: `one-cpu` (everything under one taskset) and `free`. Start-up (the same tool on
- * `true`) is taken off and shown beside.
+ * `true`) is taken off and shown beside. Stops and events are the recorder's own counts.
  */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Stream } from '../../src/pipeline/index.js';
+import { StringTable } from '../../src/support/strings.js';
 import { median, spread, table, timed } from './measure.js';
 
 /** Calls that the default set traces, as strace names them: a leading `?` leaves out what the architecture lacks. */
@@ -51,13 +53,51 @@ function works(folder: string): Work[] {
     '-c',
     `i=0; while [ $i -lt ${count} ]; do ${what}; i=$((i+1)); done`,
   ];
+  writeFileSync(
+    join(folder, 'loops.c'),
+    `#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+	for (int i = 0; i < 5000; i++) {
+		if (!strcmp(argv[1], "open"))
+			close(open("/etc/passwd", O_RDONLY));
+		else if (!strcmp(argv[1], "unlink"))
+			unlink("/tmp/is-not-there");
+		else {
+			struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(1), .sin_addr = {htonl(0x7f000001)}};
+			int fd = socket(AF_INET, SOCK_DGRAM, 0);
+			connect(fd, (struct sockaddr *)&to, sizeof to);
+			close(fd);
+		}
+	}
+	return argc == 2 ? 0 : 1;
+}
+`,
+  );
+  execFileSync('gcc', ['-O2', '-o', 'loops', 'loops.c'], { cwd: folder });
+  const call = (name: string): Work => ({ name: `${name} ×5000`, command: ['./loops', name], cwd: folder });
   return [
+    call('open'),
+    call('unlink'),
+    call('connect'),
     { name: 'git status ×30', command: loop(30, 'git status > /dev/null'), cwd: repository },
     { name: 'gcc ×20', command: loop(20, 'gcc -c -o unit.o unit.c'), cwd: folder },
     { name: 'sh fork+exec ×400', command: loop(400, '/bin/true'), cwd: folder },
     { name: 'tar ×20', command: loop(20, 'tar cf /dev/null repository'), cwd: folder },
-    { name: 'node start ×10', command: loop(10, 'node -e 0'), cwd: folder },
+    { name: 'node start ×20', command: loop(20, 'node -e 0'), cwd: folder },
   ];
+}
+
+/** Events and stops of the last recording, as the recorder counted them. */
+async function counted(path: string): Promise<{ events: number; stops: number }> {
+  let events = 0;
+  const stream = new Stream(path, { strings: new StringTable(), onEvent: () => void events++ });
+  stream.push(readFileSync(path));
+  return { events, stops: stream.end().counters.get('stops') ?? 0 };
 }
 
 export async function run(rounds: number): Promise<void> {
@@ -90,28 +130,34 @@ export async function run(rounds: number): Promise<void> {
     for (const placement of ['one-cpu', 'free'] as const) {
       const pin = placement === 'one-cpu' ? ['taskset', '-c', '0'] : [];
       const rows: string[][] = [];
-      const startUp = { seccam: [] as number[], strace: [] as number[], plain: [] as number[] };
-      for (let round = 0; round < rounds; round++) {
-        startUp.plain.push(timed([...pin, 'true'], { cwd: folder }).wall);
-        startUp.strace.push(timed([...pin, ...strace, 'true'], { cwd: folder }).wall);
-        startUp.seccam.push(timed([...pin, ...seccam, 'true'], { cwd: folder }).wall);
-      }
-      const base = {
-        seccam: median(startUp.seccam) - median(startUp.plain),
-        strace: median(startUp.strace) - median(startUp.plain),
-      };
+      const starts = { strace: [] as number[], seccam: [] as number[] };
+      const wall = (command: readonly string[], cwd: string): number =>
+        timed([...pin, ...command], { cwd }).wall;
       for (const work of works(mkdtempSync(join(folder, 'w-')))) {
         const times = { plain: [] as number[], strace: [] as number[], seccam: [] as number[] };
-        timed([...pin, ...work.command], work);
+        const adds = { strace: [] as number[], seccam: [] as number[] };
+        wall(work.command, work.cwd);
         for (let round = 0; round < rounds; round++) {
-          times.plain.push(timed([...pin, ...work.command], work).wall);
-          times.strace.push(timed([...pin, ...strace, ...work.command], work).wall);
-          times.seccam.push(timed([...pin, ...seccam, ...work.command], work).wall);
+          // A round is one sample of everything, the tools in turn first, so that drift of the machine falls on both.
+          const idle = wall(['true'], work.cwd);
+          const plain = wall(work.command, work.cwd);
+          const sample = (tool: 'strace' | 'seccam', words: readonly string[]): void => {
+            const start = wall([...words, 'true'], work.cwd) - idle;
+            const whole = wall([...words, ...work.command], work.cwd);
+            starts[tool].push(start);
+            times[tool].push(whole);
+            adds[tool].push(whole - plain - start);
+          };
+          if (round % 2 === 0) sample('strace', strace);
+          sample('seccam', seccam);
+          if (round % 2 === 1) sample('strace', strace);
+          times.plain.push(plain);
         }
-        const added = (times_: readonly number[], start: number): number =>
-          median(times_) - median(times.plain) - start;
-        const ours = added(times.seccam, base.seccam);
-        const theirs = added(times.strace, base.strace);
+        const { events, stops } = await counted(join(folder, 'out.seccam'));
+        const lines = readFileSync(join(folder, 'out.strace'), 'utf8').split('\n').length - 1;
+        const least = (values: readonly number[]): number => Math.min(...values);
+        const ours = median(adds.seccam);
+        const theirs = median(adds.strace);
         rows.push([
           work.name,
           spread(times.plain, 1e3, 0),
@@ -120,12 +166,34 @@ export async function run(rounds: number): Promise<void> {
           (theirs * 1e3).toFixed(0),
           (ours * 1e3).toFixed(0),
           (ours / theirs).toFixed(2),
+          (
+            (least(times.seccam) - least(times.plain) - least(starts.seccam)) /
+            (least(times.strace) - least(times.plain) - least(starts.strace))
+          ).toFixed(2),
+          String(events),
+          String(stops),
+          String(lines),
         ]);
       }
       console.log(
-        `\n${placement}: ${rounds} interleaved rounds, ms: median (least–most); start-up taken off the added time: strace ${(base.strace * 1e3).toFixed(0)}, seccam ${(base.seccam * 1e3).toFixed(0)}`,
+        `\n${placement}: ${rounds} interleaved rounds, ms: median (least–most). Added time is the median of a round's difference, start-up (the tool on \`true\`: strace ${spread(starts.strace, 1e3, 0)}, seccam ${spread(starts.seccam, 1e3, 0)}) taken off`,
       );
-      table(['work', 'untraced', 'strace', 'seccam record', 'strace adds', 'seccam adds', 'ratio'], rows);
+      table(
+        [
+          'work',
+          'untraced',
+          'strace',
+          'seccam record',
+          'strace adds',
+          'seccam adds',
+          'ratio',
+          'ratio of least',
+          'events',
+          'stops',
+          'strace lines',
+        ],
+        rows,
+      );
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
