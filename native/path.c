@@ -449,7 +449,18 @@ static int walk(const struct path_task *task, int dirfd, const char *name, int f
 	}
 }
 
-static void take_descriptor(const struct path_task *task, int fd, const char *name, struct arena *arena, struct file_facts *facts)
+/* The number that /proc/self stood for in names that we resolved: the same for the life of the process. */
+static pid_t own_number(void)
+{
+	static pid_t number;
+
+	if (!number)
+		number = getpid();
+	return number;
+}
+
+/* Where a descriptor of ours leads; with `whole` the facts of its file too, which cost a call more. */
+static void take_descriptor(const struct path_task *task, int fd, const char *name, bool whole, struct arena *arena, struct file_facts *facts)
 {
 	char link[64], text[PATH_BYTES + 16];
 	char own[32], replaced[PATH_BYTES + 32];
@@ -460,11 +471,12 @@ static void take_descriptor(const struct path_task *task, int fd, const char *na
 	memset(facts, 0, sizeof(*facts));
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
 	length = readlink(link, text, sizeof(text) - 1);
-	known = !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &found);
-	if (length > 0) {
+	if (length > 0)
 		text[length] = 0;
+	known = (whole || length <= 0 || ends_with_mark(text, length)) && !statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &found);
+	if (length > 0) {
 		/* A symbolic link to /proc/self on the way meant the tracee, unless our number stands in the name. */
-		snprintf(own, sizeof(own), "/proc/%d", getpid());
+		snprintf(own, sizeof(own), "/proc/%d", own_number());
 		if (has_prefix(text, own) && !strstr(name, own + 5)) {
 			length = snprintf(replaced, sizeof(replaced), "/proc/%d%s", task->tgid, text + strlen(own));
 			if ((size_t)length < sizeof(text))
@@ -492,7 +504,7 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 	if (!cheap) {
 		fd = walk(task, dirfd, name, follow ? 0 : O_NOFOLLOW);
 		if (fd >= 0) {
-			take_descriptor(task, fd, name, arena, facts);
+			take_descriptor(task, fd, name, true, arena, facts);
 			close(fd);
 			return true;
 		}
@@ -510,7 +522,7 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 				char joined[PATH_BYTES * 2];
 				int joined_length;
 
-				take_descriptor(task, fd, name, arena, &folder);
+				take_descriptor(task, fd, name, false, arena, &folder);
 				close(fd);
 				if (!(folder.flags & FACT_NAMELESS) && folder.path.stored) {
 					const char *at = arena_at(arena, folder.path.at);
