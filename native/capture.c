@@ -478,8 +478,117 @@ static struct value mounted_part(const struct capture_site *site)
 	return part ? of_text(text_add(site->arena, part)) : missing;
 }
 
-static struct value native(const struct capture_site *site, const struct catalogue_call *call)
+/* The name that a module gives itself: `name=…` of its section .modinfo. */
+static struct value module_name(struct arena *arena, const char *image, size_t length)
 {
+	static const char mark[] = "\0name=";
+	const char *at = image;
+
+	while ((at = memmem(at, length - (size_t)(at - image), mark, sizeof(mark) - 1))) {
+		size_t room = length - (size_t)(at + sizeof(mark) - 1 - image);
+		size_t size;
+
+		at += sizeof(mark) - 1;
+		size = strnlen(at, room);
+		if (size && size < room && size < 56 && strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == size)
+			return of_text(text_add_bytes(arena, at, (uint32_t)size, (uint32_t)size));
+	}
+	return absent;
+}
+
+#define MODULE_BYTES (8u << 20)
+
+static struct value module_in_memory(const struct capture_site *site)
+{
+	uint64_t address = capture_argument(site->task, 0), length = capture_argument(site->task, 1);
+	struct value found = missing;
+	uint32_t got = 0;
+	char *image;
+
+	if (length > MODULE_BYTES)
+		length = MODULE_BYTES;
+	image = malloc(length + 1);
+	if (image)
+		got = remote_read(site->task->tid, address, image, (uint32_t)length);
+	if (got)
+		found = module_name(site->arena, image, got);
+	free(image);
+	return found;
+}
+
+/* Opened anew through the link of the kernel: it is the same file, and nothing that the program has is moved. */
+static int open_again(const struct capture_site *site)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", site->task->tid, (int)capture_argument(site->task, 0));
+	return open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+static struct value module_in_file(const struct capture_site *site)
+{
+	struct value found = missing;
+	struct stat facts;
+	int fd = open_again(site);
+	size_t used = 0;
+	char *image;
+
+	if (fd < 0)
+		return missing;
+	if (!fstat(fd, &facts) && S_ISREG(facts.st_mode) && facts.st_size > 0) {
+		size_t room = facts.st_size > MODULE_BYTES ? MODULE_BYTES : (size_t)facts.st_size;
+		image = malloc(room);
+		while (image && used < room) {
+			ssize_t got = pread(fd, image + used, room - used, (off_t)used);
+			if (got <= 0)
+				break;
+			used += (size_t)got;
+		}
+		if (used)
+			found = module_name(site->arena, image, used);
+		free(image);
+	}
+	close(fd);
+	return found;
+}
+
+/*
+ * The value of a kernel parameter that is about to be written. The file belongs to the namespaces of
+ * whoever opened it, but those of UTS are taken from the reader: in others than ours it is not known.
+ */
+static struct value parameter_before(const struct capture_site *site, const struct value *file)
+{
+	const struct file_facts *facts;
+	char text[1024], theirs[64], own[64], link[48];
+	const char *path;
+	ssize_t got, a, b;
+	int fd;
+
+	if (file->type != VALUE_FILE)
+		return absent;
+	facts = arena_at(site->arena, file->at);
+	path = arena_at(site->arena, facts->path.at);
+	if (facts->path.stored < 11 || memcmp(path, "/proc/sys/", 10) || !facts->filesystem || strcmp(facts->filesystem, "proc"))
+		return absent;
+	snprintf(link, sizeof(link), "/proc/%d/ns/uts", site->task->tid);
+	a = readlink(link, theirs, sizeof(theirs));
+	b = readlink("/proc/self/ns/uts", own, sizeof(own));
+	if ((a != b || memcmp(theirs, own, (size_t)a)) && facts->path.stored >= 24 && (!memcmp(path + 10, "kernel/hostname", 15) || !memcmp(path + 10, "kernel/domainna", 15)))
+		return missing;
+	fd = open_again(site);
+	if (fd < 0)
+		return missing;
+	got = pread(fd, text, sizeof(text), 0);
+	close(fd);
+	return got < 0 ? missing : of_text(text_add_bytes(site->arena, text, (uint32_t)got, (uint32_t)got));
+}
+
+static struct value native(const struct capture_site *site, const struct catalogue_call *call, const struct act *act)
+{
+	if (call->event == EVENT_WRITE && site->row->column == WRITE_BEFORE)
+		return parameter_before(site, &act->values[WRITE_FILE]);
+	if (call->event == EVENT_LOAD_MODULE && site->row->column == LOAD_MODULE_NAME)
+		return act->values[LOAD_MODULE_FROM_MEMORY].type == VALUE_NUMBER ? module_in_memory(site) : module_in_file(site);
 	/* prctl(PR_SET_NAME): the command name as the kernel keeps it. */
 	if (call->event == EVENT_PRCTL && site->row->column == PRCTL_COMM) {
 		char name[48], text[64];
@@ -523,7 +632,7 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 		if (!(row->at & (at_exit ? AT_EXIT : AT_ENTRY)))
 			continue;
 		if (row->kind == CAPTURE_NATIVE) {
-			act->values[row->column] = native(&site, call);
+			act->values[row->column] = native(&site, call, act);
 		} else if (at_exit && row->at == AT_BOTH && result >= 0 && by_descriptor) {
 			continue;
 		} else if (at_exit && row->at == AT_BOTH) {

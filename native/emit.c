@@ -9,6 +9,7 @@
 #include "lineage.h"
 #include "process.h"
 #include "remote.h"
+#include "scan.h"
 
 #define NO_CALL 0xffffffffu
 
@@ -125,6 +126,28 @@ static uint32_t namespaces_id(struct tracer *tracer, const struct namespaces *n)
 	return frame_tuple(&tracer->frame, TUPLE_NAMESPACES, n->inode, NS_COUNT);
 }
 
+/* What the path of the cgroup tells of a container, as `name:value`. */
+static uint32_t container_tags(struct frame *frame, const struct context *c)
+{
+	struct arena arena = {0};
+	struct text tags[2];
+	struct text_list list = {0};
+	char tag[128];
+	uint32_t id;
+
+	snprintf(tag, sizeof(tag), "container_id:%s", c->container_id);
+	tags[list.stored++] = text_add(&arena, tag);
+	if (c->container_runtime[0]) {
+		snprintf(tag, sizeof(tag), "runtime:%s", c->container_runtime);
+		tags[list.stored++] = text_add(&arena, tag);
+	}
+	list.original = list.stored;
+	list.at = arena_add(&arena, tags, list.stored * (uint32_t)sizeof(*tags));
+	id = frame_list(frame, &arena, list);
+	arena_free(&arena);
+	return id;
+}
+
 static uint32_t context_id(struct tracer *tracer, const struct context *c)
 {
 	struct frame *frame = &tracer->frame;
@@ -137,8 +160,10 @@ static uint32_t context_id(struct tracer *tracer, const struct context *c)
 	put64(words + CONTEXT_CGROUP_CREATED, (uint64_t)c->cgroup_created);
 	words[CONTEXT_CONTAINER_ID] = frame_string(frame, c->container_id);
 	words[CONTEXT_CONTAINER_RUNTIME] = frame_string(frame, c->container_runtime);
-	if (c->container_id[0])
+	if (c->container_id[0]) {
 		put64(words + CONTEXT_CONTAINER_CREATED, (uint64_t)c->cgroup_created);
+		words[CONTEXT_CONTAINER_TAGS] = container_tags(frame, c);
+	}
 	words[CONTEXT_UNIT] = frame_string(frame, c->unit);
 	return frame_tuple(frame, TUPLE_CONTEXT, words, CONTEXT_TUPLE_WORDS);
 }
@@ -294,6 +319,11 @@ void emit_act(struct tracer *tracer, struct task *task, const struct act *act, i
 			words[columns[n].word] = value_id(tracer, task->process, &task->pending.arena, value);
 		}
 	}
+	if (act->call->event == EVENT_CHOWN) {
+		/* Rules read the names of the owner that was asked for, too. */
+		told_user(tracer, false, words[columns[CHOWN_UID].word]);
+		told_user(tracer, true, words[columns[CHOWN_GID].word]);
+	}
 	head_of_call(&head, task);
 	written(tracer, &head, time, words, event->words);
 	remember_act(task, act, result);
@@ -420,6 +450,48 @@ void emit_exit(struct tracer *tracer, struct task *task, const struct stop *stop
 	written(tracer, &head, time, words, EXIT_WORDS);
 }
 
+static const struct task unseen = {.pending = {.nr = -1}};
+
+void emit_found(struct tracer *tracer, struct process *process, bool fresh)
+{
+	struct task task = unseen;
+	int64_t created = process->life->created;
+	uint32_t missing = 0;
+
+	task.tid = process->tgid;
+	task.process = process;
+	if (!process->image->argv.original)
+		missing |= 1u << EXEC_ARGV;
+	if (!process->image->envp.original)
+		missing |= 1u << EXEC_ENVP;
+	emit_exec(tracer, &task, process->image, process->tgid, 0, boot_time(), EVENT_SNAPSHOT, missing);
+	if (fresh)
+		process->life->created = created;
+}
+
+void emit_vanished(struct tracer *tracer, struct process *process)
+{
+	const struct catalogue_column *columns = calls_columns(calls_event(EVENT_EXIT));
+	struct task task = unseen;
+	struct frame_head head;
+	uint32_t words[EXIT_WORDS] = {0};
+
+	task.tid = process->tgid;
+	task.process = process;
+	head = head_of(&task, EVENT_EXIT, 0, EVENT_SNAPSHOT | EVENT_RESULT_UNKNOWN);
+	words[columns[EXIT_GROUP].word] = 1;
+	written(tracer, &head, boot_time(), words, EXIT_WORDS);
+}
+
+void emit_missed(struct tracer *tracer, uint64_t number)
+{
+	uint32_t words[RECORD_UPDATE_WORDS] = {0};
+
+	words[RECORD_UPDATE_KIND] = 4;
+	put64(words + RECORD_UPDATE_NUMBER, number);
+	frame_record(&tracer->frame, RECORD_UPDATE, words, RECORD_UPDATE_WORDS);
+}
+
 void emit_clock(struct tracer *tracer, uint32_t reason)
 {
 	uint32_t words[RECORD_CLOCK_WORDS] = {0};
@@ -510,6 +582,9 @@ void emit_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, 
 void emit_counters(struct tracer *tracer)
 {
 	struct frame *frame = &tracer->frame;
+	uint64_t scanned, missed;
+
+	scan_counts(tracer, &scanned, &missed);
 	const struct {
 		const char *name;
 		uint64_t value;
@@ -520,9 +595,12 @@ void emit_counters(struct tracer *tracer)
 		{"truncated", frame->cut},
 		{"missing", tracer->counters.missing},
 		{"dropped", tracer->counters.dropped},
+		{"scanned", scanned},
+		{"scan-missed", missed},
 	};
+	const size_t count = sizeof(list) / sizeof(*list) - (tracer->options.scan_ms ? 0 : 2);
 
-	for (size_t n = 0; n < sizeof(list) / sizeof(*list); n++) {
+	for (size_t n = 0; n < count; n++) {
 		uint32_t words[RECORD_COUNTERS_WORDS];
 		words[RECORD_COUNTERS_NAME] = frame_string(frame, list[n].name);
 		put64(words + RECORD_COUNTERS_VALUE, list[n].value);

@@ -36,11 +36,17 @@ struct fork_facts {
 void emit_fork(struct tracer *tracer, struct task *parent, const struct fork_facts *facts, uint64_t time);
 void emit_exit(struct tracer *tracer, struct task *task, const struct stop *stop, uint64_t time, uint64_t user_ns, uint64_t system_ns, uint64_t max_memory);
 
+/* An untraced process that the scanner found; `fresh`: it was there when we came. And one that is there no more. */
+void emit_found(struct tracer *tracer, struct process *process, bool fresh);
+void emit_vanished(struct tracer *tracer, struct process *process);
+
 /* Records. */
 void emit_clock(struct tracer *tracer, uint32_t reason);
 void emit_process(struct tracer *tracer, struct process *process, pid_t tid, uint32_t flags, const struct standing *standing);
 void emit_gap(struct frame *frame, uint32_t reason, uint32_t pid, uint64_t lost, uint64_t begin, uint64_t end);
 void emit_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail);
+/* So many processes and threads lived and died between two looks of the scanner. */
+void emit_missed(struct tracer *tracer, uint64_t number);
 void emit_counters(struct tracer *tracer);
 void emit_end(struct frame *frame, uint32_t reason, uint32_t status);
 

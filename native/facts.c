@@ -204,81 +204,165 @@ static bool is_hex(char c)
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
 }
 
-/* Container runtimes put an id of 64 hex digits into the last components of the path. */
-static void find_container(struct context *out)
+/* Where the hierarchies of cgroups are mounted: read once, they stay where they are. */
+struct hierarchy {
+	bool unified;
+	char names[64];  /* controllers or `name=…`, between commas; empty for version 2 */
+	char root[256];  /* the part of the hierarchy that is mounted */
+	char point[256];
+};
+#define HIERARCHIES_MAX 32
+static struct hierarchy hierarchies[HIERARCHIES_MAX];
+static unsigned hierarchy_count;
+static bool hierarchies_read;
+
+static void read_hierarchies(void)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t size = 0;
+
+	hierarchies_read = true;
+	while (file && getline(&line, &size, file) > 0 && hierarchy_count < HIERARCHIES_MAX) {
+		struct hierarchy *h = &hierarchies[hierarchy_count];
+		char type[32], options[256];
+		char *rest = strstr(line, " - ");
+
+		memset(h, 0, sizeof(*h));
+		if (!rest || sscanf(rest, " - %31s %*s %255s", type, options) != 2 || strncmp(type, "cgroup", 6) ||
+		    sscanf(line, "%*d %*d %*s %255s %255s", h->root, h->point) != 2)
+			continue;
+		h->unified = !strcmp(type, "cgroup2");
+		if (!h->unified)
+			snprintf(h->names, sizeof(h->names), ",%.61s,", options);
+		hierarchy_count++;
+	}
+	free(line);
+	if (file)
+		fclose(file);
+}
+
+/* The directory of a cgroup; false: it lies outside of what is mounted here. */
+static bool cgroup_directory(const char *names, const char *path, char *into, size_t room)
+{
+	char wanted[64];
+	size_t root;
+
+	if (!hierarchies_read)
+		read_hierarchies();
+	snprintf(wanted, sizeof(wanted), ",%.*s,", (int)strcspn(names, ","), names);
+	for (unsigned n = 0; n < hierarchy_count; n++) {
+		const struct hierarchy *h = &hierarchies[n];
+
+		if (h->unified != !*names || (*names && !strstr(h->names, wanted)))
+			continue;
+		root = strcmp(h->root, "/") ? strlen(h->root) : 0;
+		if (strncmp(path, h->root, root) || (root && path[root] && path[root] != '/'))
+			continue;
+		return (size_t)snprintf(into, room, "%s%s", h->point, path + root) < room;
+	}
+	return false;
+}
+
+/* Container runtimes put an id of 64 hex digits into the path; its monitor is not in the container. */
+static bool container_of(const char *cgroup, char *id, size_t room)
+{
+	const char *at = cgroup;
+
+	id[0] = 0;
+	for (; *at; at++) {
+		size_t run = 0;
+
+		if (at > cgroup && is_hex(at[-1]))
+			continue;
+		while (is_hex(at[run]))
+			run++;
+		if (run == 64 && !(at - cgroup >= 7 && !memcmp(at - 7, "conmon-", 7))) {
+			snprintf(id, room, "%.64s", at);
+		} else if (run == 32 && at[run] == '-' && strstr(cgroup, "/ecs/")) {
+			size_t more = run + 1 + strspn(at + run + 1, "0123456789");
+			if (more < room)
+				snprintf(id, room, "%.*s", (int)more, at);
+		}
+	}
+	return id[0];
+}
+
+static void name_container(struct context *out)
 {
 	static const struct {
 		const char *prefix, *runtime;
 	} marks[] = {{"docker-", "docker"}, {"/docker/", "docker"}, {"cri-containerd-", "containerd"}, {"crio-", "crio"},
-		     {"libpod-", "podman"}, {"/ecs/", "ecs"}, {"/lxc/", "lxc"}, {"/lxc.payload", "lxc"}, {"/machine.slice/", "systemd-nspawn"}, {"kubepods", "containerd"}};
-	const char *at = out->cgroup;
-	const char *slice;
+		     {"libpod-", "podman"}, {"/libpod_parent/", "podman"}, {"/ecs/", "ecs"}, {"/lxc/", "lxc"}, {"/lxc.payload", "lxc"},
+		     {"/machine.slice/", "systemd-nspawn"}, {"kubepods", "containerd"}, {"/crun/", "crun"}, {"/runc/", "runc"}};
+	const char *last;
 
-	for (; *at; at++) {
-		size_t run = 0;
-		if (at > out->cgroup && is_hex(at[-1]))
-			continue;
-		while (is_hex(at[run]))
-			run++;
-		if (run == 64 && !is_hex(at[run])) {
-			memcpy(out->container_id, at, 64);
-			out->container_id[64] = 0;
-		} else if (run == 32 && at[run] == '-' && strstr(out->cgroup, "/ecs/")) {
-			size_t more = run + 1 + strspn(at + run + 1, "0123456789");
-			if (more < sizeof(out->container_id)) {
-				memcpy(out->container_id, at, more);
-				out->container_id[more] = 0;
-			}
-		}
-	}
-	if (out->container_id[0])
+	if (container_of(out->cgroup, out->container_id, sizeof(out->container_id)))
 		for (size_t n = 0; n < sizeof(marks) / sizeof(*marks); n++)
 			if (strstr(out->cgroup, marks[n].prefix)) {
 				snprintf(out->container_runtime, sizeof(out->container_runtime), "%s", marks[n].runtime);
 				break;
 			}
-	slice = strrchr(out->cgroup, '/');
-	if (slice && strlen(slice) < sizeof(out->unit) && (strstr(slice, ".service") || strstr(slice, ".scope")))
-		snprintf(out->unit, sizeof(out->unit), "%s", slice + 1);
+	last = strrchr(out->cgroup, '/');
+	if (last && strlen(last) < sizeof(out->unit) && (strstr(last, ".service") || strstr(last, ".scope")))
+		snprintf(out->unit, sizeof(out->unit), "%s", last + 1);
+}
+
+/*
+ * A process has a cgroup in each hierarchy. The one that tells a container wins, then one that is not the
+ * root: version 2, systemd's, that of pids.
+ */
+static int weight(const char *names, const char *path)
+{
+	char id[80];
+	int order = !*names ? 3 : !strcmp(names, "name=systemd") ? 2 : !strcmp(names, "pids") ? 1 : 0;
+
+	if (container_of(path, id, sizeof(id)))
+		return 100 + order;
+	return order && strcmp(path, "/") ? 10 + order : order;
 }
 
 bool facts_context(pid_t tid, struct context *out)
 {
-	char path[1200], text[8192];
-	char *line, *next, *chosen = NULL;
+	char path[1400], text[8192];
+	char *line, *next, *chosen = NULL, *chosen_names = NULL;
 	struct statx facts;
+	int best = -1;
 
 	memset(out, 0, sizeof(*out));
 	snprintf(path, sizeof(path), "/proc/%d/cgroup", tid);
 	if (facts_file(path, text, sizeof(text)) <= 0)
 		return false;
 	for (line = text; line && *line; line = next) {
+		char *names, *place;
+		int own;
+
 		next = strchr(line, '\n');
 		if (next)
 			*next++ = 0;
-		if (!strncmp(line, "0::", 3) && (!chosen || strlen(line + 3) > 1)) {
-			chosen = line + 3;
-			out->cgroup_version = 2;
-		} else if (!chosen || (strstr(line, ":pids:") && out->cgroup_version == 1)) {
-			char *colon = strchr(line, ':');
-			colon = colon ? strchr(colon + 1, ':') : NULL;
-			if (colon) {
-				chosen = colon + 1;
-				out->cgroup_version = 1;
-			}
-		}
+		names = strchr(line, ':');
+		place = names ? strchr(names + 1, ':') : NULL;
+		if (!place)
+			continue;
+		*names++ = 0;
+		*place++ = 0;
+		own = weight(names, place);
+		if (own <= best)
+			continue;
+		best = own;
+		chosen = place;
+		chosen_names = names;
 	}
 	if (!chosen)
 		return false;
+	out->cgroup_version = *chosen_names ? 1 : 2;
 	snprintf(out->cgroup, sizeof(out->cgroup), "%s", chosen);
-	if (out->cgroup_version == 2) {
-		snprintf(path, sizeof(path), "/sys/fs/cgroup%s", out->cgroup);
-		if (!statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_BTIME | STATX_MNT_ID | STATX_CTIME, &facts)) {
-			out->cgroup_inode = facts.stx_ino;
-			out->cgroup_mount_id = facts.stx_mask & STATX_MNT_ID ? facts.stx_mnt_id : 0;
-			out->cgroup_created = (int64_t)facts.stx_ctime.tv_sec * 1000000000 + facts.stx_ctime.tv_nsec;
-		}
+	if (cgroup_directory(chosen_names, out->cgroup, path, sizeof(path)) &&
+	    !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO | STATX_BTIME | STATX_MNT_ID | STATX_CTIME, &facts)) {
+		out->cgroup_inode = facts.stx_ino;
+		out->cgroup_mount_id = facts.stx_mask & STATX_MNT_ID ? facts.stx_mnt_id : 0;
+		out->cgroup_created = (int64_t)facts.stx_ctime.tv_sec * 1000000000 + facts.stx_ctime.tv_nsec;
 	}
-	find_container(out);
+	name_container(out);
 	return true;
 }

@@ -152,6 +152,8 @@ char *header_text(struct tracer *tracer)
 	add(&w, "]%s", tracer->selection->wanted[EVENT_SIGNAL] && !tracer->selection->all_signals ? ",\"left_out\":{\"signal\":[\"0\",\"SIGURG\"]}" : "");
 	add(&w, ",\"tracer\":{\"pid\":%d,\"uid\":%u,\"features\":[\"%s\"%s%s]}", tracer->own_pid, geteuid(), tracer->use_filter ? "seccomp" : "every-call",
 	    tracer->has_syscall_info ? ",\"syscall-info\"" : "", tracer->no_new_privs ? ",\"no-new-privs\"" : "");
+	if (o->scan_ms)
+		add(&w, ",\"scanner\":{\"rate_ms\":%llu}", (unsigned long long)o->scan_ms);
 	add(&w, ",\"redacted\":{\"argument_values\":true,\"environment_values_kept\":[");
 	for (const char *const *name = redact_kept_names(); *name; name++) {
 		if (name != redact_kept_names())

@@ -140,6 +140,49 @@ struct life *lineage_outside(struct tracer *tracer, pid_t pid, uint64_t start_ti
 	return life;
 }
 
+struct life *lineage_find_outside(struct tracer *tracer, pid_t pid)
+{
+	return outside(tracer, pid);
+}
+
+struct life *lineage_found(struct tracer *tracer, pid_t pid, uint64_t start_time, struct life *parent)
+{
+	struct life *life = outside(tracer, pid);
+	struct process *process;
+
+	if (life && life->process->start_time == start_time) {
+		life->references++;
+		return life;
+	}
+	process = grab_zero(sizeof(*process));
+	process->tgid = process->own_pid = pid;
+	process->pidfd = -1;
+	process->start_time = start_time;
+	process->life = life = life_new(tracer, process, parent);
+	life->past = true; /* its copy is freed with it */
+	life->created = lineage_wall(tracer, start_time);
+	return life;
+}
+
+void lineage_found_executes(struct tracer *tracer, struct process *process)
+{
+	struct life *former = process->life;
+
+	lineage_executes(tracer, process);
+	process->life->past = true;
+	for (unsigned n = 0; n < tracer->outsider_count; n++)
+		if (tracer->outsiders[n] == former) {
+			tracer->outsiders[n] = process->life;
+			process->life->references++;
+			let_go(former);
+		}
+}
+
+void lineage_let_go(struct life *life)
+{
+	let_go(life);
+}
+
 void lineage_tell(struct tracer *tracer, struct life *life, void (*tell)(struct tracer *, struct life *))
 {
 	static struct life *chain[DEEPEST + 1];

@@ -31,6 +31,13 @@ void lineage_settle_former(struct process *process);
 bool lineage_ended(struct process *process);
 /* The image of an untraced ancestor, by pid and start: made when there is none; its owner is filled by the caller. */
 struct life *lineage_outside(struct tracer *tracer, pid_t pid, uint64_t start_time, struct life *parent);
+/* That of an untraced process which was told as an ancestor, or NULL. */
+struct life *lineage_find_outside(struct tracer *tracer, pid_t pid);
+/* The image of an untraced process that was found: that of an ancestor when it is one. Its owner is filled by the caller, who holds one reference. */
+struct life *lineage_found(struct tracer *tracer, pid_t pid, uint64_t start_time, struct life *parent);
+/* It runs another program by now; the caller's reference is that to the new image. */
+void lineage_found_executes(struct tracer *tracer, struct process *process);
+void lineage_let_go(struct life *life);
 /* Parents before children: `tell` is called for `life` and those above it that were not told in this epoch. */
 void lineage_tell(struct tracer *tracer, struct life *life, void (*tell)(struct tracer *, struct life *));
 void lineage_free(struct tracer *tracer);

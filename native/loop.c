@@ -29,6 +29,7 @@
 #include "process.h"
 #include "registers.h"
 #include "respond.h"
+#include "scan.h"
 #include "spawn.h"
 
 #ifndef sigev_notify_thread_id
@@ -119,6 +120,7 @@ static void on_tick(struct tracer *tracer)
 	uint64_t now = boot_time();
 
 	act_adopt(tracer);
+	scan_tick(tracer, now);
 	frame_flush(&tracer->frame);
 	if (tracer->channel) {
 		respond(tracer);
@@ -280,6 +282,7 @@ static void release(struct tracer *tracer)
 	for (unsigned n = 0; n < TASK_BUCKETS; n++)
 		while (tracer->buckets[n])
 			task_remove(tracer, tracer->buckets[n]);
+	scan_free(tracer);
 	lineage_free(tracer);
 	for (unsigned n = 0; n < tracer->context_count; n++)
 		free(tracer->contexts[n]);

@@ -23,6 +23,8 @@ const char *options_usage(void)
 	       "  --trace NAMES         events, categories, or lean, default, all; with commas; signal:all for every signal\n"
 	       "  --pid N               attach to a running process\n"
 	       "  --duration MS         let go after so long\n"
+	       "  --proc-scan-rate MS   look for processes that are not traced so often (as 500, 500ms or 2s)\n"
+	       "  --disable-proc-scan   do not look for them\n"
 	       "  --uid N, --gid N      run the program as\n"
 	       "  --cwd FOLDER          run the program in\n"
 	       "  --keep-env NAMES      environment variables whose values are stored\n"
@@ -46,6 +48,21 @@ static bool number(const char *text, int64_t least, int64_t most, int64_t *out)
 		return false;
 	*out = value;
 	return true;
+}
+
+/* A time such as 500, 500ms or 2s; 0: it is none, or shorter than a tick. */
+static uint64_t milliseconds(const char *text)
+{
+	char *end;
+	unsigned long long value = strtoull(text, &end, 10);
+
+	if (end == text || value > 86400000 || text[0] == '-')
+		return 0;
+	if (!strcmp(end, "s"))
+		value *= 1000;
+	else if (*end && strcmp(end, "ms") != 0)
+		return 0;
+	return value < 100 ? 0 : value;
 }
 
 /* Splits a copy of `text` at commas. */
@@ -147,6 +164,10 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 	} else if (IS("--duration")) {
 		WANT_NUMBER(1, INT64_MAX);
 		o->duration_ms = (uint64_t)n;
+	} else if (IS("--proc-scan-rate")) {
+		o->scan_ms = milliseconds(value);
+		if (!o->scan_ms)
+			fail(failure, 125, "bad-option", 0, "\"%s\" wants a time from 100ms on, such as 500ms or 2s, not \"%s\"", name, value);
 	} else if (IS("--uid")) {
 		WANT_NUMBER(0, 0xfffffffe);
 		o->uid = n;
@@ -196,6 +217,7 @@ static bool flag(struct options *o, const char *name)
 		{"--reset-signals", offsetof(struct options, reset_signals)},
 		{"--no-ancestors", offsetof(struct options, no_ancestors)},
 		{"--strict", offsetof(struct options, strict)},
+		{"--disable-proc-scan", offsetof(struct options, no_scan)},
 	};
 
 	for (size_t n = 0; n < sizeof(flags) / sizeof(*flags); n++)
@@ -207,7 +229,7 @@ static bool flag(struct options *o, const char *name)
 }
 
 static const char *const valued[] = {"-o", "--output", "--fd", "--message-fd", "--channel", "--probe-addr", "--socket", "--token-file", "--hello", "--wait", "--on-no-agent",
-				     "--buffer", "--epoch-bytes", "--trace", "--events", "--keep-env", "--content", "--redact", "--pid", "--inherit-fd", "--duration", "--uid", "--gid",
+				     "--buffer", "--epoch-bytes", "--trace", "--events", "--keep-env", "--content", "--redact", "--pid", "--inherit-fd", "--duration", "--proc-scan-rate", "--uid", "--gid",
 				     "--cwd", "--rlimit-nofile", "--ignore-signals", "--on-io-uring", "--on-tracer-death", "--without"};
 
 bool options_parse(struct options *o, int argc, char **argv, struct failure *failure)
@@ -249,6 +271,8 @@ bool options_parse(struct options *o, int argc, char **argv, struct failure *fai
 	}
 	if (o->command && !*o->command)
 		o->command = NULL;
+	if (o->no_scan)
+		o->scan_ms = 0;
 	if (o->help || o->version)
 		return true;
 	if (!o->command && !o->pid_count) {

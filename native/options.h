@@ -37,6 +37,8 @@ struct options {
 	pid_t pids[OPTIONS_PIDS_MAX];
 	unsigned pid_count;
 	uint64_t duration_ms;
+	bool no_scan;               /* --disable-proc-scan wins */
+	uint64_t scan_ms;           /* --proc-scan-rate MS: how often /proc is looked through; 0: never */
 	size_t buffer;              /* --buffer BYTES of the channel */
 	uint64_t epoch_bytes;       /* --epoch-bytes N: a checkpoint after so many; 0: as usual */
 	int64_t nofile;             /* --rlimit-nofile N: soft limit of the program; -1: ours */

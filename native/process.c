@@ -31,6 +31,7 @@ struct task *task_add(struct tracer *tracer, pid_t tid)
 	task->next = tracer->buckets[bucket(tid)];
 	tracer->buckets[bucket(tid)] = task;
 	tracer->task_count++;
+	tracer->tasks_added++;
 	atomic_store_explicit(&tracer->counters.tasks, tracer->task_count, memory_order_relaxed);
 	return task;
 }

@@ -6,6 +6,7 @@
 #include "emit.h"
 #include "lineage.h"
 #include "process.h"
+#include "scan.h"
 
 #define ANCESTORS_MAX 64
 
@@ -125,6 +126,7 @@ void snapshot_write(struct tracer *tracer)
 			if (!process_find(tracer, processes[n]->ppid) && (!n || processes[n]->ppid != processes[n - 1]->ppid))
 				tell_ancestors(tracer, processes[n]->ppid);
 	}
+	scan_tell(tracer, tell);
 	for (unsigned n = 0; n < count; n++)
 		lineage_tell(tracer, lineage_of(tracer, processes[n]), tell);
 	free(processes);

@@ -143,6 +143,8 @@ struct tracer {
 	uint64_t began;                  /* boot time, as the header tells it */
 	uint64_t clock_boot, clock_wall; /* of the last clock record */
 	uint32_t lives;
+	struct scan *scan;       /* scan.h; NULL: not looked yet */
+	uint64_t tasks_added;
 	struct life **outsiders; /* untraced ancestors that were told */
 	unsigned outsider_count;
 	uint32_t users_told, groups_told;

@@ -127,7 +127,7 @@ export const commonFields = [
   { name: 'event.hostname', type: 'string', doc: 'Host name of the machine that was recorded.' },
   { name: 'event.origin', type: 'string', doc: 'Always `ebpfless`, the name that the reference gives to tracing without eBPF.' },
   { name: 'event.os', type: 'string', doc: 'Always `linux`.' },
-  { name: 'event.rule.tags', type: 'string[]', doc: 'Tags of the rule, as `name:value`.' },
+  { name: 'event.rule.tags', type: 'string[]', doc: 'Tags of the rule, as `name:value`.', unavailable: 'A detection carries the tags of its rule; while the expression is decided there is no detection.' },
   { name: 'event.service', type: 'string', doc: 'DD_SERVICE of the environment of the process, or of its nearest ancestor that has one.' },
   { name: 'event.signature', type: 'string', doc: 'Signature of the event.', unavailable: 'Signatures are made by the agent of the reference for its own back end.' },
   { name: 'event.source', type: 'string', doc: 'Always `ptrace`.' },

@@ -190,6 +190,7 @@ export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, De
   ['sysctl.name', pathOf('sysctl', (path) => path.replace(/^\/proc\/sys\//, ''))],
   ['sysctl.name_truncated', () => false],
   ['sysctl.value', textOf('sysctl', 'bytes', written)],
+  ['sysctl.old_value', textOf('sysctl', 'before', written)],
   ['cgroup_write.pid', textOf('cgroup_write', 'bytes', (text) => Number.parseInt(text, 10) || 0)],
   [
     'selinux.bool.name',

@@ -97,6 +97,10 @@ export const effects: ReadonlyMap<string, Effect> = new Map([
       const image = phantom(state.strings, task.image, program, wall);
       return { process: image, ofThread: false, ends: false };
     }
+    const numbered = number(columns, at.image);
+    // Of a process that the scanner found, a record has told everything.
+    if ((raw.flags & EventFlag.scanned) !== 0 && numbered !== 0 && task.image.number === numbered)
+      return { process: task.image, ofThread: false, ends: false };
     const image = state.tree.exec(task, program, comm, wall);
     if (isPresent(columns, at.credentials)) image.credentials = credentials(columns, at.credentials);
     if (isPresent(columns, at.namespaces)) image.namespaces = namespaces(columns, at.namespaces);
@@ -107,7 +111,7 @@ export const effects: ReadonlyMap<string, Effect> = new Map([
     image.ppid = number(columns, at.ppid) || image.ppid;
     image.sid = number(columns, at.sid) || image.sid;
     task.pgid = number(columns, at.pgid) || task.pgid;
-    image.number = number(columns, at.image);
+    image.number = numbered;
     return { process: image, ofThread: false, ends: false };
   }),
 

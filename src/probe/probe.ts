@@ -150,12 +150,15 @@ export class Probe {
   /** Marks the strings of all images that are in use, and of the world: see `StringTable.collect`. */
   keep(mark: (id: StringId) => void): void {
     const done = new Set<Image>();
-    for (const task of this.#tree.live()) {
-      for (let image: Image | null = task.image; image !== null && !done.has(image); image = image.parent) {
+    const keepAncestry = (from: Image): void => {
+      for (let image: Image | null = from; image !== null && !done.has(image); image = image.parent) {
         done.add(image);
         image.keep(mark);
       }
-    }
+    };
+    for (const task of this.#tree.live()) keepAncestry(task.image);
+    // In the middle of a checkpoint those that come from these have not been told yet.
+    for (const image of this.#told?.past ?? []) keepAncestry(image);
     this.world.keep(mark);
   }
 
@@ -357,7 +360,7 @@ export class Probe {
   #write(raw: RawEvent): void {
     const written = file(raw.columns, writeAt.file);
     this.#also = this.#writes.kind(written);
-    if (this.#also !== undefined) this.#alsoColumns = [written, number(raw.columns, writeAt.bytes)];
+    if (this.#also !== undefined) this.#alsoColumns = [written, number(raw.columns, writeAt.bytes), number(raw.columns, writeAt.before)];
   }
 
   #target(row: EventRow, pid: number, task: Task): Process | null {

@@ -81,7 +81,7 @@ export const processSources = {
 
 /** Fields that belong to no event type. `event.service` is a function: see scope.ts. */
 export const commonSources = {
-  'event.async': plain('false'),
+  'event.async': plain('(event.flags & 8) !== 0'),
   'event.hostname': ids('event.world.hostname'),
   'event.origin': ids('event.world.origin'),
   'event.os': ids('event.world.os'),

@@ -108,6 +108,8 @@ export const truncate = event({
   ],
 });
 
+const before = { kind: 'native', args: [], at: 'entry' } as const;
+
 export const write = event({
   name: 'write',
   id: 212,
@@ -117,7 +119,7 @@ export const write = event({
   doc: 'The beginning of a regular file was written: its first bytes. Writes at other offsets are not recorded.',
   result: 'exit',
   shown: refused,
-  columns: { file: file('The file.'), bytes: string('First bytes that were written.'), flags: u32('Flags of the descriptor (O_*).') },
+  columns: { file: file('The file.'), bytes: string('First bytes that were written.'), flags: u32('Flags of the descriptor (O_*).'), before: string('Of files below /proc/sys: the value before the call.') },
   files: { file: 'file' },
   fields: {
     retval,
@@ -129,12 +131,12 @@ export const write = event({
       name,
       gate: 'offset-zero' as const,
       ...(name === 'pwrite64' ? { when: [{ arg: 3, test: 'is' as const, values: [0] }] } : {}),
-      captures: { file: descriptor(0), bytes: { kind: 'bytes', args: [1, 2], at: 'entry', param: 256 } as const },
+      captures: { file: descriptor(0), bytes: { kind: 'bytes', args: [1, 2], at: 'entry', param: 256 } as const, before },
     })),
     ...['writev', 'pwritev', 'pwritev2'].map((name) => ({
       name,
       gate: 'offset-zero' as const,
-      captures: { file: descriptor(0), bytes: { kind: 'vector-bytes', args: [1, 2], at: 'entry', param: 256 } as const },
+      captures: { file: descriptor(0), bytes: { kind: 'vector-bytes', args: [1, 2], at: 'entry', param: 256 } as const, before },
     })),
   ],
 });

@@ -246,7 +246,7 @@ export const keyctl = event({
   columns: { operation: u32('Operation of keyctl; 0xffffffff: add_key, 0xfffffffe: request_key.'), type: string('Type of the key.'), description: string('Its description.') },
   fields: {
     retval,
-    operation: int('operation', 'Operation of keyctl; −1: add_key, −2: request_key.', 'keyctl-operations'),
+    operation: int('operation', 'Operation of keyctl; 4294967295: add_key, 4294967294: request_key.', 'keyctl-operations'),
     key_type: str('type', 'Type of the key.'),
     description: str('description', 'Its description.'),
   },

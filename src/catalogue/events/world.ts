@@ -1,6 +1,6 @@
 /** What a process sees as its world: mounts, roots, namespaces, host names; and the generic call. */
 import { type Capture, event, type FieldRow, PathMode } from '../row.js';
-import { absent, bool, descriptor, file, follow, i32, int, named, path, refused, retval, str, string, syscallPath, task, text, u32, u64, word } from './shape.js';
+import { bool, descriptor, file, follow, i32, int, named, path, refused, retval, str, string, syscallPath, task, text, u32, u64, word } from './shape.js';
 
 const NO_FD_PATH = PathMode.follow | PathMode.emptyFlag;
 
@@ -284,7 +284,6 @@ export const hostname = event({
 });
 
 const written = (type: FieldRow['type'], doc: string): FieldRow => ({ type, doc, from: 'derived', needs: ['file', 'bytes'] });
-const onlyInKernel = 'What stood there before the write is inside the kernel.';
 const writeColumns = { file: file('The file that was written.'), bytes: string('First bytes that were written.') } as const;
 
 export const sysctl = event({
@@ -297,7 +296,7 @@ export const sysctl = event({
   result: 'derived',
   derivedFrom: 'write',
   shown: refused,
-  columns: writeColumns,
+  columns: { ...writeColumns, before: string('The value before.') },
   fields: {
     action: { ...written('int', 'Always SYSCTL_WRITE.'), constants: 'sysctl-actions' },
     file_position: written('int', 'Always 0: writes at other places are not recorded.'),
@@ -305,8 +304,8 @@ export const sysctl = event({
     name_truncated: written('bool', 'The name was cut: never.'),
     value: written('string', 'The new value.'),
     value_truncated: { type: 'bool', doc: 'The value was cut.', from: 'bytes', as: 'truncated' },
-    old_value: absent('string', 'The value before.', onlyInKernel),
-    old_value_truncated: absent('bool', 'The value before was cut.', onlyInKernel),
+    old_value: { type: 'string', doc: 'The value before; empty when it cannot be read.', from: 'derived', needs: ['before'] },
+    old_value_truncated: { type: 'bool', doc: 'The value before was cut.', from: 'before', as: 'truncated' },
   },
   calls: [],
 });
