@@ -101,6 +101,8 @@ t.test('every verb has help that names it, and reads nothing else', async (t) =>
     t.match(ran.out, `$ seccam ${words.join(' ')}`);
   }
   t.match(seccam(['help']).out, /USAGE/);
+  for (const word of ['--help', '-h', 'help'])
+    t.match(seccam(['list', word]), { status: 0, out: /list codes/ }, `list ${word}`);
 });
 
 t.test('formats go to their targets, folders are made', async (t) => {

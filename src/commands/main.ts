@@ -61,7 +61,13 @@ async function dispatch(words: readonly string[]): Promise<number> {
   }
   if (words[0] === 'help' || words[0] === '--help' || words[0] === '-h') return help(words.slice(1));
   const found = findVerb(words);
-  if (found === undefined) throw unknownCommand(words);
+  if (found === undefined) {
+    // `seccam list --help`: a topic has a page as well.
+    const asks = words[1] === '--help' || words[1] === '-h' || words[1] === 'help';
+    if (asks && Object.keys(COMMANDS).some((id) => id.startsWith(`${words[0]}:`)))
+      return help(words.slice(0, 1));
+    throw unknownCommand(words);
+  }
   const before = found.rest.includes('--') ? found.rest.slice(0, found.rest.indexOf('--')) : found.rest;
   if (before.includes('--help') || (!found.verb.passThrough && before.includes('-h')))
     return help(found.id.split(':'));
