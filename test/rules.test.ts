@@ -797,6 +797,8 @@ t.test('wrong actions are named, and the rest of the rule loads', (t) => {
     ['set: {name: x, field: exec.argv}', 'can only be used with "append"'],
     ['set: {name: x, field: open.flags}', '"open" is not compatible with "exec" rules'],
     ['set: {name: x, field: exec.nothing}', /exec\.nothing/],
+    ['set: {name: x, field: network.size}', 'available in dns and imds events, not in "exec" rules'],
+    ['{filter: network.size > 1, kill: {signal: SIGKILL}}', 'reads a field of dns and imds events'],
     ['set: {name: uid, scope: process, value: 1}', 'conflicts with a field'],
     ['set: {name: O_CREAT, value: 1}', 'conflicts with a constant'],
     [
@@ -871,6 +873,37 @@ t.test('damaged policies give diagnostics, never a crash', (t) => {
     for (const item of diagnostics) renderDiagnostic(item, () => text);
   }
   t.ok(found > 150, `${found} diagnostics`);
+  t.end();
+});
+
+t.test('a field is read in the events that have it, and the diagnostic names them', (t) => {
+  const said = (expression: string, more = ''): string =>
+    load(`rules:\n${rule('a', expression, more)}`)
+      .diagnostics.filter((item) => item.severity === 'error')
+      .map((item) => `${item.span?.start.column} ${item.code}: ${renderDiagnostic(item)}`)
+      .join('\n');
+  const cases: [string, RegExp | ''][] = [
+    ['dns.question.name == "a" && network.destination.port == 53', ''],
+    ['imds.cloud_provider == "AWS" && network.size > 10', ''],
+    ['network.size > 10 && dns.question.name == "a"', ''],
+    ['open.file.name == "a" && network.size > 10', /^43 event-mismatch: .*"open" events.*"dns", "imds"/s],
+    ['network.size > 10 && open.file.name == "a"', /^18 event-mismatch: .*"open" events.*"dns", "imds"/s],
+    ['packet.size > 10 && network.size > 10', /event-mismatch: .*"packet" events.*"dns", "imds"/s],
+    ['network.size > 10', /no-event.*dns, imds/s],
+    ['dns.question.name == "a" && imds.url == "b"', /event-mismatch: .*"imds".*"dns"/s],
+  ];
+  for (const [expression, message] of cases)
+    if (message === '') t.notMatch(said(expression), /event-mismatch|no-event/, expression);
+    else t.match(said(expression), message, expression);
+  const token = '    limiter_token: [network.size]\n';
+  t.match(said('exec.uid == 0', token), /^21 wrong-limiter-token: .*"exec" events.*dns, imds/s);
+  // Every restriction of the catalogue is one of the model.
+  const model = createModel(new StringTable());
+  for (const field of allFields) {
+    const known = model.field(field.name);
+    const events = known?.event === undefined ? known?.events : [known.event];
+    if (JSON.stringify(events) !== JSON.stringify(field.events)) t.fail(field.name);
+  }
   t.end();
 });
 

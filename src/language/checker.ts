@@ -53,6 +53,7 @@ export function checkRule<E>(text: string, scope: Scope<E>, options: CheckOption
   checker.broken = parsed.tree === undefined;
   const node = checker.check(partial);
   const root = node === undefined ? undefined : checker.condition(node, partial);
+  checker.end();
   const diagnostics = sortDiagnostics([...parsed.diagnostics, ...checker.diagnostics]);
   if (root === undefined || checker.failed || parsed.tree === undefined) return { diagnostics };
   return {
@@ -61,6 +62,7 @@ export function checkRule<E>(text: string, scope: Scope<E>, options: CheckOption
       file: parsed.source.file,
       root,
       event: checker.event?.name,
+      ...(checker.events === undefined ? {} : { events: checker.events }),
       fields: [...checker.fields].sort(),
       variables: [...checker.variables].sort(),
       macros: [...checker.macros].sort(),
@@ -111,6 +113,7 @@ export function checkValue<E>(
   const checker = new Checker(scope as Scope<never>, parsed.source, options);
   checker.broken = parsed.tree === undefined;
   const root = checker.check(partial);
+  checker.end();
   const diagnostics = sortDiagnostics([...parsed.diagnostics, ...checker.diagnostics]);
   if (root === undefined || checker.failed || parsed.tree === undefined) return { diagnostics };
   const value = {
@@ -119,6 +122,7 @@ export function checkValue<E>(
     root,
     ...typeOf(root),
     ...(checker.event === undefined ? {} : { event: checker.event.name }),
+    ...(checker.events === undefined ? {} : { events: checker.events }),
     fields: [...checker.fields].sort(),
     variables: [...checker.variables].sort(),
   };
@@ -166,6 +170,11 @@ export class Checker {
   readonly macros = new Set<string>();
   readonly registers = new Map<string, Iterator<never>>();
   event: { readonly name: string; readonly field: string } | undefined;
+  /** The event types that have all fields so far that several types have. */
+  events: readonly string[] | undefined;
+  /** Where these fields were read: they are judged when the event is known. */
+  readonly shared: { readonly field: string; readonly events: readonly string[]; readonly span: TextSpan }[] =
+    [];
   failed = false;
   /** The text was not understood as a whole: half a condition is no mistake of its own. */
   broken = false;
@@ -206,6 +215,27 @@ export class Checker {
     if (item.severity === 'error') this.failed = true;
     this.diagnostics.push(item);
     return undefined;
+  }
+
+  /** Once all is read: fields that several event types have belong to the rule's own. */
+  end(): void {
+    for (const { field, events, span } of this.shared) {
+      const list = events.map((name) => `"${name}"`).join(', ');
+      if (this.event !== undefined && !events.includes(this.event.name)) {
+        this.report(
+          'event-mismatch',
+          `The field "${field}" is not available in "${this.event.name}" events, of which "${this.event.field}" makes this rule: available in ${list}`,
+          span,
+        );
+      } else if (this.events?.length === 0) {
+        this.report(
+          'event-mismatch',
+          `No event has "${field}" and the other fields here: it is available in ${list}`,
+          span,
+        );
+        return;
+      }
+    }
   }
 
   /** A node in a place where a truth value is wanted. */

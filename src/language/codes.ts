@@ -93,7 +93,7 @@ export const languageCodes = {
   },
   'event-mismatch': {
     severity: 'error',
-    doc: 'A rule reads fields of two event types; it is about exactly one.',
+    doc: 'A rule reads fields of two event types, or a field that its event does not have; it is about exactly one type.',
     example: 'open.file.path == "/a" && exec.file.path == "/b"',
   },
   'recursive-macro': {

@@ -176,9 +176,7 @@ export class Gate {
     this.#byBeginning.collect(text, found);
     this.#byEnding.collect(text, found);
     for (const { rule, test } of this.#others) if (test(text)) found.push(rule);
-    return found.length === 0
-      ? nobody
-      : this.candidates.answer([...new Set(found)].sort((x, y) => x - y));
+    return found.length === 0 ? nobody : this.candidates.answer([...new Set(found)].sort((x, y) => x - y));
   }
 }
 

@@ -55,6 +55,8 @@ export interface Field<E = never> {
   readonly multi?: boolean;
   /** The event type that the field belongs to; absent: neutral, readable in every event. */
   readonly event?: string;
+  /** Several event types have the field, and it says of none that the rule is about it. Not together with `event`. */
+  readonly events?: readonly string[];
   /** The iterator that the field is a sub-field of; then `read` sees `item`. `IT.length` is a plain int field or implied. */
   readonly iterator?: string;
   readonly read: Read<E>;

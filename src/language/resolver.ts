@@ -47,6 +47,7 @@ export class Resolver {
     const { field, iterator } = found;
     this.checker.fields.add(field.name);
     this.#about(field.event ?? iterator?.event, field.name, span);
+    if (field.events !== undefined) this.#among(field.events, field.name, span);
     const bound = register !== undefined && field.ignoresRegister !== true;
     const several = field.multi === true || (iterator !== undefined && !bound);
     if (name.index !== undefined && !several) {
@@ -113,6 +114,11 @@ export class Resolver {
         span,
       );
     }
+  }
+
+  #among(events: readonly string[], field: string, span: TextSpan): void {
+    this.checker.shared.push({ field, events, span });
+    this.checker.events = this.checker.events?.filter((name) => events.includes(name)) ?? events;
   }
 
   #call(

@@ -189,6 +189,8 @@ export interface Rule {
   readonly root: BoolNode;
   /** The one event type that the fields imply; undefined: none did. */
   readonly event: string | undefined;
+  /** The event types that have every field that several types have (`network.*`); absent: there is no such field. */
+  readonly events?: readonly string[];
   /** Names of all fields read, sorted, each once (iterators' sub-fields by full name). */
   readonly fields: readonly string[];
   readonly variables: readonly string[];
@@ -220,6 +222,7 @@ export interface ValueExpression {
   readonly multi: boolean;
   /** The event type that its fields imply, when they do. */
   readonly event?: string;
+  readonly events?: readonly string[];
   readonly fields: readonly string[];
   readonly variables: readonly string[];
 }

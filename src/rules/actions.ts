@@ -94,6 +94,12 @@ class ActionCheck {
         text.span,
         `the filter is about "${rule.event}" events, and the rule about "${this.rule.event}"`,
       );
+    const own = this.rule.event ?? '';
+    if (rule.events?.includes(own) === false)
+      return this.#error(
+        text.span,
+        `the filter reads a field of ${rule.events.join(' and ')} events, and the rule is about "${own}"`,
+      );
     return compileRule(rule, this.context.scope.model);
   }
 
@@ -149,6 +155,11 @@ class ActionCheck {
       return this.#error(
         text.span,
         `field "${foreign.name}" with event type "${foreign.event}" is not compatible with "${this.rule.event}" rules`,
+      );
+    if (value.events?.includes(this.rule.event ?? '') === false)
+      return this.#error(
+        text.span,
+        `\`${text.text}\` is available in ${value.events.join(' and ')} events, not in "${this.rule.event}" rules`,
       );
     return value;
   }

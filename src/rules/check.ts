@@ -157,7 +157,11 @@ export class ItemCheck {
             `no event in the rule definition: nothing in "${definition.id.text}" says which type of event it is about`,
             {
               span: expression.span,
-              suggestions: ['add a field of an event, such as `exec.file.path != ""`'],
+              suggestions: [
+                rule.events === undefined
+                  ? 'add a field of an event, such as `exec.file.path != ""`'
+                  : `add a field of one of ${rule.events.join(', ')}: what is read here is available in these`,
+              ],
             },
           ),
         );
@@ -249,7 +253,8 @@ export class ItemCheck {
     const names: string[] = [];
     for (const token of definition.limiterToken) {
       const field = this.model.field(token.text);
-      if (field !== undefined && (field.event === undefined || field.event === event)) names.push(token.text);
+      const own = (field?.event ?? event) === event && (field?.events ?? [event]).includes(event);
+      if (field !== undefined && own) names.push(token.text);
       else if (!said.has(`token ${token.text}`)) {
         said.add(`token ${token.text}`);
         this.diagnostics.push(
@@ -257,7 +262,13 @@ export class ItemCheck {
             ruleCodes,
             'wrong-limiter-token',
             `"${token.text}" in "limiter_token" is not a field of "${event}" events`,
-            { span: token.span, suggestions: this.model.suggest(token.text) },
+            {
+              span: token.span,
+              suggestions:
+                field === undefined
+                  ? this.model.suggest(token.text)
+                  : [`it is available in ${field.event ?? field.events?.join(', ')}`],
+            },
           ),
         );
       }

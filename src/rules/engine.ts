@@ -21,6 +21,8 @@ export interface EngineOptions {
   /** Whose detections carry `matched`: only those delivered (default), or all. */
   readonly details?: 'delivered' | 'all';
   /** Carries out kill and hash; without it they are reported as simulated. */
+  /** A profile explains the event: matches are not delivered, count for no limit, and nothing is killed for them. */
+  readonly isNormal?: (event: Event) => boolean;
   readonly perform?: (action: KillAction | HashAction, event: Event, rule: LoadedRule) => ActionReport;
   /** Told of each `log` action. */
   readonly log?: (level: string, message: string, rule: LoadedRule) => void;
@@ -124,7 +126,8 @@ export class Engine {
       condition: {
         rule,
         decide: (event) =>
-          (rule.event === undefined || rule.event === event.type) &&
+          (rule.event ?? event.type) === event.type &&
+          (rule.events === undefined || rule.events.includes(event.type)) &&
           this.variables.aside(() => decide(event, event.wall, this.variables)),
         trace: (event) =>
           this.variables.aside(() => traceRule(rule, model, event, event.wall, this.variables)),
@@ -174,10 +177,17 @@ export class Engine {
     this.#matched[index]! += 1;
     // Read before its own actions change them.
     const variables = this.#variablesOf(rule, event);
-    const suppressedBy = rule.silent ? 'silent' : this.#allowed(rule, event) ? undefined : 'rate-limit';
+    const isNormal = this.options.isNormal?.(event) === true;
+    const suppressedBy = rule.silent
+      ? 'silent'
+      : isNormal
+        ? 'profile'
+        : this.#allowed(rule, event)
+          ? undefined
+          : 'rate-limit';
     const detailed = suppressedBy === undefined || this.options.details === 'all';
     const matched = detailed ? this.#matchedParts(rule, event) : [];
-    const actions = rule.actions.length === 0 ? noActions : this.#act(rule, event);
+    const actions = rule.actions.length === 0 ? noActions : this.#act(rule, event, isNormal);
     if (suppressedBy === undefined) this.#delivered[index]! += 1;
     const detection: Detection = {
       ruleId: rule.id,
@@ -242,7 +252,7 @@ export class Engine {
     return found;
   }
 
-  #act(rule: LoadedRule, event: Event): readonly ActionReport[] {
+  #act(rule: LoadedRule, event: Event, isNormal: boolean): readonly ActionReport[] {
     const reports: ActionReport[] = [];
     for (const [index, action] of rule.actions.entries()) {
       if (action.filter !== undefined && !action.filter(event, event.wall, this.variables)) continue;
@@ -258,7 +268,10 @@ export class Engine {
           break;
         case 'kill':
         case 'hash':
-          reports.push(this.options.perform?.(action, event, rule) ?? this.#simulated(action, event));
+          reports.push(
+            (isNormal ? undefined : this.options.perform?.(action, event, rule)) ??
+              this.#simulated(action, event),
+          );
           break;
         default:
           reports.push({ kind: action.kind, detail: { ...action.options }, simulated: true });

@@ -47,8 +47,6 @@ export interface ProductModel extends Model<Event> {
 /** A field with what the catalogue says of it. */
 interface KnownField extends Field<Event> {
   readonly doc: string;
-  /** Event types that have it; undefined: all. */
-  readonly events: readonly string[] | undefined;
   readonly unavailable: string | undefined;
   readonly columns: readonly string[];
   /** Stands in the `fields` member of a line of JSON. */
@@ -175,13 +173,13 @@ class FieldBuilder {
       type,
       ...(multi ? { multi: true } : {}),
       ...(event === undefined ? {} : { event }),
+      ...(row.events === undefined || row.events.length < 2 ? {} : { events: row.events }),
       ...(row.iterator === undefined ? {} : { iterator: row.iterator }),
       ...(type === 'string' ? { text: textOf(row, read) } : {}),
       ...(read.fixed === true ? { fixed: true } : {}),
       ...(row.constants === undefined ? {} : { constants: row.constants }),
       read: read.read,
       doc: row.doc,
-      events: row.events,
       unavailable: source.kind === 'unavailable' ? source.reason : undefined,
       columns: source.kind === 'column' ? [source.column] : source.kind === 'derived' ? source.needs : [],
       own:
