@@ -1,6 +1,6 @@
 /** Profiles: learnt from recordings of real runs, quiet on another run, and loud about what was injected. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -16,10 +16,10 @@ import {
 } from '../src/rules/profile/index.js';
 import { widen } from '../src/rules/profile/learn.js';
 import { StringTable } from '../src/support/strings.js';
+import { executable as tracer } from './traced.js';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-profile-')));
 t.teardown(() => rmSync(folder, { recursive: true }));
-const tracer = new URL('../native/build/seccam-trace', import.meta.url).pathname;
 mkdirSync(join(folder, 'data'));
 
 /** Work whose file names change from run to run. */
@@ -90,6 +90,60 @@ t.test('five runs, a sixth that is like them, and injected acts', async (t) => {
   }
 });
 
+const has = (program: string): boolean => spawnSync('sh', ['-c', `command -v ${program}`]).status === 0;
+
+t.test(
+  'redis under its benchmark: learnt from five runs; a sixth has no anomaly, each of five injected acts is one',
+  {
+    skip:
+      has('redis-server') && has('redis-benchmark') && has('redis-cli')
+        ? false
+        : 'redis-server, redis-cli and redis-benchmark are not installed',
+  },
+  async (t) => {
+    const place = join(folder, 'redis');
+    mkdirSync(place);
+    const library = join(folder, 'injected.so');
+    const source = new URL('../fixtures/programs/injected.c', import.meta.url).pathname;
+    t.equal(spawnSync('cc', ['-shared', '-fPIC', '-o', library, source]).status, 0);
+    const socket = join(folder, 'redis.sock');
+    /** A server that is asked, saves, rewrites its log, is told to act, and ends. */
+    const run = (name: string, act = ''): string => {
+      const recording = join(folder, `redis-${name}.seccam`);
+      const script = `
+rm -rf ${place}/*
+${tracer} -o ${recording} --force -- env LD_PRELOAD=${library} ${act === '' ? '' : `INJECT=${act} INJECT_FILE=${folder}/elsewhere`} \
+  redis-server --port 0 --unixsocket ${socket} --dir ${place} --save '' --appendonly yes --daemonize no &
+ask="redis-cli -s ${socket}"
+for n in $(seq 300); do $ask ping 2>/dev/null | grep -q PONG && break; sleep 0.1; done
+redis-benchmark -s ${socket} -q -n 500 -c 5 -t set,get,lpush,incr > /dev/null
+until_done() { for n in $(seq 300); do $ask info persistence | grep -q "$1:0" && break; sleep 0.1; done; }
+$ask bgsave; until_done rdb_bgsave_in_progress
+$ask bgrewriteaof; until_done aof_rewrite_in_progress
+kill -USR2 $($ask info server | tr -d '\\r' | sed -n 's/^process_id://p')
+$ask ping; $ask shutdown nosave
+wait`;
+      const { status, stderr } = spawnSync('sh', ['-c', script], { encoding: 'utf8' });
+      t.equal(status, 0, `run ${name}: ${stderr}`);
+      return recording;
+    };
+    const text = await learn(['1', '2', '3', '4', '5'].map((name) => run(name)));
+    t.match(text, /temp-rewriteaof-/);
+    t.strictSame(await anomalies(text, run('6')), []);
+    for (const [act, want] of [
+      ['exec', /^anomaly_exec: .* exec \/usr\/bin\/true$/],
+      ['read', /^anomaly_file: .* file \/etc\/shadow \(read\)$/],
+      ['write', /^anomaly_file: .* file .*\/elsewhere \(write, create\)$/],
+      ['connect', /^anomaly_socket: .* socket connect ip 127\.0\.0\.1:4444$/],
+      ['call', /^anomaly_call: .* call unshare$/],
+    ] as const) {
+      const found = await anomalies(text, run(act, act));
+      t.equal(found.length, 1, `${act}: ${found.join('; ')}`);
+      t.match(found[0], want);
+    }
+  },
+);
+
 t.test('a detection on what the profile explains is suppressed', async (t) => {
   const runs = ['a', 'b'].map((name) => recordRun(name));
   const text = await learn(runs);
@@ -97,11 +151,13 @@ t.test('a detection on what the profile explains is suppressed', async (t) => {
     'rules:\n  - id: reads\n    expression: open.file.path =~ "/**" && process.file.name == "cat"\n';
   const strings = new StringTable();
   const { rules } = loadPolicies([{ file: 'p.policy', text: policy }], { strings });
+  const watch = new ProfileWatch(compiled(text), strings);
+  watch.engine = new Engine(rules, { limits: false, isNormal: watch.explains });
   const delivered: string[] = [];
   const suppressed = new Set<string | undefined>();
   await replay([recordRun('c', 'cat /etc/hostname > /dev/null')], {
     strings,
-    engine: new ProfileWatch(compiled(text), strings, new Engine(rules, { limits: false })),
+    engine: watch,
     onDetection: (detection) => {
       if (detection.delivered) delivered.push(detection.ruleId);
       else suppressed.add(detection.suppressedBy);
@@ -109,6 +165,47 @@ t.test('a detection on what the profile explains is suppressed', async (t) => {
   });
   t.strictSame(delivered, ['reads', 'anomaly_file'], 'only what it does not explain');
   t.strictSame([...suppressed], ['profile']);
+});
+
+t.test('the verbs: learn, and replay with what was learnt', async (t) => {
+  const seccam = new URL('../bin/seccam.js', import.meta.url).pathname;
+  const run = (...words: string[]) =>
+    spawnSync(process.execPath, [seccam, ...words], { encoding: 'utf8', cwd: folder });
+  const runs = ['v1', 'v2'].map((name) => recordRun(name));
+  const learnt = run('profile', 'learn', ...runs, '-o', 'work.profile', '--name', 'work');
+  t.equal(learnt.status, 0, learnt.stderr);
+  t.match(learnt.stderr, /work\.profile: \d+ executables, learnt from [\d,]+ events of 2 recordings/);
+  t.match(run('profile', 'learn', ...runs).stdout, /^# Normal behaviour\..*\nprofile: 1\nname: v1\n/);
+  const again = run('profile', 'learn', ...runs, '-o', 'work.profile');
+  t.not(again.status, 0, 'nothing is replaced unasked');
+  t.not(run('profile', 'learn').status, 0);
+
+  writeFileSync(
+    join(folder, 'all.policy'),
+    'rules:\n  - id: any_open\n    expression: open.file.path not in ["", "/dev/null"]\n    every: 0s\n',
+  );
+  const odd = recordRun('odd', 'cat /etc/hostname > /dev/null');
+  const plain = ['replay', '-r', 'all.policy', '--format', 'json', '--fail-on', 'anomaly_*'];
+  const quiet = run(...plain, '--security-profile', 'work.profile', recordRun('v3'));
+  t.strictSame([quiet.stdout, quiet.status], ['', 0]);
+  t.match(quiet.stderr, /0 anomalies; [\d,]+ detections explained by the security profile/);
+  const loud = run(...plain, '--security-profile', 'work.profile', odd);
+  const lines = loud.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { rule_id: string });
+  t.match(
+    lines.map((line) => line.rule_id),
+    ['any_open', 'anomaly_file'],
+    'what is explained takes nothing from the rate limit of the rule',
+  );
+  t.equal(loud.status, 1);
+  const wrong = run('replay', '--security-profile', 'all.policy', odd);
+  t.match(wrong.stderr, /not a profile.*\[not-a-profile\]/);
+  t.match(
+    run('replay', '--security-profile', 'none.profile', odd).stderr,
+    /cannot be read.*\[not-a-profile\]/,
+  );
 });
 
 t.test('a profile is YAML that is read as it was written', async (t) => {

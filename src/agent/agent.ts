@@ -5,11 +5,12 @@
 import { createHash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import type { Event } from '../catalogue/event.js';
-import { eventByName } from '../catalogue/index.js';
+import { eventByName, eventRows } from '../catalogue/index.js';
 import type { DetectionLine } from '../outputs/answers.js';
 import { Pipeline } from '../pipeline/index.js';
 import { detectionLine } from '../pipeline/line.js';
 import { type Detection, Engine, type LoadResult, loadRules } from '../rules/index.js';
+import { type CompiledProfile, ProfileWatch, readProfile } from '../rules/profile/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { agentCodes } from './codes.js';
@@ -59,6 +60,8 @@ export class Agent {
   readonly #flight: FlightRecorder | undefined;
   readonly #saver: Saver | undefined;
   #engine: Engine;
+  #watch: ProfileWatch | undefined;
+  #profile: CompiledProfile | undefined;
   #loaded: LoadResult;
   #hash: string;
   #current: LiveStream | undefined;
@@ -80,6 +83,7 @@ export class Agent {
     this.outputs = options.outputs;
     const { settings } = options;
     this.#crowded = settings.limits.strings;
+    if (settings.profile !== '') this.#profile = readProfile(settings.profile);
     this.#loaded = this.#load();
     const errors = this.#loaded.diagnostics.filter((item) => item.severity === 'error');
     if (errors.length > 0) throw new DiagnosticError(this.#loaded.diagnostics);
@@ -105,7 +109,7 @@ export class Agent {
     this.#hash = hashOf(this.#loaded);
     this.#pipeline = new Pipeline({
       strings: this.strings,
-      engine: this.#engine,
+      engine: this.#watch ?? this.#engine,
       allResults: settings.all_results,
       onDetection: (detection, event) => this.#detection(detection, event),
     });
@@ -139,15 +143,17 @@ export class Agent {
 
   /** Events that the rules need: what a tracer is told to record at least. */
   wanted(): EventBitmap {
-    const names = new Set<string>([...ALWAYS, ...this.#loaded.rules.rules.map((rule) => rule.eventType)]);
-    return bitmapOf([...names].flatMap((name) => eventByName(name)?.id ?? []));
+    return bitmapOf(this.wantedNames().flatMap((name) => eventByName(name)?.id ?? []));
   }
 
-  /** Event names that the rules need. */
+  /** Event names that the rules need; with a profile all that a recording has unless it was told otherwise. */
   wantedNames(): string[] {
-    return [
-      ...new Set<string>([...ALWAYS, ...this.#loaded.rules.rules.map((rule) => rule.eventType)]),
-    ].sort();
+    const ofProfile =
+      this.#profile === undefined
+        ? []
+        : eventRows.filter((row) => row.preset !== 'all' && row.calls.length > 0).map((row) => row.name);
+    const ofRules = this.#loaded.rules.rules.map((rule) => rule.eventType);
+    return [...new Set<string>([...ALWAYS, ...ofRules, ...ofProfile])].sort();
   }
 
   refused(): void {
@@ -227,7 +233,7 @@ export class Agent {
     const before = this.#engine;
     this.#engine = this.#makeEngine();
     this.#engine.variables.adopt(before.variables);
-    this.#pipeline.engine = this.#engine;
+    this.#pipeline.engine = this.#watch ?? this.#engine;
     this.#hash = hashOf(loaded);
     this.#saver?.rules(this.#hash, loaded);
     this.#reloads += 1;
@@ -365,10 +371,19 @@ export class Agent {
   }
 
   #makeEngine(): Engine {
-    return new Engine(this.#loaded.rules, {
+    const engine = new Engine(this.#loaded.rules, {
       limits: this.#options.limits ?? true,
       perform: (action, event, rule) => this.#response.perform(action, event, rule.id),
+      ...(this.#profile === undefined
+        ? {}
+        : { isNormal: (event: Event) => this.#watch?.explains(event) === true }),
     });
+    // What was told as an anomaly stays told when rules are loaded anew.
+    if (this.#profile !== undefined) {
+      this.#watch ??= new ProfileWatch(this.#profile, this.strings);
+      this.#watch.engine = engine;
+    }
+    return engine;
   }
 
   #makeFlight(): FlightRecorder {

@@ -79,6 +79,12 @@ export const settingsSchema = z.strictObject({
     .array(path)
     .default([])
     .describe('Policy files or folders. Empty: the starter rules that are shipped.'),
+  profile: z
+    .string()
+    .default('')
+    .describe(
+      'A profile of normal behaviour (`seccam profile learn`): what it explains fires no rule, what it does not is an anomaly. Empty: none.',
+    ),
   mode: z
     .enum(['monitor', 'enforce'])
     .default('monitor')

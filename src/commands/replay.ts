@@ -34,6 +34,11 @@ export default class Replay extends SeccamCommand {
       helpValue: 'GLOB',
       description: "exit with 1 when such a rule fires: a glob of ids, tag:KEY=VALUE, or '*'",
     }),
+    'security-profile': Flags.string({
+      helpValue: 'FILE',
+      description:
+        'a profile of normal behaviour: what it explains fires no rule, what it does not is an anomaly',
+    }),
     profile: Flags.boolean({ description: 'show what each rule costs' }),
     quiet: Flags.boolean({ char: 'q', description: 'no summary on standard error' }),
   };
@@ -51,6 +56,7 @@ export default class Replay extends SeccamCommand {
       ...given('failOn', flags['fail-on']),
       noLimits: !flags.limits,
       profile: flags.profile,
+      ...given('securityProfile', flags['security-profile']),
       report: wantsReport(flags.format),
     })) {
       if (item.kind === 'detection') output.detection(item.detection);
@@ -79,8 +85,12 @@ function originText(origin: RulesOrigin): string {
 
 function summaryLines(summary: ReplaySummary): string[] {
   const lines: string[] = [];
-  if (summary.suppressed > 0)
-    lines.push(`${counted(summary.suppressed)} more suppressed by rate limits (--no-limits shows them)`);
+  const limited = summary.suppressed - (summary.explained ?? 0);
+  if (limited > 0) lines.push(`${counted(limited)} more suppressed by rate limits (--no-limits shows them)`);
+  if (summary.explained !== undefined)
+    lines.push(
+      `${counted(summary.anomalies ?? 0)} ${summary.anomalies === 1 ? 'anomaly' : 'anomalies'}; ${counted(summary.explained, 'detection')} explained by the security profile`,
+    );
   for (const cost of summary.profile ?? []) {
     lines.push(
       ...columns([

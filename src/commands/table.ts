@@ -21,6 +21,7 @@ import ListRules from './list/rules.js';
 import ListTests from './list/tests.js';
 import NewRule from './new/rule.js';
 import NewTest from './new/test.js';
+import ProfileLearn from './profile/learn.js';
 import RecordCommand from './record.js';
 import RecordingExport from './recording/export.js';
 import { RecordingMerge, RecordingRedact, RecordingTrim, RecordingUpgrade } from './recording/rewriting.js';
@@ -53,6 +54,7 @@ export const COMMANDS: Readonly<Record<string, Verb>> = {
   'list:tests': ListTests,
   'new:rule': NewRule,
   'new:test': NewTest,
+  'profile:learn': ProfileLearn,
   record: RecordCommand,
   'recording:export': RecordingExport,
   'recording:merge': RecordingMerge,

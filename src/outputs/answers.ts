@@ -102,6 +102,9 @@ export interface ReplaySummary {
   readonly cannotFire: readonly { readonly rule: string; readonly reason: string }[];
   readonly detections: number;
   readonly suppressed: number;
+  /** With a security profile: of `suppressed`, those on what it explains; and what it does not explain. */
+  readonly explained?: number;
+  readonly anomalies?: number;
   /** With no detection: the rule that came closest. */
   readonly closest?: {
     readonly rule: string;

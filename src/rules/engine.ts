@@ -33,6 +33,8 @@ export interface EngineOptions {
    * when one engine serves several streams that began at different times.
    */
   readonly clock?: 'elapsed' | 'wall';
+  /** Asked at each match; true: it is noted elsewhere, and nothing more is done with it (mutation). */
+  readonly take?: (rule: LoadedRule, event: Event) => boolean;
   /** Finds a live process by pid, for `scope_field`. Default: the acting process, its ancestors and the target are searched. */
   readonly processOf?: (pid: number, event: Event) => Process | undefined;
 }
@@ -74,7 +76,13 @@ export class Engine {
     this.variables = new VariableStore(rules, this.#now);
     this.#matched = rules.rules.map(() => 0);
     this.#delivered = rules.rules.map(() => 0);
-    this.#hit = (index) => this.#match(index);
+    const { take } = options;
+    this.#hit =
+      take === undefined
+        ? (index) => this.#match(index)
+        : (index) => {
+            if (!take(rules.rules[index]!, this.#event)) this.#match(index);
+          };
   }
 
   /** Decides all rules on the event. The list is empty and shared when none matched. */

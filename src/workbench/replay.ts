@@ -1,6 +1,7 @@
 /** Recordings through rules: detections as they come, then what was and was not seen. */
 
 import { resolve } from 'node:path';
+import type { Event } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
 import {
   firstRules,
@@ -13,6 +14,7 @@ import {
 } from '../pipeline/index.js';
 import { detectionLine } from '../pipeline/line.js';
 import { Engine, type LoadedRule } from '../rules/index.js';
+import { isAnomaly, ProfileWatch, readProfile } from '../rules/profile/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { Channel } from './channel.js';
@@ -59,6 +61,8 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
       ),
     ]);
   }
+  const normal =
+    options.securityProfile === undefined ? undefined : readProfile(options.securityProfile, cwd);
   yield { kind: 'start', recordings, newest, rules: origin };
 
   const channel = new Channel<ReplayItem>();
@@ -68,16 +72,32 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   let failing = false;
   let current = recordings[0]!;
   let decides = hash;
+  let explained = 0;
+  let anomalies = 0;
   const engineFor = (name: string) => {
     current = name;
     book?.begin(name);
-    return costs === undefined
+    watching = watch?.();
+    engine = makeEngine();
+    return watched(engine);
+  };
+  const watch = normal === undefined ? undefined : () => new ProfileWatch(normal, inUse.strings);
+  let watching = watch?.();
+  const isNormal = watch === undefined ? undefined : (event: Event) => watching?.explains(event) === true;
+  const makeEngine = (): Engine =>
+    costs === undefined
       ? new Engine(inUse.rules, {
           limits: options.noLimits !== true,
+          ...(isNormal === undefined ? {} : { isNormal }),
           ...(book === undefined ? {} : { observer: book.observer }),
         })
-      : costs.engine(options.noLimits !== true);
+      : costs.engine(options.noLimits !== true, isNormal);
+  const watched = (decider: Engine) => {
+    if (watching === undefined) return decider;
+    watching.engine = decider;
+    return watching;
   };
+  let engine: Engine = makeEngine();
   const replayOptions = {
     strings: inUse.strings,
     allResults: options.allResults === true,
@@ -94,6 +114,8 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
       matchedRules.add(detection.ruleId);
       book?.detection(detection, event);
       if (options.failOn?.some((wanted) => failsOn(wanted, detection)) === true) failing = true;
+      if (detection.suppressedBy === 'profile') explained += 1;
+      if (isAnomaly(detection)) anomalies += 1;
       if (!detection.delivered) return;
       const line = detectionLine(detection, event, inUse.rules.model, {
         recording: recordings.length > 1 ? current : undefined,
@@ -120,10 +142,10 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
             decides = next;
             inUse = rulesOfTexts(readSavedRules(folder, next), inUse.strings);
             costs?.take(inUse);
-            const before = pipeline.engine as Engine;
-            const after = engineFor(recordings[0]!);
-            after.adopt(before);
-            pipeline.engine = after;
+            const before = engine;
+            engine = makeEngine();
+            engine.adopt(before);
+            pipeline.engine = watched(engine);
           },
         });
   channel.follow(Promise.resolve(work));
@@ -150,6 +172,7 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
     cannotFire: cannotFire(inUse, summary),
     detections: summary.detections,
     suppressed,
+    ...(normal === undefined ? {} : { explained, anomalies }),
     ...(closest === undefined ? {} : { closest }),
     ...(costs === undefined ? {} : { profile: costs.report() }),
     answer: !readable ? 2 : failing ? 1 : 0,
@@ -217,9 +240,10 @@ class Costs {
       if (!this.#costs.has(rule.id)) this.#costs.set(rule.id, { evaluations: 0, nanoseconds: 0, matches: 0 });
   }
 
-  engine(limits: boolean): Engine {
+  engine(limits: boolean, isNormal: ((event: Event) => boolean) | undefined): Engine {
     const engine: Engine = new Engine(this.inUse.rules, {
       limits,
+      ...(isNormal === undefined ? {} : { isNormal }),
       observer: {
         rule: (rule, event, value, _trace) => {
           const cost = this.#costs.get(rule.id)!;

@@ -82,6 +82,8 @@ export interface ReplayOptions extends CommonOptions {
   /** `--fail-on`: rule globs, `tag:K=V`, `*`. */
   readonly failOn?: readonly string[];
   readonly profile?: boolean;
+  /** A profile of normal behaviour (`profile learn`) that events are held against. */
+  readonly securityProfile?: string;
   /** Collect what the HTML report shows. */
   readonly report?: boolean;
   /** A recording's bytes instead of a file (`-`). */

@@ -8,5 +8,6 @@ export {
   type Profile,
   parseProfile,
   printProfile,
+  readProfile,
 } from './profile.js';
-export { ProfileWatch } from './watch.js';
+export { isAnomaly, ProfileWatch } from './watch.js';

@@ -3,9 +3,11 @@
  * how, which sockets, and which other calls it makes. Learnt from recordings, kept as YAML that is made
  * to be read and edited, and held against events.
  */
-import { isMap, isSeq, parseDocument, stringify } from 'yaml';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Document, isMap, isScalar, isSeq, parseDocument, visit } from 'yaml';
 import { compileGlob, globProblem } from '../../language/index.js';
-import { type Diagnostic, diagnostic, spanAt } from '../../support/diagnostic.js';
+import { type Diagnostic, DiagnosticError, diagnostic, spanAt } from '../../support/diagnostic.js';
 import type { Act } from './acts.js';
 import { profileCodes } from './codes.js';
 
@@ -34,7 +36,13 @@ export interface Profile {
 
 export function printProfile(profile: Profile): string {
   const head = `# Normal behaviour. Patterns: * stays within a segment of a path, a last ** crosses.\n`;
-  return head + stringify({ profile: 1, ...profile }, { lineWidth: 120, flowCollectionPadding: false });
+  const document = new Document({ profile: 1, ...profile });
+  visit(document, {
+    Pair: (_, pair) => {
+      if (isScalar(pair.key) && pair.key.value === 'access' && isSeq(pair.value)) pair.value.flow = true;
+    },
+  });
+  return head + document.toString({ lineWidth: 120, flowCollectionPadding: false });
 }
 
 /** Reads a profile; all complaints at once, and no profile when there is an error. */
@@ -174,6 +182,9 @@ class Compiled {
   }
 }
 
+/** Executables whose behaviours are kept ready. */
+const readyLimit = 10_000;
+
 export class CompiledProfile {
   readonly name: string;
   readonly #executables: readonly (readonly [Test, Compiled])[];
@@ -192,8 +203,31 @@ export class CompiledProfile {
     let found = this.#byPath.get(path);
     if (found === undefined) {
       found = this.#executables.filter(([test]) => test(path)).map(([, behaviour]) => behaviour);
+      if (this.#byPath.size >= readyLimit) this.#byPath.clear();
       this.#byPath.set(path, found);
     }
     return found;
   }
+}
+
+/** A profile from a file. Throws a `DiagnosticError` with every complaint. */
+export function readProfile(path: string, cwd = process.cwd()): CompiledProfile {
+  let text: string;
+  try {
+    text = readFileSync(resolve(cwd, path), 'utf8');
+  } catch (error) {
+    throw new DiagnosticError([
+      diagnostic(
+        profileCodes,
+        'not-a-profile',
+        `the profile "${path}" cannot be read: ${(error as Error).message}`,
+        {
+          suggestions: ['seccam profile learn RECORDING… -o FILE'],
+        },
+      ),
+    ]);
+  }
+  const { profile, diagnostics } = parseProfile(text, path);
+  if (profile === undefined) throw new DiagnosticError(diagnostics);
+  return new CompiledProfile(profile);
 }

@@ -1,6 +1,7 @@
 /**
  * Holds events against a profile: what it does not explain is an anomaly, told once for each executable
- * and act; a detection of a rule on an event that it explains is suppressed.
+ * and act. An engine that is asked through it (`isNormal: watch.explains`) suppresses detections on what it
+ * explains.
  */
 import type { Event } from '../../catalogue/event.js';
 import type { StringTable } from '../../support/strings.js';
@@ -15,20 +16,36 @@ interface Decides {
 
 const none: readonly Detection[] = [];
 
+/** Anomalies that are remembered as told; beyond, the first ones may be told again. */
+const toldLimit = 100_000;
+
+/** The detection is of no rule: a profile does not explain the event. */
+export function isAnomaly(detection: Detection): boolean {
+  return detection.ruleSpan === undefined && detection.ruleId.startsWith('anomaly_');
+}
+
 export class ProfileWatch implements Decides {
   readonly #profile: CompiledProfile;
-  readonly #engine: Decides | undefined;
+  /** Decides the rules. */
+  engine: Decides | undefined;
   readonly #strings: StringTable;
   readonly #told = new Set<string>();
 
   constructor(profile: CompiledProfile, strings: StringTable, engine?: Decides) {
     this.#profile = profile;
     this.#strings = strings;
-    this.#engine = engine;
+    this.engine = engine;
   }
 
+  /** The profile knows the executable, and that it does this. */
+  readonly explains = (event: Event): boolean => {
+    const behaviours = this.#profile.of(this.#strings.text(actor(event).file.path));
+    const acts = behaviours.length === 0 ? [] : actsOf(event, this.#strings);
+    return acts.length > 0 && acts.every((act) => behaviours.some((behaviour) => behaviour.explains(act)));
+  };
+
   evaluate(event: Event): readonly Detection[] {
-    const found = this.#engine?.evaluate(event) ?? none;
+    const found = this.engine?.evaluate(event) ?? none;
     const path = this.#strings.text(actor(event).file.path);
     const behaviours = this.#profile.of(path);
     // Of an executable that the profile does not know, its exec was the anomaly.
@@ -36,15 +53,7 @@ export class ProfileWatch implements Decides {
     const acts = actsOf(event, this.#strings);
     if (acts.length === 0) return found;
     const odd = acts.filter((act) => !behaviours.some((behaviour) => behaviour.explains(act)));
-    if (odd.length === 0) {
-      return found.length === 0
-        ? found
-        : found.map((detection) =>
-            detection.delivered
-              ? { ...detection, delivered: false, suppressedBy: 'profile' as const }
-              : detection,
-          );
-    }
+    if (odd.length === 0) return found;
     const anomalies = odd
       .filter((act) => this.#isNew(path, act))
       .map((act) => this.#anomaly(event, path, act));
@@ -54,6 +63,7 @@ export class ProfileWatch implements Decides {
   #isNew(path: string, act: Act): boolean {
     const key = [path, act.kind, act.what, ...act.access].join('\0');
     if (this.#told.has(key)) return false;
+    if (this.#told.size >= toldLimit) this.#told.delete(this.#told.values().next().value!);
     this.#told.add(key);
     return true;
   }
