@@ -6,6 +6,7 @@
  */
 
 export { type Address, intersects, parseAddress } from './address.js';
+export { withAliases } from './aliases.js';
 export { type Expression, sameTree } from './ast.js';
 export { type CheckedRule, type CheckOptions, checkMacro, checkRule, checkValue } from './checker.js';
 export { type LanguageCode, languageCodes } from './codes.js';

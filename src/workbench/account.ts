@@ -2,11 +2,12 @@
 import { constants } from '../catalogue/constants.js';
 import type { Event } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
-import type { BoolNode, Trace } from '../language/index.js';
+import { type BoolNode, type Trace, truthOf } from '../language/index.js';
 import { processLine } from '../pipeline/line.js';
-import type { LoadedRule } from '../rules/index.js';
-import { decide } from './doubt.js';
+import type { LoadedRule, VariableStore } from '../rules/index.js';
+import { lookup } from '../support/lookup.js';
 import { leafNotes, leafValues, literalsOf, type VariableLog } from './leaf.js';
+import { type Pattern, Patterns, textsOf } from './pattern.js';
 import type { ExplainedEvent, ExplainNode, Explanation, TryLine } from './results.js';
 import type { RulesInUse } from './ruleset.js';
 
@@ -17,21 +18,35 @@ interface Kept {
   readonly explained: ExplainedEvent;
 }
 
-/** Which leaves are false, as a text; events with the same ones compete. */
-type Pattern = string;
+/** Nearness of texts with the same last part: longer than any prefix. */
+const whole = 10_000;
 
 /** Beyond so many kinds of closest events the first ones stay. */
 const mostPatterns = 64;
+
+/** Beyond so many, all events are looked at again. */
+const mostNearMisses = 1 << 20;
+
+/** An event that one changed leaf would have made a match, and the leaves of which that is true. */
+export interface NearMiss {
+  readonly seq: number;
+  readonly leaves: readonly number[];
+}
 
 /** What one rule showed over the recording. */
 export class Account {
   matched = 0;
   shownAt = false;
-  readonly #seen = { events: 0 };
+  /** In the order of the recording; undefined: any event may be one, as of a rule with a register. */
+  nearMisses: NearMiss[] | undefined;
+  readonly #patterns: Patterns;
+  readonly #nearness: Nearness;
+  readonly #flips = new WeakMap<Pattern, readonly number[]>();
+  #events = 0;
   readonly #leafTrue: number[];
   readonly #nodeTrue = new Map<BoolNode, number>();
   readonly #soFar = new Map<BoolNode, number>();
-  readonly #kept = new Map<Pattern, Kept[]>();
+  readonly #kept = new Map<string, Kept[]>();
   #least = Number.POSITIVE_INFINITY;
   #atLeast = 0;
 
@@ -39,8 +54,13 @@ export class Account {
     readonly rule: LoadedRule,
     readonly inUse: RulesInUse,
     readonly closest: number,
+    variables: VariableStore,
   ) {
+    const { model } = inUse.rules;
     this.#leafTrue = rule.rule.leaves.map(() => 0);
+    this.#patterns = new Patterns(rule, model, variables, (pattern) => this.#sum(pattern));
+    this.#nearness = new Nearness(rule, inUse, variables);
+    this.nearMisses = rule.rule.registers.size === 0 ? [] : undefined;
   }
 
   /**
@@ -49,8 +69,9 @@ export class Account {
    * ones came nearest, then the earliest.
    */
   get best(): readonly ExplainedEvent[] {
+    this.#patterns.end();
     const rarity = (kept: Kept): number => {
-      const events = Math.max(1, this.#seen.events);
+      const events = Math.max(1, this.#events);
       return kept.explained.leaves.reduce(
         (sum, leaf) => (leaf.value ? sum - Math.log((this.#leafTrue[leaf.leaf] ?? 1) / events) : sum),
         0,
@@ -69,54 +90,79 @@ export class Account {
       .map((kept) => kept.explained);
   }
 
-  see(event: Event, value: boolean, trace: Trace, log: VariableLog, focus: boolean): void {
-    this.#seen.events += 1;
-    if (value) this.matched += 1;
-    for (const leaf of trace.leaves)
-      if (leaf.value) this.#leafTrue[leaf.leaf] = (this.#leafTrue[leaf.leaf] ?? 0) + 1;
-    this.#countNode(this.rule.rule.root, trace);
+  /** An event that the rule is shown, with the variables as they are before its own actions. */
+  see(event: Event, trace: () => Trace, log: VariableLog, focus: boolean): void {
+    const pattern = this.#patterns.at(event, trace);
+    this.#events += 1;
+    if (pattern.value) this.matched += 1;
+    else if (pattern.distance === 1) this.#miss(event, pattern);
     if (!focus) return;
     this.shownAt = true;
-    this.#keep(event, value, trace, log);
+    this.#keep(event, pattern, trace, log);
   }
 
-  #countNode(node: BoolNode, trace: Trace): void {
-    if (decide(node, (leaf) => trace.leaves[leaf]?.value ?? false) === true)
-      this.#nodeTrue.set(node, (this.#nodeTrue.get(node) ?? 0) + 1);
-    if (node.kind === 'not') this.#countNode(node.operand, trace);
-    if (node.kind === 'macro') this.#countNode(node.body, trace);
+  #miss(event: Event, pattern: Pattern): void {
+    this.nearMisses?.push({ seq: event.seq, leaves: this.#flipsOf(pattern) });
+    if (this.nearMisses !== undefined && this.nearMisses.length >= mostNearMisses)
+      this.nearMisses = undefined;
+  }
+
+  #flipsOf(pattern: Pattern): readonly number[] {
+    return lookup(this.#flips, pattern, () =>
+      pattern.leaves.flatMap((value, leaf) =>
+        !value && truthOf(this.rule.rule.root, (at) => at === leaf || pattern.leaves[at]!) ? [leaf] : [],
+      ),
+    );
+  }
+
+  #sum(pattern: Pattern): void {
+    pattern.leaves.forEach((value, leaf) => {
+      if (value) this.#leafTrue[leaf]! += pattern.count;
+    });
+    this.#countNode(this.rule.rule.root, pattern);
+  }
+
+  #countNode(node: BoolNode, pattern: Pattern): void {
+    const holds = (one: BoolNode): boolean => truthOf(one, (leaf) => pattern.leaves[leaf]!);
+    if (holds(node)) this.#nodeTrue.set(node, (this.#nodeTrue.get(node) ?? 0) + pattern.count);
+    if (node.kind === 'not') this.#countNode(node.operand, pattern);
+    if (node.kind === 'macro') this.#countNode(node.body, pattern);
     if (node.kind !== 'and' && node.kind !== 'or') return;
     let all = true;
     for (const operand of node.operands) {
-      this.#countNode(operand, trace);
-      all &&= decide(operand, (leaf) => trace.leaves[leaf]?.value ?? false) === true;
-      if (all) this.#soFar.set(operand, (this.#soFar.get(operand) ?? 0) + 1);
+      this.#countNode(operand, pattern);
+      all &&= holds(operand);
+      if (all) this.#soFar.set(operand, (this.#soFar.get(operand) ?? 0) + pattern.count);
     }
   }
 
-  #keep(event: Event, value: boolean, trace: Trace, log: VariableLog): void {
-    if (trace.distance < this.#least) {
-      this.#least = trace.distance;
+  #keep(event: Event, pattern: Pattern, trace: () => Trace, log: VariableLog): void {
+    const { distance, value } = pattern;
+    if (distance < this.#least) {
+      this.#least = distance;
       this.#atLeast = 0;
     }
-    if (trace.distance === this.#least) this.#atLeast += 1;
-    if (trace.distance > this.#least + 1) return;
-    const pattern = trace.leaves.map((leaf) => (leaf.value ? '1' : '0')).join('');
-    const kept = this.#kept.get(pattern) ?? [];
+    if (distance === this.#least) this.#atLeast += 1;
+    if (distance > this.#least + (this.closest > 1 ? 1 : 0)) return;
+    const key = pattern.leaves.map(Number).join('');
+    const kept = this.#kept.get(key) ?? [];
     if (kept.length === 0 && this.#kept.size >= mostPatterns && !this.#forget()) return;
-    const nearness = value ? 0 : nearnessOf(this.rule, trace);
-    const worst = kept.at(-1);
-    if (kept.length >= this.closest && worst !== undefined && nearness <= worst.nearness) return;
+    const full = kept.length >= this.closest;
+    // What matched is as near as can be: the first ones stay.
+    const nearness =
+      value || (full && kept.at(-1)!.nearness >= this.#nearness.most) ? 0 : this.#nearness.of(event, pattern);
+    if (full && nearness <= kept.at(-1)!.nearness) return;
     const { model } = this.inUse.rules;
+    const { leaves } = trace();
     const explained: ExplainedEvent = {
       seq: event.seq,
       type: event.type,
       elapsed: String(event.elapsed),
       process: processLine(event.process, event, model),
-      distance: trace.distance,
+      distance,
       value,
       leaves: this.rule.rule.leaves.map((leaf) => {
-        const result = trace.leaves[leaf.leaf]!;
+        const result = leaves[leaf.leaf]!;
         const values = leafValues(leaf, result, event, model);
         return {
           leaf: leaf.leaf,
@@ -126,10 +172,10 @@ export class Account {
         };
       }),
     };
-    kept.push({ distance: trace.distance, nearness, explained });
+    kept.push({ distance, nearness, explained });
     kept.sort((a, b) => b.nearness - a.nearness || a.explained.seq - b.explained.seq);
     kept.length = Math.min(kept.length, this.closest);
-    this.#kept.set(pattern, kept);
+    this.#kept.set(key, kept);
   }
 
   /** Makes room by dropping a pattern that is farther away than the nearest; false when there is none. */
@@ -198,7 +244,7 @@ export class Account {
       ...(node.kind === 'macro' ? { macro: node.id } : {}),
       trueOf,
       soFar: soFar ?? 0,
-      neverTrue: trueOf === 0 && this.#seen.events > 0,
+      neverTrue: trueOf === 0 && this.#events > 0,
       children: children.map((child) => this.#node(child)),
     };
   }
@@ -216,22 +262,50 @@ export function nodeText(node: BoolNode, inUse: RulesInUse): string {
  * How near the false leaves came: the longest prefix that a text of the event shares with a literal; a text
  * with the same last part, or the same but for upper and lower case, is nearer than any prefix.
  */
-function nearnessOf(rule: LoadedRule, trace: Trace): number {
-  let nearest = 0;
-  for (const leaf of rule.rule.leaves) {
-    const result = trace.leaves[leaf.leaf];
-    if (result === undefined || result.value || leaf.kind !== 'test') continue;
-    for (const have of result.left) {
-      if (typeof have !== 'string') continue;
-      for (const member of literalsOf(leaf.right)) {
-        if (typeof member.value === 'string') nearest = Math.max(nearest, nearnessOfText(have, member.value));
+class Nearness {
+  /** Nothing comes nearer. */
+  readonly most = 2 * whole;
+  readonly #leaves: readonly {
+    readonly leaf: number;
+    readonly texts: ReturnType<typeof textsOf>;
+    readonly literals: readonly string[];
+    readonly known: Map<string, number>;
+  }[];
+
+  constructor(
+    rule: LoadedRule,
+    inUse: RulesInUse,
+    readonly variables: VariableStore,
+  ) {
+    this.#leaves = rule.rule.leaves.flatMap((leaf) => {
+      if (leaf.kind !== 'test' || rule.rule.registers.size > 0) return [];
+      const literals = literalsOf(leaf.right).flatMap(({ value }) =>
+        typeof value === 'string' ? [value] : [],
+      );
+      if (literals.length === 0) return [];
+      const texts = textsOf(leaf.left, inUse.rules.model);
+      return [{ leaf: leaf.leaf, texts, literals, known: new Map<string, number>() }];
+    });
+  }
+
+  of(event: Event, pattern: Pattern): number {
+    let nearest = 0;
+    for (const { leaf, texts, literals, known } of this.#leaves) {
+      if (pattern.leaves[leaf] === true) continue;
+      for (const have of texts(event, this.variables)) {
+        if (known.size > mostTexts) known.clear();
+        const near = lookup(known, have, () =>
+          literals.reduce((best, want) => Math.max(best, nearnessOfText(have, want)), 0),
+        );
+        nearest = Math.max(nearest, near);
       }
     }
+    return nearest;
   }
-  return nearest;
 }
 
-const whole = 10_000;
+/** Texts whose nearness is known at a time. */
+const mostTexts = 100_000;
 
 function nearnessOfText(have: string, want: string): number {
   if (have.toLowerCase() === want.toLowerCase()) return 2 * whole;

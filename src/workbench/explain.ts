@@ -165,23 +165,29 @@ export async function explainRules(
   rules: readonly LoadedRule[],
   options: ExplainRulesOptions,
 ): Promise<ExplainedRules> {
-  const accounts = new Map(rules.map((rule) => [rule.index, new Account(rule, inUse, options.closest)]));
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
   const log = new VariableLog(inUse);
   let sawAt = false;
   let focus = true;
   const hidden = new Map<string, Map<number, number>>();
+  // Without variables the other rules have no part in it, and need not be decided.
+  const alone = options.where === undefined && rules.every((rule) => rule.rule.variables.length === 0);
   const engine: Engine = new Engine(inUse.rules, {
     limits: false,
     observer: {
-      rule: (rule, event, value, trace) => accounts.get(rule.index)?.see(event, value, trace(), log, focus),
+      rule: (rule, event, _value, trace) => accounts.get(rule.index)?.see(event, trace, log, focus),
     },
   });
+  const accounts = new Map(
+    rules.map((rule) => [rule.index, new Account(rule, inUse, options.closest, engine.variables)]),
+  );
+  const byType = new Map<string, Account[]>();
+  for (const account of accounts.values()) lookup(byType, account.rule.eventType, () => []).push(account);
   const where = options.where === undefined ? undefined : engine.condition(options.where);
   if (where !== undefined && where.condition === undefined) throw new DiagnosticError(where.diagnostics);
   const summary = await replay([inputFrom(options.input)], {
     strings: inUse.strings,
-    engine,
+    ...(alone ? {} : { engine }),
     allResults: options.allResults,
     onEvent: (event, shown) => {
       declared?.apply(event);
@@ -189,6 +195,10 @@ export async function explainRules(
       focus =
         (options.at === undefined || event.seq === options.at) &&
         (where?.condition === undefined || where.condition.decide(event));
+      if (shown && alone) {
+        for (const account of byType.get(event.type) ?? [])
+          account.see(event, () => engine.trace(account.rule.index, event), log, focus);
+      }
       if (shown) return;
       const results = lookup(hidden, event.type, () => new Map());
       results.set(event.retval, (results.get(event.retval) ?? 0) + 1);
@@ -196,7 +206,7 @@ export async function explainRules(
     onDetection: (detection, event) => log.see(detection, event),
   });
   const attempts =
-    options.tries > 0 ? await tryCandidates(inUse, accounts, options) : new Map<number, TryLine[]>();
+    options.tries > 0 ? await tryCandidates(inUse, accounts, alone, options) : new Map<number, TryLine[]>();
   const explanations = [...accounts.values()]
     .filter((account) => (options.at === undefined && options.where === undefined) || account.shownAt)
     .map((account) =>
@@ -218,42 +228,71 @@ export async function explainRules(
 
 const inputFrom = (input: Input | (() => Input)): Input => (typeof input === 'function' ? input() : input);
 
-/** Evaluates candidates over the same events, each where its rule is decided, with the variables of that moment. */
+interface Trial {
+  readonly candidate: Candidate;
+  readonly decide: (event: Event) => boolean;
+  matches: number;
+}
+
+/** Evaluates candidates on the events that they can make a match, with the variables of that moment. */
 async function tryCandidates(
   inUse: RulesInUse,
   accounts: ReadonlyMap<number, Account>,
+  alone: boolean,
   options: ExplainRulesOptions,
 ): Promise<Map<number, TryLine[]>> {
-  const trials = new Map<
-    number,
-    { candidate: Candidate; decide: (event: Event) => boolean; matches: number }[]
-  >();
+  const trials = new Map<number, Trial[]>();
+  const attempt = (rule: LoadedRule, event: Event): void => {
+    const list = trials.get(rule.index);
+    if (list === undefined) return;
+    const misses = accounts.get(rule.index)?.nearMisses;
+    let leaves: readonly number[] | undefined;
+    if (misses !== undefined) {
+      const at = next.get(rule.index) ?? 0;
+      if (misses[at]?.seq !== event.seq) return;
+      next.set(rule.index, at + 1);
+      leaves = misses[at]!.leaves;
+    }
+    for (const trial of list)
+      if ((leaves === undefined || leaves.includes(trial.candidate.leaf)) && trial.decide(event))
+        trial.matches += 1;
+  };
+  /** Of each rule the near miss that is awaited. */
+  const next = new Map<number, number>();
   const engine: Engine = new Engine(inUse.rules, {
     limits: false,
-    observer: {
-      rule: (rule, event) => {
-        for (const trial of trials.get(rule.index) ?? []) if (trial.decide(event)) trial.matches += 1;
-      },
-    },
+    observer: { rule: attempt },
   });
+  let last = 0;
   for (const [index, account] of accounts) {
-    if (account.matched > 0) continue;
+    if (account.matched > 0 || account.nearMisses?.length === 0) continue;
     const closest = account.best[0];
     if (closest === undefined) continue;
     const list = candidates(account.rule, closest, inUse).flatMap((candidate) => {
       const { condition } = engine.condition(candidate.expression);
       return condition === undefined ? [] : [{ candidate, decide: condition.decide, matches: 0 }];
     });
-    if (list.length > 0) trials.set(index, list);
+    if (list.length > 0) {
+      trials.set(index, list);
+      last = Math.max(last, account.nearMisses?.at(-1)?.seq ?? Number.POSITIVE_INFINITY);
+    }
   }
   const found = new Map<number, TryLine[]>();
   if (trials.size === 0) return found;
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
+  const rules = [...trials.keys()].map((index) => inUse.rules.rules[index]!);
+  const done = new AbortController();
   await replay([inputFrom(options.input)], {
     strings: inUse.strings,
-    engine,
+    ...(alone ? {} : { engine }),
     allResults: options.allResults,
-    onEvent: (event) => declared?.apply(event),
+    signal: done.signal,
+    onEvent: (event, shown) => {
+      declared?.apply(event);
+      if (event.seq > last) done.abort();
+      else if (alone && shown)
+        for (const rule of rules) if (rule.eventType === event.type) attempt(rule, event);
+    },
   });
   for (const [index, list] of trials) {
     const worked = list
