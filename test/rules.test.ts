@@ -10,6 +10,7 @@ import { derivedFields } from '../src/catalogue/derived.js';
 import type { Event } from '../src/catalogue/event.js';
 import { eventRows } from '../src/catalogue/events.js';
 import { allFields } from '../src/catalogue/fields.js';
+import { readDocument, Section, type Text } from '../src/rules/document.js';
 import {
   applyFixes,
   cannotFire,
@@ -23,6 +24,8 @@ import {
   loadPolicies,
   loadRules,
 } from '../src/rules/index.js';
+import { readPlainYaml } from '../src/rules/plain-yaml.js';
+import { policyShape } from '../src/rules/shape.js';
 import { type Diagnostic, renderDiagnostic } from '../src/support/diagnostic.js';
 import { StringTable } from '../src/support/strings.js';
 import { TestWorld } from './rules-world.js';
@@ -904,6 +907,134 @@ t.test('a field is read in the events that have it, and the diagnostic names the
     const events = known?.event === undefined ? known?.events : [known.event];
     if (JSON.stringify(events) !== JSON.stringify(field.events)) t.fail(field.name);
   }
+  t.end();
+});
+
+/** All that a document says, places too, as text. */
+function told(text: string, quick: boolean): string {
+  const show = (value: unknown): unknown => {
+    if (value instanceof Section) {
+      const members = [...value.members].map(([key, member]) => [
+        key,
+        member.keySpan(),
+        member.span(),
+        show(member.value),
+      ]);
+      return [value.span, members];
+    }
+    if (Array.isArray(value)) return value.map(show);
+    if (typeof value !== 'object' || value === null || !('placement' in value)) return value;
+    const { text, span, placement } = value as Text;
+    const half = text.length >> 1;
+    return [text, span, placement.span(0, text.length), placement.span(half, half + 1)];
+  };
+  const read = readDocument('a', text, policyShape, quick);
+  return JSON.stringify([read.topKeys, read.diagnostics, show(read.root)]);
+}
+
+const plainYaml = `---
+version: 1.0
+# all that the quick reader takes
+macros:
+  - id: A
+    values:
+    - a
+    - "b\\"c\\\\"
+    - 'it''s'
+    - 0x1f
+  - id: B
+    expression: >-
+      ["a",
+
+      "b"]
+rules:
+- id: r1
+  expression: |-
+    exec.uid == 0
+
+    && exec.file.name == "x" # c
+  tags: {a: 1, b: "x", c: -1.5e3, d: ~}
+  every: 10s
+  disabled: no
+- id: r2 # c
+  expression: open.file.name in [ "a", 'b' ]
+  description: >
+    one
+    two
+  actions:
+  - set: {name: x, value: [1,
+      2], ttl: 1h}
+  - set:
+      name: y
+      value: true
+  product_tags: ["a:b", c]
+  agent_version: ">= 7.1"
+- id: r3   
+`;
+
+t.test('the quick reader of YAML reads what it takes as the whole language does', (t) => {
+  const large = readFileSync(join(fixtures, 'good', 'large.policy'), 'utf8');
+  for (const text of [plainYaml, large]) {
+    t.ok(readPlainYaml(text) !== undefined, 'it is plain');
+    t.ok(told(text, true) === told(text, false), 'and says the same');
+  }
+  const others = [
+    'rules: &a []\n',
+    'rules: *a\n',
+    'rules: !!seq []\n',
+    '<<: {a: 1}\n',
+    'rules:\n  - id: a\n    expression: x\n      y\n',
+    'rules:\n  - id: "a\n      b"\n',
+    'rules:\n\t- id: a\n',
+    'rules:\r\n  - id: a\r\n',
+    'rules:\n  - id: a: b\n',
+    'rules:\n  - id: [a, # c\n      b]\n',
+    'rules:\n  - id: [a: b]\n',
+    'rules:\n  - id: |+\n      a\n',
+    'rules:\n  - id: |2\n      a\n',
+    'rules:\n  - id: >\n      a\n        b\n',
+    'rules:\n  - id: "\\u0041"\n',
+    'rules:\n  - id: @a\n',
+    'rules:\n  - id: a\n  b: c\n',
+    'rules:\n  - id: a\n...\n',
+    '? a\n: b\n',
+    'rules:\n  - id: a',
+    'rules:\n',
+    '"rules": []\n',
+    'rules: .inf\n',
+    '- a\n',
+    '',
+  ];
+  for (const text of others) t.equal(readPlainYaml(text), undefined, JSON.stringify(text));
+
+  const bits =
+    '" \' : - [ ] { } | > |- >- & * # , ~ null 1 .5 .nan 08 ! \\ \\n 🙂 ? % @ ` --- ... + = << \u00a0 \u2028 \ufeff \0 \u0085 \r y'
+      .split(' ')
+      .flatMap((bit) => [bit, ` ${bit}`, `${bit} `, `\n${bit}`])
+      .concat(['\t', '\n', '\n  ', '\n    ', ' ', '   ']);
+  const seeds = large.split(/\n(?= {2}- id:)/);
+  let state = 4711;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  let taken = 0;
+  const rounds = Number(process.env['SECCAM_FUZZ'] ?? 2000);
+  for (let round = 0; round < rounds; round++) {
+    let text =
+      round % 3 === 0
+        ? plainYaml
+        : `rules:\n${seeds[random(seeds.length)]}\n${seeds[random(seeds.length)]}\n`;
+    for (let edit = 0; edit <= random(3); edit++) {
+      const at = random(text.length);
+      const bit = random(3) === 0 ? '' : bits[random(bits.length)]!;
+      text = text.slice(0, at) + bit + text.slice(at + random(random(2) === 0 ? 1 : 9));
+    }
+    if (readPlainYaml(text) === undefined) continue;
+    taken += 1;
+    if (told(text, true) !== told(text, false)) t.fail(JSON.stringify(text));
+  }
+  t.ok(taken > rounds / 8, `${taken} of ${rounds} were plain`);
   t.end();
 });
 

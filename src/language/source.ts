@@ -32,7 +32,9 @@ export class Source {
   }
 
   place(start: number, end: number, macro?: string): TextSpan {
-    return { ...this.span(start, end), from: start, to: end, ...(macro === undefined ? {} : { macro }) };
+    const span = this.span(start, end);
+    const place = { file: span.file, start: span.start, end: span.end, from: start, to: end };
+    return macro === undefined ? place : { ...place, macro };
   }
 
   position(offset: number): Position {

@@ -19,6 +19,7 @@ import { didYouMean, nearest } from '../support/suggestion.js';
 import { ruleCodes } from './codes.js';
 import { parseDuration } from './duration.js';
 import { LineIndex, type Placement, placeScalar, type ScalarStyle } from './placement.js';
+import { readPlainYaml } from './plain-yaml.js';
 import type { ObjectShape, Shape } from './shape.js';
 
 /** A scalar of the file. */
@@ -116,10 +117,12 @@ export interface ReadDocument {
   readonly lines: LineIndex;
 }
 
-/** Reads the first document of `text`. Errors: `yaml-syntax`, `wrong-shape`, `unknown-key`, `duplicate-key`. */
-export function readDocument(file: string, text: string, shape: ObjectShape): ReadDocument {
+/** Reads the first document of `text`. `plain` false: never with the quick reader (for tests). Errors: `yaml-syntax`, `wrong-shape`, `unknown-key`, `duplicate-key`. */
+export function readDocument(file: string, text: string, shape: ObjectShape, plain = true): ReadDocument {
   const lines = new LineIndex(file, text);
   const reader = new Reader(lines);
+  const quick = plain ? readPlainYaml(text) : undefined;
+  if (quick !== undefined) return readRoot(reader, quick, shape);
   const parsed = parseAllDocuments(text, {
     prettyErrors: false,
     uniqueKeys: false,
@@ -136,7 +139,7 @@ export function readDocument(file: string, text: string, shape: ObjectShape): Re
     told.add(error.pos[0]);
     const span = lines.span(error.pos[0], error.pos[1]);
     reader.diagnostics.push(
-      diagnostic(ruleCodes, 'yaml-syntax', `this is not YAML: ${plain(error.message)}`, {
+      diagnostic(ruleCodes, 'yaml-syntax', `this is not YAML: ${lowered(error.message)}`, {
         span,
         suggestions: yamlAdvice(error.message),
       }),
@@ -146,11 +149,20 @@ export function readDocument(file: string, text: string, shape: ObjectShape): Re
   const contents = reader.resolve(document.contents as Node | null);
   if (document.errors.length > 0 || !isMap(contents))
     return { root: undefined, topKeys: [], diagnostics: reader.diagnostics, lines };
-  const topKeys = contents.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : ''));
-  return { root: reader.object(contents, shape), topKeys, diagnostics: reader.diagnostics, lines };
+  return readRoot(reader, contents, shape);
 }
 
-function plain(message: string): string {
+function readRoot(reader: Reader, map: YAMLMap, shape: ObjectShape): ReadDocument {
+  const topKeys = map.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : ''));
+  return {
+    root: reader.object(map, shape),
+    topKeys,
+    diagnostics: reader.diagnostics,
+    lines: reader.lines,
+  };
+}
+
+function lowered(message: string): string {
   const first = message.split('\n')[0] ?? message;
   return first.charAt(0).toLowerCase() + first.slice(1).replace(/\.$/, '');
 }

@@ -13,6 +13,7 @@ export interface Placement {
 /** Finds lines and columns of a text: reads it once. */
 export class LineIndex {
   readonly #starts: number[] = [0];
+  #last = 0;
 
   constructor(
     readonly file: string,
@@ -23,14 +24,19 @@ export class LineIndex {
 
   position(offset: number): Position {
     const at = Math.max(0, Math.min(offset, this.text.length));
+    const starts = this.#starts;
+    // Questions come in order: most are about the line of the last one.
+    if (starts[this.#last]! <= at && at < (starts[this.#last + 1] ?? Number.POSITIVE_INFINITY))
+      return { offset: at, line: this.#last + 1, column: at - starts[this.#last]! + 1 };
     let low = 0;
-    let high = this.#starts.length - 1;
+    let high = starts.length - 1;
     while (low < high) {
       const middle = (low + high + 1) >> 1;
-      if (this.#starts[middle]! <= at) low = middle;
+      if (starts[middle]! <= at) low = middle;
       else high = middle - 1;
     }
-    return { offset: at, line: low + 1, column: at - this.#starts[low]! + 1 };
+    this.#last = low;
+    return { offset: at, line: low + 1, column: at - starts[low]! + 1 };
   }
 
   span(start: number, end: number): Span {
