@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -16,6 +17,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t from 'tap';
+import { replay as pipeline } from '../src/pipeline/index.js';
+import { Engine } from '../src/rules/index.js';
 import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
 import { tracerAvailability } from '../src/tracer/index.js';
 import { check } from '../src/workbench/check.js';
@@ -38,6 +41,7 @@ import type {
   TestResult,
   TestSummary,
 } from '../src/workbench/results.js';
+import { RuleSets } from '../src/workbench/ruleset.js';
 import { init, newRule, newTest } from '../src/workbench/scaffold.js';
 import { scratchProblem } from '../src/workbench/scratch.js';
 import { runTests } from '../src/workbench/test.js';
@@ -532,6 +536,61 @@ t.test(
   },
 );
 
+t.test('explain: counts are those of every leaf traced at every event', async (tt) => {
+  const project = join(import.meta.dirname, '..', 'fixtures', 'project');
+  const extra = `rules:
+  - {id: register, expression: 'process.ancestors[A].file.name == "sh" && process.ancestors[A].uid == 0 && open.file.name == "passwd"'}
+  - {id: nested, expression: '!(open.flags & O_WRONLY > 0 || open.file.path in [~"/etc/**", "/usr/lib/x"]) && (process.uid == 7 || open.file.name == "no")'}
+  - {id: marks, expression: open.file.name =~ "*.so*", actions: [{set: {name: libraries, expression: '\${libraries} + 1', default_value: 0}}]}
+  - {id: counted, expression: '\${libraries} > 3 && open.file.name == "nothing"'}
+`;
+  const cwd = folder({
+    'seccam.yaml': `version: 1\nrules: [${join(project, 'rules')}, more.policy]\n`,
+    'more.policy': extra,
+  });
+  const { rules, strings } = new RuleSets(cwd).load([join(project, 'rules'), 'more.policy']);
+  for (const recording of readdirSync(join(project, 'recordings')).filter((name) =>
+    name.endsWith('.seccam'),
+  )) {
+    const input = join(project, 'recordings', recording);
+    const seen = new Map<string, { matched: number; least: number; leaves: number[]; events: number }>();
+    const engine: Engine = new Engine(rules, {
+      limits: false,
+      observer: {
+        rule: (one, _event, value, trace) => {
+          const { leaves, distance } = trace();
+          const count = seen.get(one.id) ?? { matched: 0, least: 99, leaves: leaves.map(() => 0), events: 0 };
+          seen.set(one.id, count);
+          count.events += 1;
+          if (value) count.matched += 1;
+          count.least = Math.min(count.least, distance);
+          for (const { leaf, value: holds } of leaves) if (holds) count.leaves[leaf]! += 1;
+        },
+      },
+    });
+    await pipeline([input], { strings, engine });
+    const { explanations } = await explain({
+      cwd,
+      recording: input,
+      ruleIds: rules.rules.map(({ id }) => id),
+    });
+    for (const one of explanations) {
+      const want = seen.get(one.rule);
+      const leaves: number[] = [];
+      const walk = (node: ExplainNode): void => {
+        if (node.leaf !== undefined) leaves[node.leaf] = node.trueOf;
+        node.children.forEach(walk);
+      };
+      walk(one.tree);
+      tt.same(
+        [one.matched, one.funnel.shown, one.at[0]?.distance, leaves],
+        [want?.matched ?? 0, want?.events ?? 0, want?.least, want?.leaves ?? leaves.map(() => 0)],
+        `${recording} ${one.rule}`,
+      );
+    }
+  }
+});
+
 t.test('three values: an unknown leaf matters only when the answer hangs on it', (tt) => {
   const leaf = (id: number) => ({ kind: 'truth', leaf: id }) as never;
   const and = (...operands: never[]) => ({ kind: 'and', operands }) as never;
@@ -783,12 +842,21 @@ t.test('watch: a change runs the tests that it can affect, keys ask for others',
   const stop = new AbortController();
   const control = new WatchControl();
   const rounds: string[] = [];
+  const told: TestResult[] = [];
   let names: string[] = [];
   for await (const item of watch({ cwd, ci: false, signal: stop.signal, control })) {
     if (item.kind === 'begin') names = [];
     if (item.kind === 'test') names.push(`${item.test.name}: ${item.test.outcome}`);
+    if (item.kind === 'test') told.push(item.test);
     if (item.kind !== 'waiting') continue;
     rounds.push(names.join(', '));
+    const whole = (await tests(cwd)).tests;
+    for (const { durationMs: _, ...answer } of told.splice(0))
+      tt.match(
+        whole,
+        [...whole.map((one) => (one.name === answer.name ? answer : {}))],
+        'as a whole run answers',
+      );
     if (rounds.length === 1)
       put(cwd, { 'more/b.policy': 'rules:\n  - {id: b, expression: open.file.path == "/c"}\n' });
     if (rounds.length === 2) tt.ok(control.key('f'));

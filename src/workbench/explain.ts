@@ -289,9 +289,8 @@ async function tryCandidates(
     signal: done.signal,
     onEvent: (event, shown) => {
       declared?.apply(event);
-      if (event.seq > last) done.abort();
-      else if (alone && shown)
-        for (const rule of rules) if (rule.eventType === event.type) attempt(rule, event);
+      if (event.seq > last && !done.signal.aborted) done.abort();
+      if (alone && shown) for (const rule of rules) if (rule.eventType === event.type) attempt(rule, event);
     },
   });
   for (const [index, list] of trials) {

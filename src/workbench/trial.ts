@@ -30,17 +30,23 @@ export function candidates(rule: LoadedRule, closest: ExplainedEvent, inUse: Rul
     seen.add(expression);
     found.push({ text: text.trim().replace(/\s+/g, ' '), leaf: leaf.leaf, expression });
   };
+  const isField = (name: string): boolean => inUse.rules.model.field(name) !== undefined;
   for (const leaf of plain.leaves) {
     const at = closest.leaves[leaf.leaf];
     if (at === undefined || at.value || leaf.span.file !== own) continue;
     const text = rule.expression.slice(leaf.span.start.offset, leaf.span.end.offset);
-    for (const changed of changes(leaf, text, at.have)) put(leaf, changed);
+    for (const changed of changes(leaf, text, at.have, isField)) put(leaf, changed);
   }
   return found.slice(0, most);
 }
 
 /** Texts that may stand in place of a leaf, nearest to it first. */
-function* changes(leaf: Leaf, text: string, have: readonly unknown[]): Generator<string> {
+function* changes(
+  leaf: Leaf,
+  text: string,
+  have: readonly unknown[],
+  isField: (name: string) => boolean,
+): Generator<string> {
   if (leaf.kind !== 'test') return;
   const texts = have.filter((value): value is string => typeof value === 'string' && value !== '');
   if (!leaf.negated && leaf.op === 'equal') {
@@ -62,7 +68,7 @@ function* changes(leaf: Leaf, text: string, have: readonly unknown[]): Generator
         }
       }
     }
-    if (leaf.left.kind === 'field') yield* neighbours(leaf.left.field.name, text);
+    if (leaf.left.kind === 'field') yield* neighbours(leaf.left.field.name, text, isField);
     // The value itself as a further member.
     if (
       leaf.right.kind === 'set' &&
@@ -72,7 +78,8 @@ function* changes(leaf: Leaf, text: string, have: readonly unknown[]): Generator
     )
       yield text.replace(/\]\s*$/, `, ${JSON.stringify(texts[0])}]`);
   }
-  if (leaf.left.kind === 'field' && leaf.op !== 'equal') yield* neighbours(leaf.left.field.name, text);
+  if (leaf.left.kind === 'field' && leaf.op !== 'equal')
+    yield* neighbours(leaf.left.field.name, text, isField);
 }
 
 /** Whether a text has anything to do with a list: the same last part, or the same first two folders as a member. */
@@ -131,10 +138,10 @@ const pairs: readonly (readonly [RegExp, string])[] = [
   [/\buid\b/, 'euid'],
 ];
 
-function* neighbours(field: string, text: string): Generator<string> {
+function* neighbours(field: string, text: string, isField: (name: string) => boolean): Generator<string> {
   if (!text.includes(field)) return;
   for (const [from, to] of pairs) {
     const changed = field.replace(from, to);
-    if (changed !== field) yield text.replace(field, changed);
+    if (changed !== field && isField(changed)) yield text.replace(field, changed);
   }
 }

@@ -42,7 +42,7 @@ export class WatchControl {
 }
 
 /** Editors write in several steps; changes within this many ms belong together. */
-const settle = 20;
+const settle = 10;
 
 export async function* watch(options: WatchOptions): AsyncGenerator<WatchItem> {
   const cwd = options.cwd ?? process.cwd();
