@@ -1,39 +1,47 @@
-/** What a recording says of a workload, in the same lines as `strace.ts`. */
+/** What a recording says of a workload, as lines of `calls.ts`. */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { getSystemErrorName } from 'node:util';
-import type { Address, ColumnValue, RawEvent } from '../../src/catalogue/index.js';
+import { callName } from '../../src/catalogue/calls.js';
+import type { Address, ColumnValue, FileFacts, RawEvent } from '../../src/catalogue/index.js';
 import { StreamReader, type StreamSink } from '../../src/recording/index.js';
-import { comparedCalls, type Observed, type Workload } from './strace.js';
+import { type Compared, comparedColumns, comparedEvents, line, place, resultOf } from './calls.js';
+import type { Observed, Workload } from './strace.js';
 
 const program = join(dirname(fileURLToPath(import.meta.url)), '..', '..', 'bin', 'seccam.js');
-const compared = new Set(Object.values(comparedCalls));
+
+/** As strace names them: EAGAIN and EOPNOTSUPP, each of which has a second name. */
+const errors = new Map(
+  Object.entries(constants.errno).flatMap(([name, value]) =>
+    /^(?:EWOULDBLOCK|ENOTSUP)$/.test(name) ? [] : [[value, name]],
+  ),
+);
+
+/** The words of `seccam record` that write a recording; the command follows. */
+export function recordCommand(output: string): string[] {
+  return [process.execPath, program, 'record', '--quiet', '--force', '-o', output, '--'];
+}
 
 /** Runs the workload under `seccam record` and reads the file. */
 export function recorded(workload: Workload): Observed {
   const folder = mkdtempSync(join(tmpdir(), 'seccam-fidelity-'));
   const output = join(folder, 'run.seccam');
   try {
-    const run = spawnSync(
-      process.execPath,
-      [program, 'record', '--quiet', '-o', output, '--', ...workload.command],
-      {
-        cwd: workload.cwd,
-
-        encoding: 'utf8',
-        maxBuffer: 1 << 26,
-      },
-    );
+    const [node, ...words] = recordCommand(output);
+    const run = spawnSync(node!, [...words, ...workload.command], {
+      cwd: workload.cwd,
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    });
     return { lines: recordedLines(readFileSync(output)), status: run.status, stdout: run.stdout };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-function recordedLines(bytes: Uint8Array): string[] {
+export function recordedLines(bytes: Uint8Array): string[] {
   const lines: string[] = [];
   const reader = new StreamReader({ name: 'fidelity' });
   const sink: StreamSink = {
@@ -45,8 +53,8 @@ function recordedLines(bytes: Uint8Array): string[] {
     },
     event(raw) {
       const type = raw.row?.name;
-      if (type === undefined || !compared.has(type) || raw.syscall === 0xffffffff) return;
-      lines.push(line(raw, type, (id) => reader.strings.text(id)));
+      if (type === undefined || !comparedEvents.has(type)) return;
+      lines.push(eventLine(raw, type, (id) => reader.strings.text(id)));
     },
   };
   reader.push(bytes, sink);
@@ -54,17 +62,58 @@ function recordedLines(bytes: Uint8Array): string[] {
   return lines;
 }
 
-function line(raw: RawEvent, type: string, text: (id: number) => string): string {
-  const column = (name: string): ColumnValue => raw.columns[Object.keys(raw.row!.columns).indexOf(name)] ?? 0;
+function eventLine(raw: RawEvent, type: string, text: (id: number) => string): string {
+  const row = raw.row!;
+  const column = (name: string): ColumnValue => raw.columns[Object.keys(row.columns).indexOf(name)] ?? 0;
+  if (type === 'fork') return line('fork', '', [], 'ok');
+  if (type === 'exit')
+    return line(
+      'exit',
+      '',
+      [
+        ['code', String(column('code'))],
+        ['signal', String(column('signal'))],
+      ],
+      '',
+    );
+  const call = callName(raw.arch, raw.syscall) ?? `call ${raw.syscall}`;
+  // Which of several entries of the same call it was does not matter: they differ in what is compared nowhere.
+  const entries = row.calls.filter((item) => item.name === call);
+  const columns = new Map(
+    entries.flatMap((entry) => comparedColumns(row, entry).map((it): [string, Compared] => [it.column, it])),
+  );
+  const parts = [...columns.values()].map((it): [string, string] => [it.column, value(raw, it, text)]);
   const unknown = (raw.flags & 1) !== 0;
-  const result = unknown ? '?' : raw.retval < 0 ? getSystemErrorName(raw.retval) : String(raw.retval);
-  if (type === 'connect') return `connect ${address(column('address') as Address, text)} = ${result}`;
-  const names = type === 'rename' ? ['named', 'named_destination'] : ['named'];
-  return `${type} ${names.map((name) => text(column(name) as number)).join(' → ')} = ${result}`;
+  return line(
+    type,
+    call,
+    parts,
+    unknown
+      ? '?'
+      : raw.retval < 0
+        ? (errors.get(-raw.retval) ?? String(raw.retval))
+        : resultOf(type, BigInt(raw.retval)),
+  );
 }
 
-function address(value: Address, text: (id: number) => string): string {
-  if (value.family === 1) return `unix:${text(value.path)}`;
-  if (value.family === 2 || value.family === 10) return `inet:${text(value.ip)}:${value.port}`;
-  return value.family === 16 ? 'AF_NETLINK' : `AF_${value.family}`;
+function value(raw: RawEvent, it: Compared, text: (id: number) => string): string {
+  const found = raw.columns[it.index] ?? 0;
+  switch (it.what) {
+    case 'string':
+      return text(found as number);
+    case 'word':
+      return String(found);
+    case 'descriptor':
+      return place(text((found as FileFacts).path));
+    case 'result':
+      return raw.retval < 0 ? '' : place(text((found as FileFacts).path));
+    case 'address':
+      return address(found as Address, text);
+  }
+}
+
+function address(it: Address, text: (id: number) => string): string {
+  if (it.family === 1) return `unix:${text(it.path)}`;
+  if (it.family === 2 || it.family === 10) return `inet:${text(it.ip)}:${it.port}`;
+  return `family ${it.family}`;
 }
