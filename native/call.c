@@ -65,6 +65,16 @@ static int place(const struct call_view *view, struct pending *p, int64_t *nr)
 	return arch;
 }
 
+bool call_is_selected(const struct tracer *tracer, const struct call_view *view)
+{
+	struct pending p = {0};
+	int64_t nr;
+	int arch = place(view, &p, &nr);
+	const struct call_list *list = arch < 0 ? NULL : calls_find(tracer->selection, (unsigned)arch, nr);
+
+	return arch < 0 || (list && filter_selects(tracer->selection, list, view->args, p.narrow));
+}
+
 static bool same_call(const struct pending *p, const struct call_view *view)
 {
 	return p->nr == (int32_t)view->nr && p->instruction == view->instruction && !memcmp(p->args, view->args, sizeof(p->args));
@@ -220,7 +230,7 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 		}
 	}
 	/* A number that we never stop: somebody else's filter asked for a tracer. As if there were none. */
-	if (tracer->use_filter && !p->act_count && !filter_selects(tracer->selection, &tracer->self, list, p->args, p->narrow)) {
+	if (tracer->use_filter && !p->act_count && !filter_selects(tracer->selection, list, p->args, p->narrow)) {
 		registers_refuse(task->tid, -ENOSYS);
 		guard_blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "a filter of the program asks for a tracer: answered as if there were none");
 		return;
@@ -271,6 +281,31 @@ static void apply_effects(struct tracer *tracer, struct task *task)
 	}
 }
 
+/*
+ * The call took a name away, and it is there still: then the kernel read another one, and whoever wrote
+ * that put the first one back before it was read again.
+ */
+static bool is_contradicted(struct tracer *tracer, struct task *task, const struct act *act)
+{
+	struct path_task place = capture_place(tracer, task);
+	const struct value *file;
+
+	switch (act->call->event) {
+	case EVENT_UNLINK:
+		file = &act->values[UNLINK_FILE];
+		break;
+	case EVENT_RMDIR:
+		file = &act->values[RMDIR_FILE];
+		break;
+	case EVENT_RENAME:
+		file = &act->values[RENAME_FILE];
+		break;
+	default:
+		return false;
+	}
+	return file->type == VALUE_FILE && path_still_there(&place, &task->pending.arena, arena_at(&task->pending.arena, file->at));
+}
+
 void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 {
 	struct pending *p = &task->pending;
@@ -306,6 +341,8 @@ void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 		capture_act(tracer, task, act, true, result, &changed);
 		if (act->call->gate != GATE_OFFSET_ZERO && !capture_gate(tracer, task, act))
 			continue;
+		if (!result)
+			changed |= is_contradicted(tracer, task, act);
 		emit_act(tracer, task, act, result, time, (changed ? EVENT_ARGUMENT_CHANGED : 0) | (p->refused ? EVENT_REFUSED : 0));
 	}
 	list = list_of(tracer, p);

@@ -7,6 +7,8 @@
 
 /* At entry. Sets pending; afterwards pending.want_exit says whether the exit is to be seen. */
 void call_enter(struct tracer *tracer, struct task *task, const struct call_view *view);
+/* Our filter chose this call, not one that the program has made itself. */
+bool call_is_selected(const struct tracer *tracer, const struct call_view *view);
 /* At exit. */
 void call_leave(struct tracer *tracer, struct task *task, int64_t result);
 /* The task dies or is replaced while it is in the call. */

@@ -19,9 +19,9 @@ static const struct {
 } specials[] = {
 	{"execve", SPECIAL_EXEC}, {"execveat", SPECIAL_EXEC},
 	{"clone", SPECIAL_CLONE}, {"clone3", SPECIAL_CLONE3}, {"socketcall", SPECIAL_SOCKETCALL},
-	{"kill", SPECIAL_SIGNAL}, {"tkill", SPECIAL_SIGNAL}, {"tgkill", SPECIAL_SIGNAL}, {"rt_sigqueueinfo", SPECIAL_SIGNAL},
-	{"rt_tgsigqueueinfo", SPECIAL_SIGNAL}, {"pidfd_send_signal", SPECIAL_PIDFD},
-	{"prlimit64", SPECIAL_TARGET}, {"process_vm_writev", SPECIAL_TARGET}, {"pidfd_open", SPECIAL_TARGET}, {"ptrace", SPECIAL_PTRACE},
+	{"kill", SPECIAL_SIGNAL}, {"tkill", SPECIAL_SIGNAL}, {"tgkill", SPECIAL_THREAD_SIGNAL}, {"rt_sigqueueinfo", SPECIAL_SIGNAL},
+	{"rt_tgsigqueueinfo", SPECIAL_THREAD_SIGNAL}, {"pidfd_send_signal", SPECIAL_PIDFD},
+	{"fcntl", SPECIAL_OWNER}, {"fcntl64", SPECIAL_OWNER}, {"prlimit64", SPECIAL_TARGET}, {"process_vm_writev", SPECIAL_TARGET}, {"pidfd_open", SPECIAL_TARGET}, {"ptrace", SPECIAL_PTRACE},
 	{"chroot", SPECIAL_ROOTS}, {"pivot_root", SPECIAL_ROOTS}, {"unshare", SPECIAL_ROOTS}, {"setns", SPECIAL_ROOTS},
 	{"mount", SPECIAL_ROOTS}, {"umount2", SPECIAL_ROOTS}, {"umount", SPECIAL_ROOTS}, {"move_mount", SPECIAL_ROOTS},
 	{"setuid", SPECIAL_IDENTITY}, {"setgid", SPECIAL_IDENTITY}, {"setreuid", SPECIAL_IDENTITY}, {"setregid", SPECIAL_IDENTITY},

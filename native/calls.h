@@ -17,7 +17,9 @@ enum special {
 	SPECIAL_CLONE,      /* CLONE_UNTRACED is taken out */
 	SPECIAL_CLONE3,
 	SPECIAL_SIGNAL,     /* it may be sent to us */
+	SPECIAL_THREAD_SIGNAL, /* the same, with the signal in the third word */
 	SPECIAL_PIDFD,      /* the same, by descriptor: SIGKILL and SIGSTOP stop */
+	SPECIAL_OWNER,      /* F_SETSIG: whom a descriptor signals can be killed by it */
 	SPECIAL_TARGET,     /* its first word may be our number */
 	SPECIAL_PTRACE,
 	SPECIAL_SOCKETCALL, /* i386: one number for all of them */

@@ -5,6 +5,7 @@
  */
 #include "filter.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stddef.h>
@@ -84,7 +85,7 @@ static void stop_when(struct filter *f, const struct catalogue_test *test)
 	land(f, failed);
 }
 
-static void number_code(struct filter *f, const struct selection *selection, const struct filter_self *self, const struct call_list *list)
+static void number_code(struct filter *f, const struct selection *selection, const struct call_list *list)
 {
 	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC;
 
@@ -97,15 +98,21 @@ static void number_code(struct filter *f, const struct selection *selection, con
 	if (list->special == SPECIAL_CLONE) {
 		const struct catalogue_test untraced = {0, TEST_ANY_BIT, 1, {CLONE_UNTRACED_BIT}};
 		stop_when(f, &untraced);
-	} else if (list->special == SPECIAL_SIGNAL) {
-		const struct catalogue_test at_us = {0, TEST_IS, 5, {self->pid, self->thread, 0u - self->group, 0xffffffffu, 0}};
-		stop_when(f, &at_us);
+	} else if (list->special == SPECIAL_SIGNAL || list->special == SPECIAL_THREAD_SIGNAL) {
+		const struct catalogue_test hard = {list->special == SPECIAL_SIGNAL ? 1 : 2, TEST_IS, 2, {SIGKILL, SIGSTOP}};
+		stop_when(f, &hard);
 	} else if (list->special == SPECIAL_PIDFD) {
 		const struct catalogue_test hard = {1, TEST_IS, 2, {SIGKILL, SIGSTOP}};
 		stop_when(f, &hard);
+	} else if (list->special == SPECIAL_OWNER) {
+		static const struct catalogue_test deadly[] = {{1, TEST_IS, 1, {F_SETSIG}}, {2, TEST_IS, 2, {SIGKILL, SIGSTOP}}};
+		unsigned other = test_code(f, &deadly[0]);
+		stop_when(f, &deadly[1]);
+		land(f, other);
 	} else if (list->special == SPECIAL_TARGET || list->special == SPECIAL_PTRACE) {
-		const struct catalogue_test at_us = {list->special == SPECIAL_PTRACE, TEST_IS, 2, {self->pid, self->thread}};
-		stop_when(f, &at_us);
+		/* Any of our threads, and the guardian, which may be another one by now. */
+		const struct catalogue_test at_another = {list->special == SPECIAL_PTRACE, TEST_IS_NOT, 1, {0}};
+		stop_when(f, &at_another);
 	}
 	for (unsigned n = 0; n < list->count; n++) {
 		const struct catalogue_call *call = calls_at(selection, list, n);
@@ -122,7 +129,7 @@ static void number_code(struct filter *f, const struct selection *selection, con
 	give(f, SECCOMP_RET_ALLOW);
 }
 
-bool filter_selects(const struct selection *selection, const struct filter_self *self, const struct call_list *list, const uint64_t *args, bool narrow)
+bool filter_selects(const struct selection *selection, const struct call_list *list, const uint64_t *args, bool narrow)
 {
 	uint32_t low = (uint32_t)args[list->special == SPECIAL_PTRACE ? 1 : 0];
 
@@ -136,18 +143,19 @@ bool filter_selects(const struct selection *selection, const struct filter_self 
 			return true;
 		break;
 	case SPECIAL_SIGNAL:
-		if (low == 0 || low == 0xffffffffu || low == 0u - self->group)
-			return true;
-		if (low == self->pid || low == self->thread)
+	case SPECIAL_PIDFD:
+	case SPECIAL_THREAD_SIGNAL:
+		low = (uint32_t)args[list->special == SPECIAL_THREAD_SIGNAL ? 2 : 1];
+		if (low == SIGKILL || low == SIGSTOP)
 			return true;
 		break;
-	case SPECIAL_PIDFD:
-		if ((uint32_t)args[1] == SIGKILL || (uint32_t)args[1] == SIGSTOP)
+	case SPECIAL_OWNER:
+		if ((uint32_t)args[1] == F_SETSIG && ((uint32_t)args[2] == SIGKILL || (uint32_t)args[2] == SIGSTOP))
 			return true;
 		break;
 	case SPECIAL_TARGET:
 	case SPECIAL_PTRACE:
-		if (low == self->pid || low == self->thread)
+		if (low)
 			return true;
 		break;
 	default:
@@ -164,24 +172,24 @@ static bool stops(const struct call_list *list)
 	return list->count || (list->special != SPECIAL_NONE && list->special < SPECIAL_ROOTS);
 }
 
-static void search(struct filter *f, const struct selection *selection, const struct filter_self *self, unsigned arch, const uint16_t *numbers, unsigned count)
+static void search(struct filter *f, const struct selection *selection, unsigned arch, const uint16_t *numbers, unsigned count)
 {
 	unsigned middle = count / 2, right;
 
 	if (count == 1) {
 		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, numbers[0]);
 		give(f, SECCOMP_RET_ALLOW);
-		number_code(f, selection, self, &selection->by_number[arch][numbers[0]]);
+		number_code(f, selection, &selection->by_number[arch][numbers[0]]);
 		return;
 	}
 	emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, numbers[middle]);
 	right = jump(f);
-	search(f, selection, self, arch, numbers, middle);
+	search(f, selection, arch, numbers, middle);
 	land(f, right);
-	search(f, selection, self, arch, numbers + middle, count - middle);
+	search(f, selection, arch, numbers + middle, count - middle);
 }
 
-static void section(struct filter *f, const struct selection *selection, const struct filter_self *self, unsigned arch)
+static void section(struct filter *f, const struct selection *selection, unsigned arch)
 {
 	uint16_t numbers[CALLS_NUMBERS];
 	unsigned count = 0;
@@ -201,23 +209,23 @@ static void section(struct filter *f, const struct selection *selection, const s
 		if (stops(&selection->by_number[arch][nr]))
 			numbers[count++] = (uint16_t)nr;
 	must(count);
-	search(f, selection, self, arch, numbers, count);
+	search(f, selection, arch, numbers, count);
 	land(f, other);
 	load(f, offsetof(struct seccomp_data, arch));
 }
 
-void filter_build(struct filter *f, const struct selection *selection, const struct filter_self *self)
+void filter_build(struct filter *f, const struct selection *selection)
 {
 	f->length = 0;
 	load(f, offsetof(struct seccomp_data, arch));
 	/* Native first. All sections are in every build: the others cost nothing and are tested everywhere. */
 #if defined(__aarch64__)
-	section(f, selection, self, ARCH_AARCH64);
-	section(f, selection, self, ARCH_X86_64);
+	section(f, selection, ARCH_AARCH64);
+	section(f, selection, ARCH_X86_64);
 #else
-	section(f, selection, self, ARCH_X86_64);
-	section(f, selection, self, ARCH_AARCH64);
+	section(f, selection, ARCH_X86_64);
+	section(f, selection, ARCH_AARCH64);
 #endif
-	section(f, selection, self, ARCH_I386);
+	section(f, selection, ARCH_I386);
 	give(f, SECCOMP_RET_TRACE);
 }

@@ -13,14 +13,9 @@ struct filter {
 	unsigned length;
 };
 
-/* The tracer's own numbers: calls that aim at it stop, whatever is selected. */
-struct filter_self {
-	uint32_t pid, thread, group;
-};
-
 /* The same decision for a call that stopped: false when only somebody else's filter can have asked for it. */
-bool filter_selects(const struct selection *selection, const struct filter_self *self, const struct call_list *list, const uint64_t *args, bool narrow);
+bool filter_selects(const struct selection *selection, const struct call_list *list, const uint64_t *args, bool narrow);
 
-void filter_build(struct filter *filter, const struct selection *selection, const struct filter_self *self);
+void filter_build(struct filter *filter, const struct selection *selection);
 
 #endif

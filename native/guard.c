@@ -1,6 +1,7 @@
 #include "guard.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "capture.h"
 #include "emit.h"
+#include "guardian.h"
 #include "process.h"
 #include "registers.h"
 #include "remote.h"
@@ -19,6 +21,7 @@
 #define CLONE_VM_BIT 0x100u
 #define CLONE_UNTRACED_BIT 0x00800000u
 #define PTRACE_TRACEME_REQUEST 0
+#define PIDFD_SIGNAL_GROUP 4
 
 void guard_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail)
 {
@@ -35,7 +38,7 @@ static bool names_us(const struct tracer *tracer, const struct task *task, int32
 
 	if (task->process->namespaces_known && task->process->namespaces.inode[NS_PID] != tracer->own_pid_namespace)
 		return false;
-	if (pid == tracer->own_pid || pid == tracer->thread_id)
+	if (pid == tracer->own_pid || pid == tracer->thread_id || (pid > 0 && pid == guardian_pid(tracer)))
 		return true;
 	if (pid <= 0)
 		return false;
@@ -81,28 +84,74 @@ static int32_t pid_behind(struct task *task, int fd)
 	return sscanf(text, "/proc/%d", &pid) == 1 ? pid : 0;
 }
 
-/* /proc/US/mem and its kin: a door into our memory. */
-static bool opens_our_memory(struct tracer *tracer, struct task *task, const struct act *act)
+static bool is_recording(const struct tracer *tracer, const struct file_facts *facts)
+{
+	return tracer->sink.inode && facts->inode == tracer->sink.inode && facts->device == tracer->sink.device;
+}
+
+/* /proc/US/mem and its kin: doors into our memory and our descriptors. */
+static bool is_door(const struct tracer *tracer, const struct task *task, const struct arena *arena, const struct file_facts *facts)
+{
+	char path[32];
+	uint32_t length = facts->path.stored < sizeof(path) - 1 ? facts->path.stored : sizeof(path) - 1;
+	int pid = 0, end = 0;
+
+	memcpy(path, length ? arena_at(arena, facts->path.at) : "", length);
+	path[length] = 0;
+	return sscanf(path, "/proc/%d/%n", &pid, &end) == 1 && end && names_us(tracer, task, pid);
+}
+
+static bool wants_to_write(uint64_t flags)
+{
+	bool fresh = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+
+	return !fresh && !(flags & O_PATH) && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC);
+}
+
+/*
+ * The recording, and the recorder's memory, are not to be written, nor is that memory to be read. What
+ * the name means is looked up only when the call asks to write or the name itself says `mem`; a door that
+ * is found behind another name is met when the call returns (guard_leave).
+ */
+static bool opens_ours(struct tracer *tracer, struct task *task, const struct act *act)
 {
 	const struct catalogue_capture *captures = calls_captures(act->call);
+	bool writes = act->values[OPEN_FLAGS].type == VALUE_NUMBER && wants_to_write(act->values[OPEN_FLAGS].number);
 	struct path_task place = capture_place(tracer, task);
 	struct arena arena = {0};
 	struct file_facts facts;
-	char name[PATH_BYTES + 1], own[64];
+	char name[PATH_BYTES + 1];
 	bool whole, ours = false;
 	int32_t length;
 
 	if (!act->call->capture_count || captures[0].kind != CAPTURE_OPENED)
 		return false;
 	length = remote_string(task->tid, capture_argument(task, captures[0].args[1]), name, PATH_BYTES - 1, &whole);
-	if (length < 3 || strcmp(name + length - 3, "mem"))
+	if (length < 3 || (!writes && strcmp(name + length - 3, "mem")))
 		return false;
-	if (path_resolve(&place, (int32_t)capture_argument(task, captures[0].args[0]), name, (uint32_t)length, true, false, &arena, &facts)) {
-		int size = snprintf(own, sizeof(own), "/proc/%d/", tracer->own_pid);
-		ours = facts.path.stored > (uint32_t)size && !memcmp(arena_at(&arena, facts.path.at), own, (size_t)size);
-	}
+	if (path_resolve(&place, (int32_t)capture_argument(task, captures[0].args[0]), name, (uint32_t)length, true, false, &arena, &facts))
+		ours = is_door(tracer, task, &arena, &facts) || (writes && is_recording(tracer, &facts));
 	arena_free(&arena);
 	return ours;
+}
+
+/* It was opened all the same: by a name that changed while the call began, through a link, by a handle. */
+static void opened_ours(struct tracer *tracer, struct task *task, const struct act *act)
+{
+	const struct file_facts *facts;
+	bool writes = act->values[OPEN_FLAGS].type == VALUE_NUMBER && wants_to_write(act->values[OPEN_FLAGS].number);
+
+	if (act->values[OPEN_FILE].type != VALUE_FILE)
+		return;
+	facts = arena_at(&task->pending.arena, act->values[OPEN_FILE].at);
+	if (writes && is_recording(tracer, facts))
+		tracer->sink.touched = task->process->tgid;
+	/* There is no way to take the descriptor away again. */
+	if (facts->path.stored > 4 && !memcmp((char *)arena_at(&task->pending.arena, facts->path.at) + facts->path.stored - 4, "/mem", 4) &&
+	    is_door(tracer, task, &task->pending.arena, facts)) {
+		kill(task->process->tgid, SIGKILL);
+		guard_blind_spot(tracer, task, BLIND_SPOT_UNKNOWN, "it opened the recorder's memory through a link, and was killed");
+	}
 }
 
 /* A child that asks not to be traced is traced. */
@@ -138,7 +187,9 @@ static int guard_act(struct tracer *tracer, struct task *task, const struct act 
 
 	switch (act->call->event) {
 	case EVENT_OPEN:
-		return opens_our_memory(tracer, task, act) ? EPERM : 0;
+		return opens_ours(tracer, task, act) ? EPERM : 0;
+	case EVENT_TRUNCATE:
+		return act->values[TRUNCATE_FILE].type == VALUE_FILE && is_recording(tracer, arena_at(&p->arena, act->values[TRUNCATE_FILE].at)) ? EPERM : 0;
 	case EVENT_IO_URING_SETUP:
 		return tracer->options.deny_uring ? EPERM : 0;
 	case EVENT_SECCOMP:
@@ -166,17 +217,24 @@ int guard_enter(struct tracer *tracer, struct task *task, const struct call_list
 		return keep_children(tracer, task, false);
 	case SPECIAL_CLONE3:
 		return keep_children(tracer, task, true);
-	case SPECIAL_SIGNAL: {
+	case SPECIAL_SIGNAL:
+	case SPECIAL_THREAD_SIGNAL: {
 		int32_t target = (int32_t)p->args[0];
-		int32_t signal = (int32_t)p->args[1];
+		int32_t signal = (int32_t)p->args[list->special == SPECIAL_THREAD_SIGNAL ? 2 : 1];
 
 		name = calls_name((unsigned)arch, p->nr);
-		if (name && strstr(name, "tg"))
-			signal = (int32_t)p->args[2];
 		return kills_us(tracer, task, target, signal, name && !strcmp(name, "kill")) ? EPERM : 0;
 	}
-	case SPECIAL_PIDFD:
-		return kills_us(tracer, task, pid_behind(task, (int32_t)p->args[0]), (int32_t)p->args[1], false) ? EPERM : 0;
+	case SPECIAL_PIDFD: {
+		int32_t target = pid_behind(task, (int32_t)p->args[0]);
+
+		if (p->args[3] & PIDFD_SIGNAL_GROUP)
+			return kills_us(tracer, task, -target, (int32_t)p->args[1], target > 1) ? EPERM : 0;
+		return kills_us(tracer, task, target, (int32_t)p->args[1], false) ? EPERM : 0;
+	}
+	case SPECIAL_OWNER:
+		/* A signal that nobody can mean well: the filter stops nothing else. */
+		return p->args[1] == F_SETSIG && (p->args[2] == SIGKILL || p->args[2] == SIGSTOP) ? EPERM : 0;
 	case SPECIAL_TARGET:
 		/* prlimit64 with new limits, process_vm_writev, pidfd_open. */
 		return names_us(tracer, task, (int32_t)p->args[0]) ? EPERM : 0;
@@ -203,7 +261,9 @@ void guard_leave(struct tracer *tracer, struct task *task, const struct call_lis
 	if (result < 0)
 		return;
 	for (unsigned n = 0; n < p->act_count; n++) {
-		if (p->acts[n].call->event == EVENT_IO_URING_SETUP)
+		if (p->acts[n].call->event == EVENT_OPEN)
+			opened_ours(tracer, task, &p->acts[n]);
+		else if (p->acts[n].call->event == EVENT_IO_URING_SETUP)
 			guard_blind_spot(tracer, task, BLIND_SPOT_IO_URING, "what it does through io_uring is not seen");
 		else if (p->acts[n].call->event == EVENT_SECCOMP && !strcmp(p->acts[n].call->name, "seccomp") && p->args[0] == SECCOMP_SET_MODE_FILTER &&
 			 p->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)

@@ -23,7 +23,9 @@
 #include "calls.h"
 #include "content.h"
 #include "emit.h"
+#include "endure.h"
 #include "filter.h"
+#include "guardian.h"
 #include "header.h"
 #include "lineage.h"
 #include "process.h"
@@ -223,7 +225,7 @@ static bool begin_wrap(struct tracer *tracer)
 	struct standing standing;
 	bool spawned;
 
-	filter_build(filter, tracer->selection, &tracer->self);
+	filter_build(filter, tracer->selection);
 	spawned = spawn_program(tracer, filter);
 	free(filter);
 	if (!spawned)
@@ -247,7 +249,6 @@ static void prepare(struct tracer *tracer)
 
 	tracer->own_pid = getpid();
 	tracer->thread_id = (pid_t)syscall(SYS_gettid);
-	tracer->self = (struct filter_self){(uint32_t)tracer->own_pid, (uint32_t)tracer->thread_id, (uint32_t)getpgrp()};
 	tracer->main_status = -1;
 	tracer->report = -1;
 	tracer->attached = tracer->options.pid_count > 0;
@@ -279,6 +280,7 @@ static void finish(struct tracer *tracer)
 
 static void release(struct tracer *tracer)
 {
+	guardian_end(tracer);
 	for (unsigned n = 0; n < TASK_BUCKETS; n++)
 		while (tracer->buckets[n])
 			task_remove(tracer, tracer->buckets[n]);
@@ -310,6 +312,7 @@ void tracer_run(struct tracer *tracer)
 {
 	struct rusage usage;
 	struct stop stop;
+	struct endured *endured;
 	timer_t timer;
 	char *header;
 	bool begun;
@@ -333,7 +336,8 @@ void tracer_run(struct tracer *tracer)
 	frame_open(&tracer->frame, &tracer->sink);
 	tracer->frame.epoch_limit = tracer->options.epoch_bytes;
 	timer = start_ticking(tracer);
-	begun = tracer->attached ? attach_begin(tracer) : begin_wrap(tracer);
+	endured = tracer->attached ? NULL : endure_begin();
+	begun = (!guardian_wanted(tracer) || guardian_start(tracer)) && (tracer->attached ? attach_begin(tracer) : begin_wrap(tracer));
 	if (begun) {
 		header = header_text(tracer);
 		frame_header(&tracer->frame, header);
@@ -355,5 +359,7 @@ void tracer_run(struct tracer *tracer)
 		discard_output(tracer);
 	timer_delete(timer);
 	sigaction(SIGCHLD, &tracer->child_action, NULL);
+	if (endured)
+		endure_end(endured);
 	release(tracer);
 }

@@ -32,7 +32,7 @@ const char *options_usage(void)
 	       "  --redact NAMES        more arguments whose values are not stored\n"
 	       "  --disable-seccomp     stop at every system call\n"
 	       "  --on-io-uring WHAT    record or deny\n"
-	       "  --on-tracer-death W   kill or accept-enosys\n"
+	       "  --on-tracer-death W   kill, guardian (when live) or accept-enosys\n"
 	       "  --strict              refuse calls that would hide others from the recording\n"
 	       "  --version, --help\n";
 }
@@ -185,7 +185,9 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 	} else if (IS("--on-io-uring")) {
 		o->deny_uring = one_of(name, value, "record", "deny", failure);
 	} else if (IS("--on-tracer-death")) {
-		o->kill_on_death = !one_of(name, value, "kill", "accept-enosys", failure);
+		o->on_death = !strcmp(value, "kill") ? DEATH_KILL : !strcmp(value, "guardian") ? DEATH_GUARDIAN : DEATH_ENOSYS;
+		if (o->on_death == DEATH_ENOSYS && strcmp(value, "accept-enosys") != 0)
+			fail(failure, 125, "bad-option", 0, "\"%s\" wants kill, guardian or accept-enosys, not \"%s\"", name, value);
 	} else if (IS("--without")) {
 		if (!strcmp(value, "syscall-info"))
 			o->without |= FEATURE_SYSCALL_INFO;
@@ -237,7 +239,6 @@ bool options_parse(struct options *o, int argc, char **argv, struct failure *fai
 	memset(o, 0, sizeof(*o));
 	o->fd = o->message_fd = -1;
 	o->uid = o->gid = o->nofile = -1;
-	o->kill_on_death = true;
 	o->wait_ms = 5000;
 	o->content = CONTENT_METADATA;
 	for (int n = 0; n < argc; n++) {
@@ -287,6 +288,8 @@ bool options_parse(struct options *o, int argc, char **argv, struct failure *fai
 		fail(failure, 125, "bad-option", 0, "nowhere to write to: want -o FILE, --fd N or --channel ADDRESS");
 		return false;
 	}
+	if (o->on_death == DEATH_UNSAID)
+		o->on_death = o->output ? DEATH_KILL : DEATH_GUARDIAN;
 	return true;
 }
 

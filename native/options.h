@@ -11,6 +11,9 @@
 #define OPTIONS_PIDS_MAX 256
 #define OPTIONS_NAMES_MAX 256
 
+/* What becomes of the program when the tracer is killed. Unsaid: it dies too, but live a guardian takes over. */
+enum on_death { DEATH_UNSAID, DEATH_KILL, DEATH_GUARDIAN, DEATH_ENOSYS };
+
 struct options {
 	const char *output;         /* -o FILE */
 	int fd;                     /* --fd N: a stream without greeting; -1 */
@@ -45,7 +48,7 @@ struct options {
 	bool reset_signals;         /* --reset-signals: what Node changes is undone: dispositions of signals, O_NONBLOCK of 0-2 */
 	uint64_t ignored_signals;   /* --ignore-signals MASK: set to ignore in the program */
 	uint64_t default_signals;   /* ignored by ourselves only */
-	bool kill_on_death;         /* EXITKILL */
+	enum on_death on_death;     /* --on-tracer-death WHAT */
 	bool deny_uring;            /* --on-io-uring deny */
 	bool strict;                /* --strict: refuse what would blind us */
 	unsigned without;           /* --without NAME: kernel features that tests switch off; see FEATURE_* */

@@ -557,3 +557,20 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 	set_path(task, arena, facts, folded, folded_length);
 	return true;
 }
+
+bool path_still_there(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)
+{
+	const struct text *text = task->root->differs && facts->own_path.stored ? &facts->own_path : &facts->path;
+	char name[PATH_BYTES + 64];
+	char *end = name;
+	struct statx found;
+
+	if (!(facts->flags & FACT_EXISTS) || facts->flags & FACT_NAMELESS || !text->stored || text->stored > PATH_BYTES)
+		return false;
+	if (task->root->differs)
+		end = proc_name(name, task->tid, "/root");
+	memcpy(end, arena_at(arena, text->at), text->stored);
+	end[text->stored] = 0;
+	return !statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &found) && found.stx_ino == facts->inode &&
+	       ((uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor) == facts->device;
+}

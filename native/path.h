@@ -66,6 +66,9 @@ bool path_of_descriptor(const struct path_task *task, int fd, struct arena *aren
  */
 bool path_resolve(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts);
 
+/* A file that `facts` told of by its name has that name still. */
+bool path_still_there(const struct path_task *task, const struct arena *arena, const struct file_facts *facts);
+
 /* /proc/T/cwd or /proc/T/root as text; empty when unreadable. */
 struct text path_directory(const struct path_task *task, bool root, struct arena *arena);
 

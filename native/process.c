@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "guardian.h"
 #include "lineage.h"
 
 #define MEMO 32
@@ -32,6 +33,7 @@ struct task *task_add(struct tracer *tracer, pid_t tid)
 	tracer->buckets[bucket(tid)] = task;
 	tracer->task_count++;
 	tracer->tasks_added++;
+	guardian_mark(tracer, tid, true);
 	atomic_store_explicit(&tracer->counters.tasks, tracer->task_count, memory_order_relaxed);
 	return task;
 }
@@ -58,6 +60,7 @@ void task_remove(struct tracer *tracer, struct task *task)
 {
 	unlink_task(tracer, task);
 	tracer->task_count--;
+	guardian_mark(tracer, task->tid, false);
 	atomic_store_explicit(&tracer->counters.tasks, tracer->task_count, memory_order_relaxed);
 	if (task->process && !--task->process->tasks)
 		process_drop(task->process);
@@ -72,6 +75,8 @@ void task_remove(struct tracer *tracer, struct task *task)
 void task_renumber(struct tracer *tracer, struct task *task, pid_t tid)
 {
 	unlink_task(tracer, task);
+	guardian_mark(tracer, task->tid, false);
+	guardian_mark(tracer, tid, true);
 	task->tid = tid;
 	task->next = tracer->buckets[bucket(tid)];
 	tracer->buckets[bucket(tid)] = task;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #ifndef RENAME_NOREPLACE
@@ -67,6 +68,10 @@ bool sink_open_file(struct sink *sink, const char *path, bool force, struct fail
 		else
 			fail(failure, 125, "bad-output", errno, "cannot create \"%s.partial\"", path);
 		return false;
+	}
+	if (!fstat(sink->fd, &there)) {
+		sink->inode = there.st_ino;
+		sink->device = (uint64_t)major(there.st_dev) << 32 | minor(there.st_dev);
 	}
 	if (!getrlimit(RLIMIT_FSIZE, &limit) && limit.rlim_cur != RLIM_INFINITY)
 		sink->limit = limit.rlim_cur > SINK_RESERVE ? limit.rlim_cur - SINK_RESERVE : 0;
@@ -158,9 +163,14 @@ enum sink_result sink_block(struct sink *sink, const void *block, size_t length,
 bool sink_finish(struct sink *sink, struct failure *failure)
 {
 	struct stat ours, named;
+	char process[32] = "";
 
 	if (sink->channel || sink->plain || sink->fd < 0)
 		return true;
+	if (sink->touched)
+		snprintf(process, sizeof(process), " (process %d)", sink->touched);
+	if (sink->touched || (!fstat(sink->fd, &ours) && (uint64_t)ours.st_size < sink->offset))
+		fail(failure, 125, "output-replaced", 0, "somebody%s opened \"%s\" for writing while it was written", process, sink->partial);
 	/* Gives back the room that was promised but not used. */
 	if (sink->can_reserve && ftruncate(sink->fd, (off_t)sink->offset))
 		sink->can_reserve = false;

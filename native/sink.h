@@ -21,6 +21,8 @@ struct sink {
 	uint64_t limit;      /* RLIMIT_FSIZE less the reserve */
 	uint64_t reserved;   /* the file system has promised room up to here */
 	bool can_reserve;
+	uint64_t inode, device; /* of the file: the program must not write there */
+	int touched;         /* pid of who opened it for writing all the same, or 0 */
 	int error;           /* errno of the failure that closed it */
 	struct channel *channel;
 };

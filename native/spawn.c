@@ -37,7 +37,7 @@ unsigned long spawn_ptrace_options(const struct tracer *tracer)
 
 	if (tracer->use_filter)
 		options |= PTRACE_O_TRACESECCOMP;
-	if (tracer->options.kill_on_death && !tracer->attached)
+	if (tracer->options.on_death == DEATH_KILL && !tracer->attached)
 		options |= PTRACE_O_EXITKILL;
 	return options;
 }

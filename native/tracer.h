@@ -115,13 +115,13 @@ struct tracer {
 	struct frame frame;
 	struct sink sink;
 	struct channel *channel;
+	struct guardian *guardian; /* NULL: nobody takes over */
 	struct path_mounts mounts;
 	struct task *buckets[TASK_BUCKETS];
 	unsigned task_count;
 	struct context **contexts;
 	unsigned context_count;
 	struct selection *selection;
-	struct filter_self self;
 	pid_t main_pid;
 	int main_status;      /* wait status of the first process; -1: still running */
 	bool use_filter, filter_native, has_syscall_info;

@@ -1,6 +1,6 @@
 /** Ways to step around a recorder or to hurt it: each act is recorded, refused, or told as a blind spot. SECURITY.md has the table. */
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import t from 'tap';
 import { program } from './programs.js';
 import { contents, executable, root, traced } from './traced.js';
 
+const CHANGED = 2;
 const REFUSED = 16;
 const EPERM = -1;
 const isX86 = process.arch === 'x64';
@@ -15,11 +16,14 @@ const folder = mkdtempSync(join(tmpdir(), 'seccam-escapes-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 
 /** In a session of its own, since some of these kill their process group. */
-const alone = (command: readonly string[], flags: readonly string[] = []) => traced(command, { tracer: 'setsid', flags: ['--wait', executable, ...flags] });
+const alone = (command: readonly string[], flags: readonly string[] = []) =>
+  traced(command, { tracer: 'setsid', flags: ['--wait', executable, ...flags] });
 
 t.test('every escape program of fixtures/programs has its test here', async (t) => {
   const source = readFileSync(join(root, 'test', 'escapes.test.ts'), 'utf8');
-  for (const name of readdirSync(join(root, 'fixtures', 'programs')).filter((name) => name.startsWith('escape-')))
+  for (const name of readdirSync(join(root, 'fixtures', 'programs')).filter((name) =>
+    name.startsWith('escape-'),
+  ))
     t.ok(source.includes(`program('${name.replace(/\.c$/, '')}')`), name);
 });
 
@@ -29,19 +33,38 @@ t.test('children that ask not to be traced are traced, and that they asked is to
     const children = [...got.stdout.matchAll(/open pid=(\d+) path=(\S+) status=0/g)];
     t.equal(children.length, 2);
     for (const [, pid, path] of children)
-      t.ok(got.events('open').some((item) => item.pid === Number(pid) && item.get('file.path') === path), `${path} by ${pid}`);
+      t.ok(
+        got.events('open').some((item) => item.pid === Number(pid) && item.get('file.path') === path),
+        `${path} by ${pid}`,
+      );
     t.equal(got.records('blind_spot')[0]?.get('reason'), 5);
   }
 });
 
-t.test('calls of the 32-bit ABI are recorded as what they are', { skip: !isX86 && 'x86_64 only' }, async (t) => {
-  const got = alone([program('escape-i386')]);
-  if (!/open path=\S+ result=\d/.test(got.stdout)) return t.comment('this kernel has no 32-bit calls');
-  const i386 = got.events().filter((item) => item.arch === 3);
-  t.ok(i386.some((item) => item.type === 'open' && item.get('file.path') === '/etc/hostname' && item.syscall === 5));
-  t.ok(i386.some((item) => item.type === 'connect' && item.get('address.ip') === '127.0.0.1' && item.get('address.port') === 9 && item.syscall === 102));
-  return;
-});
+t.test(
+  'calls of the 32-bit ABI are recorded as what they are',
+  { skip: !isX86 && 'x86_64 only' },
+  async (t) => {
+    const got = alone([program('escape-i386')]);
+    if (!/open path=\S+ result=\d/.test(got.stdout)) return t.comment('this kernel has no 32-bit calls');
+    const i386 = got.events().filter((item) => item.arch === 3);
+    t.ok(
+      i386.some(
+        (item) => item.type === 'open' && item.get('file.path') === '/etc/hostname' && item.syscall === 5,
+      ),
+    );
+    t.ok(
+      i386.some(
+        (item) =>
+          item.type === 'connect' &&
+          item.get('address.ip') === '127.0.0.1' &&
+          item.get('address.port') === 9 &&
+          item.syscall === 102,
+      ),
+    );
+    return;
+  },
+);
 
 t.test('io_uring is told as a blind spot, or refused on demand', async (t) => {
   const got = alone([program('escape-io-uring')]);
@@ -53,16 +76,19 @@ t.test('io_uring is told as a blind spot, or refused on demand', async (t) => {
   t.match(denied.events('io_uring_setup')[0], { result: EPERM, flags: REFUSED });
 });
 
-t.test('filters of its own are recorded with their program; they get no tracer to talk to, and are told as blind spots', async (t) => {
-  const got = alone([program('escape-filters')]);
-  t.match(got.stdout, /seccomp result=0\ngetppid ENOSYS\nseccomp listener result=0/);
-  const filters = got.events('seccomp').filter((item) => String(item.get('program')).length > 0);
-  t.equal(filters.length, 2);
-  t.same(new Set(got.records('blind_spot').map((item) => item.get('reason'))), new Set([2, 3]));
-  const strict = alone([program('escape-filters')], ['--strict']);
-  t.match(strict.stdout, /seccomp listener result=-16/);
-  t.ok(strict.events('seccomp').some((item) => item.result === -16 && item.flags === REFUSED));
-});
+t.test(
+  'filters of its own are recorded with their program; they get no tracer to talk to, and are told as blind spots',
+  async (t) => {
+    const got = alone([program('escape-filters')]);
+    t.match(got.stdout, /seccomp result=0\ngetppid ENOSYS\nseccomp listener result=0/);
+    const filters = got.events('seccomp').filter((item) => String(item.get('program')).length > 0);
+    t.equal(filters.length, 2);
+    t.same(new Set(got.records('blind_spot').map((item) => item.get('reason'))), new Set([2, 3]));
+    const strict = alone([program('escape-filters')], ['--strict']);
+    t.match(strict.stdout, /seccomp listener result=-16/);
+    t.ok(strict.events('seccomp').some((item) => item.result === -16 && item.flags === REFUSED));
+  },
+);
 
 t.test('what would kill, stop or change the recorder is refused and recorded', async (t) => {
   for (const flags of [[], ['--trace', 'lean'], ['--disable-seccomp']]) {
@@ -70,7 +96,8 @@ t.test('what would kill, stop or change the recorder is refused and recorded', a
     t.equal(got.status, 0, flags.join(' '));
     const lines = got.stdout.trim().split('\n');
     t.equal(lines.length, 11);
-    for (const line of lines.filter((line) => flags.length !== 2 || !/pidfd_send/.test(line))) t.match(line, / -1$/, `${line} ${flags.join(' ')}`);
+    for (const line of lines.filter((line) => flags.length !== 2 || !/pidfd_send/.test(line)))
+      t.match(line, / -1$/, `${line} ${flags.join(' ')}`);
     t.ok(got.events().filter((item) => item.flags & REFUSED && item.result === EPERM).length >= 10);
     t.same(got.diagnostics, []);
   }
@@ -79,10 +106,105 @@ t.test('what would kill, stop or change the recorder is refused and recorded', a
 t.test('a path that another thread rewrites: what was opened is what is recorded', async (t) => {
   const got = alone([program('escape-race')]);
   const [, hostname, passwd] = /hostname=(\d+) passwd=(\d+)/.exec(got.stdout)!;
-  const counted = (path: string) => got.events('open').filter((item) => item.get('file.path') === path && item.result >= 0).length;
+  const counted = (path: string) =>
+    got.events('open').filter((item) => item.get('file.path') === path && item.result >= 0).length;
   t.equal(counted('/etc/hostname'), Number(hostname));
   t.equal(counted('/etc/passwd'), Number(passwd));
 });
+
+t.test(
+  'a name that others write while it is used: what was removed is told, or the event says that its name may be another',
+  async (t) => {
+    for (const how of ['child', 'mapping', 'self']) {
+      const got = alone([program('escape-memory'), how, mkdtempSync(join(folder, 'names-'))]);
+      const removed = got.stdout.trim();
+      const events = got.events('unlink').filter((item) => item.result === 0);
+      t.equal(removed.length, 300, how);
+      t.equal(events.length, 300, how);
+      const silent = events.filter(
+        (item, n) =>
+          (item.flags & CHANGED) === 0 && !String(item.get('file.path')).endsWith(`/${removed[n]}`),
+      );
+      t.equal(silent.length, 0, `${how}: none is told wrongly without a word`);
+    }
+  },
+);
+
+t.test(
+  'lesser known ways to end the recorder, to read its memory, to write to the recording',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const output = join(folder, 'guarded.seccam');
+    const script = `${executable} --force -o ${output} -- ${program('escape-recorder')} ${output}.partial; echo "status $?"`;
+    const run = spawnSync('setsid', ['--wait', 'sh', '-c', script], { encoding: 'utf8' });
+    const lines = run.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(': '));
+    t.same(lines.pop(), ['status 0'], 'the recorder lived to the end');
+    const results = (what: RegExp) =>
+      lines.filter(([name]) => what.test(name!)).map(([, result]) => Number(result));
+    t.same(results(/^endured$|^owner$/), Array(10).fill(0), 'signals that are not refused do no harm');
+    t.ok(results(/^thread$/).length >= 2);
+    for (const what of [/^F_SETSIG$/, /^thread$/, /^group$/, /^oom_score_adj$/, /^recording/])
+      for (const result of results(what)) t.equal(result, EPERM, String(what));
+    t.equal(results(/^recording/).length, 7);
+    /* A link to the memory is refused, or whoever got through is killed. */
+    for (const result of results(/^memory/)) t.ok(result === EPERM || result === -1009, `memory: ${result}`);
+    const got = contents(readFileSync(output));
+    t.same(got.diagnostics, []);
+    t.ok(got.events().filter((item) => item.flags & REFUSED && item.result === EPERM).length >= 10);
+  },
+);
+
+t.test(
+  'an inner pid namespace with roots and numbers of its own',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const place = realpathSync(mkdtempSync(join(folder, 'world-')));
+    const got = alone([program('escape-namespaces'), place]);
+    if (got.status === 77) return t.comment('no such namespaces here');
+    t.equal(got.status, 0);
+    const [init, child] = got.events('fork').map((item) => Number(item.get('child')));
+    const opened = (pid: number | undefined) =>
+      got
+        .events('open')
+        .filter((item) => item.pid === pid && item.result >= 0)
+        .map((item) => [item.get('named'), item.get('file.path'), item.get('file.ownPath')]);
+    t.same(opened(init), [
+      ['/proc/self/status', `${place}/root/proc/1/status`, '/proc/1/status'],
+      ['/bound/passwd', `${place}/root/bound/passwd`, '/bound/passwd'],
+      ['hostname', '/etc/hostname', '/etc/hostname'],
+    ]);
+    t.same(opened(child), [['/proc/self/comm', `${place}/root/proc/2/comm`, '/proc/2/comm']]);
+    t.equal(got.events('exit').filter((item) => item.get('group') === 1).length, 3);
+    return;
+  },
+);
+
+t.test(
+  'storms of signals, deaths at every moment, execs of threads: nothing is lost, nothing hangs',
+  async (t) => {
+    const storm = program('escape-storm');
+    const signals = alone([storm, 'signals', '2000']);
+    t.equal(signals.events('open').filter((item) => item.get('file.path') === '/etc/hostname').length, 2000);
+    t.equal(signals.events('signal').length, 2000);
+    for (const flags of [[], ['--disable-seccomp']]) {
+      const deaths = alone([storm, 'deaths', '60'], flags);
+      t.equal(deaths.stdout, 'killed=60\n');
+      t.equal(
+        deaths.events('exit').filter((item) => item.get('group') === 1 && item.get('signal') === 9).length,
+        60,
+      );
+      t.same(deaths.diagnostics, []);
+      const execs = alone([storm, 'execs', '20'], flags);
+      t.match(execs.stdout, /^pid=\d+\n$/);
+      t.equal(execs.events('exec').filter((item) => item.result === 0).length, 21);
+      t.equal(new Set(execs.events('exec').map((item) => item.pid)).size, 1);
+      t.equal(execs.events('exit').filter((item) => item.get('group') === 1).length, 1);
+    }
+  },
+);
 
 t.test('a program that wants to be traced by its parent cannot be, and that is told', async (t) => {
   const got = alone([program('escape-own-ptrace')]);
@@ -92,8 +214,14 @@ t.test('a program that wants to be traced by its parent cannot be, and that is t
 
 t.test('a recording that the program removes or replaces is missed at the end', async (t) => {
   const output = join(folder, 'removed.seccam');
-  for (const script of [`rm ${output}.partial`, `mv ${output}.partial ${output}.gone`, `rm ${output}.partial; echo > ${output}.partial`]) {
-    const child = spawn(executable, ['--force', '-o', output, '--', 'sh', '-c', script], { stdio: ['ignore', 'ignore', 'pipe'] });
+  for (const script of [
+    `rm ${output}.partial`,
+    `mv ${output}.partial ${output}.gone`,
+    `rm ${output}.partial; echo > ${output}.partial`,
+  ]) {
+    const child = spawn(executable, ['--force', '-o', output, '--', 'sh', '-c', script], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let stderr = '';
     child.stderr.on('data', (data: Buffer) => {
       stderr += String(data);
@@ -106,7 +234,11 @@ t.test('a recording that the program removes or replaces is missed at the end', 
 
 t.test('running programs are attached to with all their threads, and run on unharmed', async (t) => {
   const output = join(folder, 'attached.seccam');
-  const busy = spawn('sh', ['-c', 'trap "exit 6" TERM; echo ready; while :; do cat /etc/hostname > /dev/null; sleep 0.02; done'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  const busy = spawn(
+    'sh',
+    ['-c', 'trap "exit 6" TERM; echo ready; while :; do cat /etc/hostname > /dev/null; sleep 0.02; done'],
+    { stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   await new Promise((resolve) => busy.stdout.once('data', resolve));
   const tracer = spawn(executable, ['--force', '-o', output, '--pid', String(busy.pid)], { stdio: 'ignore' });
   while (!existsSync(`${output}.partial`)) await pause(50);
@@ -119,7 +251,11 @@ t.test('running programs are attached to with all their threads, and run on unha
   t.ok(got.records('process').some((item) => item.get('pid') === busy.pid));
   t.match(readFileSync(`/proc/${busy.pid}/status`, 'utf8'), /TracerPid:\t0/);
   busy.kill('SIGTERM');
-  t.equal(await new Promise((resolve) => busy.once('close', resolve)), 6, 'it went on and ended as it wanted');
+  t.equal(
+    await new Promise((resolve) => busy.once('close', resolve)),
+    6,
+    'it went on and ended as it wanted',
+  );
 });
 
 t.test('load: nothing is lost', async (t) => {
@@ -127,7 +263,11 @@ t.test('load: nothing is lost', async (t) => {
   const count = (kind: string, n: number, flags: readonly string[] = []) => {
     const got = traced([load, kind, String(n)], { flags });
     t.equal(got.status, 0, kind);
-    t.equal(got.events('open').filter((item) => item.get('file.path') === '/etc/hostname').length, n, `${n} ${kind}`);
+    t.equal(
+      got.events('open').filter((item) => item.get('file.path') === '/etc/hostname').length,
+      n,
+      `${n} ${kind}`,
+    );
     t.equal(got.events('fork').length, n, `${n} ${kind}: forks`);
     t.same(got.diagnostics, []);
   };
@@ -140,7 +280,16 @@ t.test('load: nothing is lost', async (t) => {
   const argv = long!.get('argv') as { items: string[]; total: number; truncated: boolean };
   t.match(argv, { total: 17, truncated: true });
   t.equal(argv.items[1]?.length, 4096);
-  const named = traced([load, 'path']).events('open').map((item) => String(item.get('named')).length);
-  t.ok(named.some((length) => length >= 4095), 'a path of 4095 bytes');
-  t.ok(traced([load, 'path']).events('mkdir').some((item) => item.get('file.path') === '/tmp/\\xff\\xfe\\x80'));
+  const named = traced([load, 'path'])
+    .events('open')
+    .map((item) => String(item.get('named')).length);
+  t.ok(
+    named.some((length) => length >= 4095),
+    'a path of 4095 bytes',
+  );
+  t.ok(
+    traced([load, 'path'])
+      .events('mkdir')
+      .some((item) => item.get('file.path') === '/tmp/\\xff\\xfe\\x80'),
+  );
 });

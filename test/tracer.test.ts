@@ -55,7 +55,7 @@ t.test('the exit status is the program’s: its code, or 128 and the signal; 126
   t.match(traced(['true'], { flags: ['--trace', 'nonsense'] }), { status: 125, stderr: /unknown-event/ });
   t.match(run([executable, '--nonsense', '--', 'true']), { status: 125, stderr: /bad-option/ });
   for (const [option, wants] of [
-    ['--on-tracer-death=guardian', /wants kill or accept-enosys, not "guardian"/],
+    ['--on-tracer-death=live', /wants kill, guardian or accept-enosys, not "live"/],
     ['--on-io-uring=no', /wants record or deny/],
     ['--without=everything', /wants syscall-info, openat2 or pidfd-getfd/],
   ] as const)

@@ -25,7 +25,6 @@
 #define STOP SECCOMP_RET_TRACE
 #define X32 0x40000000
 
-static const struct filter_self self = {4242, 4243, 4240};
 static unsigned longest;
 
 /* Classic BPF as seccomp has it; 1 when the program does what the kernel would not take. */
@@ -149,25 +148,29 @@ static const struct {
 	{"signal:all", "rt_tgsigqueueinfo", {77, 77, SIGURG, 1}, STOP},
 	{"signal:all", "openat", {(uint64_t)-100, 1, 0}, ALLOW},
 	{"all", "kill", {77, SIGURG}, STOP},
-	/* At the tracer: always, whatever is selected. */
-	{"open", "kill", {77, SIGKILL}, ALLOW},
-	{"open", "kill", {4242, SIGKILL}, STOP},
-	{"open", "kill", {4242, 0}, STOP},
+	/* What could end or change the tracer: always, whatever is selected; whom it aims at is looked at then. */
+	{"open", "kill", {77, SIGKILL}, STOP},
+	{"open", "kill", {77, SIGSTOP}, STOP},
+	{"open", "kill", {77, 0}, ALLOW},
+	{"open", "kill", {77, SIGTERM}, ALLOW},
 	{"open", "kill", {0, SIGKILL}, STOP},
 	{"open", "kill", {(uint64_t)-1, SIGKILL}, STOP},
-	{"open", "kill", {(uint32_t)-1, SIGKILL}, STOP},
-	{"open", "kill", {(uint64_t)-4240, SIGKILL}, STOP},
-	{"open", "kill", {(uint64_t)-4241, SIGKILL}, ALLOW},
-	{"open", "tkill", {4243, SIGKILL}, STOP},
-	{"open", "tgkill", {4242, 4243, SIGKILL}, STOP},
+	{"open", "tkill", {77, SIGKILL}, STOP},
+	{"open", "tgkill", {77, 78, SIGKILL}, STOP},
+	{"open", "tgkill", {77, SIGKILL, 0}, ALLOW},
+	{"open", "rt_sigqueueinfo", {77, SIGKILL}, STOP},
+	{"open", "rt_tgsigqueueinfo", {77, 78, SIGKILL}, STOP},
 	{"open", "pidfd_send_signal", {7, SIGKILL}, STOP},
 	{"open", "pidfd_send_signal", {7, SIGTERM}, ALLOW},
-	{"open", "ptrace", {16, 4242}, STOP},
-	{"open", "ptrace", {16, 4244}, ALLOW},
-	{"open", "prlimit64", {4242, 7, 1}, STOP},
+	{"open", "fcntl", {3, F_SETSIG, SIGKILL}, STOP},
+	{"open", "fcntl", {3, F_SETSIG, SIGIO}, ALLOW},
+	{"open", "fcntl", {3, F_SETFD, 1}, ALLOW},
+	{"open", "fcntl", {3, F_SETFL, SIGKILL}, ALLOW},
+	{"open", "ptrace", {16, 77}, STOP},
+	{"open", "ptrace", {0, 0}, ALLOW},
+	{"open", "prlimit64", {77, 7, 1}, STOP},
 	{"open", "prlimit64", {0, 7, 0}, ALLOW},
-	{"open", "process_vm_writev", {4243, 1, 1}, STOP},
-	{"open", "process_vm_writev", {1, 1, 1}, ALLOW},
+	{"open", "process_vm_writev", {77, 1, 1}, STOP},
 	/* Limits: only a call that sets one. */
 	{"setrlimit", "prlimit64", {0, 7, 0, 4096}, ALLOW},
 	{"setrlimit", "prlimit64", {0, 7, 4096, 0}, STOP},
@@ -182,7 +185,7 @@ static void by_hand(void)
 		struct selection *selection = choose(vectors[n].trace);
 		unsigned has = 0;
 
-		filter_build(f, selection, &self);
+		filter_build(f, selection);
 		for (unsigned arch = 0; arch < ARCH_COUNT; arch++) {
 			int64_t nr = number_of(arch, vectors[n].call);
 			uint64_t args[6] = {0};
@@ -218,7 +221,7 @@ static uint64_t random_word(void)
 /* Words that matter to a row, those next to them, and those that differ only in the upper half. */
 static uint64_t some_word(const struct selection *selection, const struct call_list *list, unsigned arg)
 {
-	static const uint64_t always[] = {0, 1, 0xffffffff, UINT64_MAX, 0x100000000, 4242, 4243, 4240, (uint64_t)-4240, (uint32_t)-4240, SIGKILL, SIGSTOP, 0x00800000};
+	static const uint64_t always[] = {0, 1, 0xffffffff, UINT64_MAX, 0x100000000, 77, SIGKILL, SIGSTOP, 0x00800000};
 	uint64_t word = always[random_word() % (sizeof(always) / sizeof(*always))];
 
 	if (list->count && random_word() % 3) {
@@ -248,7 +251,7 @@ static void by_second_decision(const char *trace)
 	struct selection *selection = choose(trace);
 	unsigned stopping = 0;
 
-	filter_build(f, selection, &self);
+	filter_build(f, selection);
 	check(f->length <= BPF_MAXINSNS, "the program of %s has %u instructions", trace, f->length);
 	for (unsigned arch = 0; arch < ARCH_COUNT; arch++) {
 		uint32_t audit = calls_arch(arch)->audit;
@@ -267,7 +270,7 @@ static void by_second_decision(const char *trace)
 					if (narrow)
 						args[n] = (uint32_t)args[n];
 				}
-				want = always || filter_selects(selection, &self, list, args, narrow);
+				want = always || filter_selects(selection, list, args, narrow);
 				stopping += want;
 				check(decide(f, audit, nr, args) == (want ? STOP : ALLOW), "--trace %s: %s %lld (%s) with %llx %llx %llx %llx %llx does not %s", trace, calls_arch(arch)->name,
 				      (long long)nr, calls_name(arch, nr) ? calls_name(arch, nr) : "?", (unsigned long long)args[0], (unsigned long long)args[1],
@@ -326,7 +329,7 @@ static void by_kernel(void)
 	int status = 0;
 	pid_t pid;
 
-	filter_build(f, selection, &self);
+	filter_build(f, selection);
 	program = (struct sock_fprog){(unsigned short)f->length, f->code};
 	fflush(stdout);
 	pid = fork();
@@ -339,7 +342,7 @@ static void by_kernel(void)
 			_exit(3);
 		if (syscall(SYS_kill, getpid(), 0))
 			_exit(4);
-		if (syscall(SYS_kill, 4242, SIGURG) != -1 || errno != ENOSYS)
+		if (syscall(SYS_kill, getpid(), SIGKILL) != -1 || errno != ENOSYS)
 			_exit(5);
 		_exit(0);
 	}

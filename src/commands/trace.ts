@@ -56,8 +56,8 @@ export default class Trace extends SeccamCommand {
     gid: Flags.integer({ min: 0, description: 'run the program as this group' }),
     'disable-seccomp': Flags.boolean({ description: 'stop the program at every system call' }),
     'on-tracer-death': Flags.string({
-      options: ['kill', 'accept-enosys'],
-      description: 'what becomes of the program when the tracer is killed',
+      options: ['guardian', 'kill', 'accept-enosys'],
+      description: 'what becomes of the program when the tracer is killed; default: guardian',
     }),
     verbose: Flags.boolean({ description: 'say what goes on' }),
   };

@@ -4,12 +4,16 @@ import type { AttachOptions, TraceOptions, WrapOptions } from './options.js';
 
 export function traceArguments(options: (WrapOptions | AttachOptions) & TraceOptions): string[] {
   const list: string[] = [];
-  if (options.events !== undefined && options.events.length > 0) list.push('--trace', options.events.join(','));
+  if (options.events !== undefined && options.events.length > 0)
+    list.push('--trace', options.events.join(','));
   if (options.disableSeccomp === true) list.push('--disable-seccomp');
   if (options.ancestors === false) list.push('--no-ancestors');
-  if (options.content !== undefined && options.content.length > 0) list.push('--content', options.content.join(','));
-  if (options.keepEnvironment !== undefined && options.keepEnvironment.length > 0) list.push('--keep-env', options.keepEnvironment.join(','));
-  if (options.redactArguments !== undefined && options.redactArguments.length > 0) list.push('--redact', options.redactArguments.join(','));
+  if (options.content !== undefined && options.content.length > 0)
+    list.push('--content', options.content.join(','));
+  if (options.keepEnvironment !== undefined && options.keepEnvironment.length > 0)
+    list.push('--keep-env', options.keepEnvironment.join(','));
+  if (options.redactArguments !== undefined && options.redactArguments.length > 0)
+    list.push('--redact', options.redactArguments.join(','));
   for (const extra of options.extra ?? []) list.push(extra);
   if ('pids' in options) {
     for (const pid of options.pids) list.push('--pid', String(pid));
@@ -67,6 +71,9 @@ function inheritedDescriptors(): number[] {
   const ends = new Map<string, number>();
   for (const [fd, link] of links) if (fd > 2) ends.set(link, (ends.get(link) ?? 0) + 1);
   const ours = (link: string) =>
-    link.startsWith('anon_inode:') || link.startsWith('/proc/') || (link.startsWith('/dev/') && !link.startsWith('/dev/pts/')) || (link.startsWith('pipe:') && ends.get(link)! > 1);
+    link.startsWith('anon_inode:') ||
+    link.startsWith('/proc/') ||
+    (link.startsWith('/dev/') && !link.startsWith('/dev/pts/')) ||
+    (link.startsWith('pipe:') && ends.get(link)! > 1);
   return [...links].filter(([fd, link]) => fd > 2 && !ours(link)).map(([fd]) => fd);
 }

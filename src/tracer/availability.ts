@@ -15,7 +15,10 @@ function folders(): string[] {
   const found: string[] = override === undefined ? [] : [override];
   let at = dirname(fileURLToPath(import.meta.url));
   for (let depth = 0; depth < 6; depth++) {
-    found.push(join(at, 'native', 'build', `${process.platform}-${process.arch}`), join(at, 'native', 'build'));
+    found.push(
+      join(at, 'native', 'build', `${process.platform}-${process.arch}`),
+      join(at, 'native', 'build'),
+    );
     const up = dirname(at);
     if (up === at) break;
     at = up;
@@ -34,9 +37,16 @@ export function tracerAvailability(): Availability {
   const problems: Diagnostic[] = [];
   if (process.platform !== 'linux' || (process.arch !== 'x64' && process.arch !== 'arm64')) {
     problems.push(
-      diagnostic(tracerCodes, 'unsupported-platform', `Recording needs Linux on x86_64 or arm64, and this is ${process.platform} on ${process.arch}.`, {
-        suggestions: ['record on a Linux machine and bring the recording here: replay, test and explain work everywhere'],
-      }),
+      diagnostic(
+        tracerCodes,
+        'unsupported-platform',
+        `Recording needs Linux on x86_64 or arm64, and this is ${process.platform} on ${process.arch}.`,
+        {
+          suggestions: [
+            'record on a Linux machine and bring the recording here: replay, test and explain work everywhere',
+          ],
+        },
+      ),
     );
     return { problems };
   }
@@ -44,10 +54,19 @@ export function tracerAvailability(): Availability {
   const executable = find(EXECUTABLE);
   if (library === undefined || executable === undefined) {
     problems.push(
-      diagnostic(tracerCodes, 'no-native-library', `"${library === undefined ? LIBRARY : EXECUTABLE}" is not there: the native part of seccam was not built.`, {
-        suggestions: ['npm run build:native'],
-      }),
+      diagnostic(
+        tracerCodes,
+        'no-native-library',
+        `"${library === undefined ? LIBRARY : EXECUTABLE}" is not there: the native part of seccam was not built.`,
+        {
+          suggestions: ['npm run build:native'],
+        },
+      ),
     );
   }
-  return { problems, ...(library === undefined ? {} : { library }), ...(executable === undefined ? {} : { executable }) };
+  return {
+    problems,
+    ...(library === undefined ? {} : { library }),
+    ...(executable === undefined ? {} : { executable }),
+  };
 }

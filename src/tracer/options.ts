@@ -53,8 +53,12 @@ export type SpawnOptions = (WrapOptions | AttachOptions) & {
   readonly channel?: boolean;
   /** Bytes that may wait for this process before events are dropped (counted). Default 16 MiB. */
   readonly buffer?: number;
-  /** What becomes of the programs when the tracer dies: they die too (default), or go on with every traced call failing with ENOSYS. */
-  readonly onTracerDeath?: 'kill' | 'accept-enosys';
+  /**
+   * What becomes of the programs when the tracer is killed: a guardian takes over and they go on unrecorded
+   * (default; where none can, starting fails with `no-guardian`), they die too, or they go on with every
+   * traced call failing with ENOSYS.
+   */
+  readonly onTracerDeath?: 'guardian' | 'kill' | 'accept-enosys';
 };
 
 /** Plain counts; all only grow, except `tasks`. */

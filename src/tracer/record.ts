@@ -53,12 +53,15 @@ export function nativeDiagnostic(text: string): Diagnostic | undefined {
   const code = text.slice(0, at);
   const known: TracerCode = code in tracerCodes ? (code as TracerCode) : 'internal-error';
   const sentence = text.slice(at + 1);
-  return diagnostic(tracerCodes, known, `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`, { suggestions: advice[known] ?? [] });
+  return diagnostic(tracerCodes, known, `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`, {
+    suggestions: advice[known] ?? [],
+  });
 }
 
 const advice: Partial<Record<TracerCode, readonly string[]>> = {
   'output-exists': ['another name with -o, or --force to replace it'],
   'no-ptrace-permission': ['seccam doctor'],
+  'no-guardian': ['--on-tracer-death kill', 'give the tracer CAP_SYS_PTRACE'],
   'unknown-event': ['seccam list events'],
   'no-seccomp': ['--disable-seccomp'],
 };
@@ -74,7 +77,13 @@ export async function recordProgram(options: RecordOptions): Promise<TraceOutcom
   const { library, problems } = tracerAvailability();
   if (library === undefined) throw new DiagnosticError(problems, 125);
   const native = await load(library);
-  const list = ['--output', options.output, '--mirror-stop', ...transparencyArguments(), ...traceArguments(options)];
+  const list = [
+    '--output',
+    options.output,
+    '--mirror-stop',
+    ...transparencyArguments(),
+    ...traceArguments(options),
+  ];
   if (options.force === true) list.push('--force');
   if ('command' in options) list.push('--', ...options.command);
   const tracer = native.create(list.length, list);
@@ -87,13 +96,17 @@ export async function recordProgram(options: RecordOptions): Promise<TraceOutcom
     if ('pids' in options) {
       for (const name of letGo) heed(name, () => native.stop(tracer));
     } else {
-      for (const [name, number] of Object.entries(forwarded)) heed(name as NodeJS.Signals, () => native.signal(tracer, number));
+      for (const [name, number] of Object.entries(forwarded))
+        heed(name as NodeJS.Signals, () => native.signal(tracer, number));
       for (const name of endured) heed(name, () => {});
     }
     const counters = () => readCounters(native, tracer);
     let status = 125;
     if (native.start(tracer) === 0) {
-      const timer = options.onProgress === undefined ? undefined : setInterval(() => options.onProgress?.(counters()), PROGRESS_MS);
+      const timer =
+        options.onProgress === undefined
+          ? undefined
+          : setInterval(() => options.onProgress?.(counters()), PROGRESS_MS);
       try {
         status = await new Promise<number>((resolve, reject) =>
           native.wait.async(tracer, (error, result) => (error ? reject(error) : resolve(result))),
@@ -121,6 +134,15 @@ export async function recordProgram(options: RecordOptions): Promise<TraceOutcom
 function readCounters(native: Library, tracer: unknown): TraceCounters {
   const out = new BigUint64Array(8);
   native.counters(tracer, out);
-  const [events, stops, bytes, dropped, tasks, processes, truncated, missing] = [...out].map(Number) as [number, number, number, number, number, number, number, number];
+  const [events, stops, bytes, dropped, tasks, processes, truncated, missing] = [...out].map(Number) as [
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+    number,
+  ];
   return { events, stops, bytes, dropped, tasks, processes, truncated: truncated + missing };
 }

@@ -10,7 +10,15 @@ import { nativeDiagnostic } from './record.js';
 
 const STREAM_FD = 3;
 const MESSAGE_FD = 4;
-const none: TraceCounters = { events: 0, stops: 0, bytes: 0, dropped: 0, tasks: 0, processes: 0, truncated: 0 };
+const none: TraceCounters = {
+  events: 0,
+  stops: 0,
+  bytes: 0,
+  dropped: 0,
+  tasks: 0,
+  processes: 0,
+  truncated: 0,
+};
 
 /**
  * Starts `seccam-trace`. Its stream comes over a socket pair; with `channel` it speaks docs/protocol.md
@@ -37,7 +45,9 @@ function attachTracer(child: ChildProcess, stream: Duplex, messages: Readable): 
     text += chunk;
   });
   const finished = new Promise<TraceOutcome>((resolve) => {
-    child.once('error', (error) => resolve({ status: 125, counters: none, diagnostics: said(`internal-error\n${error.message}\0`) }));
+    child.once('error', (error) =>
+      resolve({ status: 125, counters: none, diagnostics: said(`internal-error\n${error.message}\0`) }),
+    );
     child.once('close', (code, signal) => {
       const status = code ?? 128 + (signal === null ? 0 : constants.signals[signal]);
       resolve({ status, counters: none, diagnostics: said(text) });

@@ -36,6 +36,7 @@ export async function doctor(): Promise<DoctorResult> {
       ptraceScope(status),
       seccomp(status),
       capabilities(status),
+      successor(status),
       namespaces(),
       container(),
     );
@@ -187,6 +188,33 @@ function capabilities(status: string): Finding {
     have: `${who} without CAP_SYS_PTRACE`,
     advice:
       'your own programs can be recorded; set-user-ID programs lose their privileges while they are traced',
+  };
+}
+
+/**
+ * Live, a guardian takes over the programs of a tracer that is killed (native/guardian.h). Yama lets only
+ * ancestors seize; and without the capability nobody may seize what has changed its user.
+ */
+function successor(status: string): Finding {
+  const name = 'guardian';
+  if (hasCapability(status, 19))
+    return { name, condition: 'good', have: 'takes over live programs when the tracer is killed' };
+  const scope = read('/proc/sys/kernel/yama/ptrace_scope') ?? '0';
+  if (process.getuid?.() !== 0 && scope === '0')
+    return {
+      name,
+      condition: 'good',
+      have: 'takes over live programs of this user when the tracer is killed',
+    };
+  return {
+    name,
+    condition: 'limited',
+    have:
+      scope === '0'
+        ? 'none: without CAP_SYS_PTRACE a program that drops root cannot be seized when the tracer is killed, and its traced calls would fail with ENOSYS for ever'
+        : `none: kernel.yama.ptrace_scope = ${scope} and no CAP_SYS_PTRACE, so traced calls would fail with ENOSYS for ever when the tracer is killed`,
+    advice:
+      'for trace and agent start: add CAP_SYS_PTRACE (docker run --cap-add SYS_PTRACE), or choose --on-tracer-death kill or accept-enosys; record is not concerned',
   };
 }
 

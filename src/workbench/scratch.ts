@@ -103,6 +103,7 @@ export async function recordInScratch(run: ScratchRun): Promise<TraceOutcome> {
       command: run.command,
       executable: wrapper,
       events: run.events,
+      onTracerDeath: 'kill',
       ...(run.keepEnvironment === undefined ? {} : { keepEnvironment: run.keepEnvironment }),
     });
     const partial = `${run.output}.partial`;
