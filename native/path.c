@@ -1,5 +1,6 @@
 #include "path.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -92,6 +93,7 @@ void path_forget(struct path_mounts *mounts)
 		free(mounts->list[n].filesystem);
 		free(mounts->list[n].source);
 		free(mounts->list[n].options);
+		free(mounts->list[n].upper);
 	}
 	free(mounts->list);
 	memset(mounts, 0, sizeof(*mounts));
@@ -103,6 +105,22 @@ static struct mount_facts *known_mount(struct path_mounts *mounts, uint64_t id)
 		if (mounts->list[n - 1].id == id)
 			return &mounts->list[n - 1];
 	return NULL;
+}
+
+/* Mount namespaces that are looked through for one mount. */
+#define NAMESPACES_MAX 256
+
+/* `upperdir=` of an overlay: a path in our mount namespace, or else in that of who mounted it. */
+static void take_upper(struct mount_facts *mount, const char *options)
+{
+	const char *at = strstr(options, ",upperdir=");
+	struct stat facts;
+
+	if (!at)
+		return;
+	at += 10;
+	mount->upper = unescape(at, strcspn(at, ", \n"));
+	mount->upper_is_ours = !stat(mount->upper, &facts) && S_ISDIR(facts.st_mode);
 }
 
 /* 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue */
@@ -136,7 +154,49 @@ static void parse_mount(struct mount_facts *mount, const char *line)
 	if (*at == ' ')
 		at++;
 	mount->source = unescape(at, strcspn(at, " \n"));
-	mount->visible = true;
+	at += strcspn(at, " \n");
+	if (!strcmp(mount->filesystem, "overlay"))
+		take_upper(mount, at);
+}
+
+/* The mount is in no table of the task: it is in that of another mount namespace, or has no place at all. */
+static void find_elsewhere(struct mount_facts *mount)
+{
+	struct stat known[NAMESPACES_MAX];
+	unsigned count = 0;
+	struct dirent *entry;
+	DIR *folder = opendir("/proc");
+	char name[64], *line = NULL;
+	size_t size = 0;
+
+	while (folder && !mount->point && count < NAMESPACES_MAX && (entry = readdir(folder))) {
+		FILE *table;
+		bool told = false;
+
+		if (entry->d_name[0] < '1' || entry->d_name[0] > '9')
+			continue;
+		snprintf(name, sizeof(name), "/proc/%.16s/ns/mnt", entry->d_name);
+		if (stat(name, &known[count]))
+			continue;
+		for (unsigned n = 0; n < count && !told; n++)
+			told = known[n].st_ino == known[count].st_ino;
+		if (told)
+			continue;
+		count++;
+		snprintf(name, sizeof(name), "/proc/%.16s/mountinfo", entry->d_name);
+		table = fopen(name, "re");
+		while (table && getline(&line, &size, table) > 0)
+			if (strtoull(line, NULL, 10) == mount->id) {
+				parse_mount(mount, line);
+				break;
+			}
+		if (table)
+			fclose(table);
+	}
+	free(line);
+	if (folder)
+		closedir(folder);
+	mount->detached = folder && !mount->point && count < NAMESPACES_MAX;
 }
 
 /* Looks a mount up in the mount table of the task; the whole table is read, but only what is asked for is kept. */
@@ -161,6 +221,10 @@ static struct mount_facts *find_mount(const struct path_task *task, uint64_t id)
 	free(line);
 	if (table)
 		fclose(table);
+	if (mount->point)
+		mount->visible = true;
+	else
+		find_elsewhere(mount);
 	return mount;
 }
 
@@ -174,7 +238,25 @@ static int64_t ns_of(struct statx_timestamp time)
 	return time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
-static void take_statx(const struct path_task *task, const struct statx *from, struct file_facts *facts)
+/* An overlay shows a file of its upper layer where that layer has one; a whiteout there hides the one below. */
+static bool in_upper_layer(const struct path_task *task, const struct mount_facts *mount, const char *path, uint32_t length, const struct statx *shown)
+{
+	char name[PATH_BYTES * 2];
+	char *end = name;
+	size_t point = strcmp(mount->point, "/") ? strlen(mount->point) : 0;
+	struct statx found;
+	int used;
+
+	if (length < point || memcmp(path, mount->point, point) || (point && length > point && path[point] != '/'))
+		return false;
+	if (!mount->upper_is_ours)
+		end = proc_name(name, task->tid, "/root");
+	used = snprintf(end, sizeof(name) - 64, "%s%s%.*s", mount->upper, strcmp(mount->root, "/") ? mount->root : "", (int)(length - point), path + point);
+	return used < (int)sizeof(name) - 64 && !statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &found) &&
+	       (found.stx_mode & S_IFMT) == (shown->stx_mode & S_IFMT);
+}
+
+static void take_statx(const struct path_task *task, const struct statx *from, const struct arena *arena, struct file_facts *facts)
 {
 	facts->flags |= FACT_EXISTS;
 	facts->mode = from->stx_mode;
@@ -193,7 +275,9 @@ static void take_statx(const struct path_task *task, const struct statx *from, s
 		struct mount_facts *mount = find_mount(task, from->stx_mnt_id);
 		facts->mount_id = from->stx_mnt_id;
 		facts->filesystem = mount->filesystem;
-		facts->flags |= mount->visible ? FACT_MOUNT_VISIBLE : 0;
+		facts->flags |= (mount->visible ? FACT_MOUNT_VISIBLE : 0) | (mount->detached ? FACT_MOUNT_DETACHED : 0);
+		if (mount->upper && in_upper_layer(task, mount, arena_at(arena, facts->path.at), facts->path.stored, from))
+			facts->flags |= FACT_UPPER_LAYER;
 	}
 }
 
@@ -290,7 +374,7 @@ bool path_of_link(const struct path_task *task, const char *link, struct arena *
 	facts->flags |= FACT_FROM_DESCRIPTOR;
 	set_link_text(task, arena, facts, text, (uint32_t)length, known && ends_with_mark(text, length) && is_unlinked(text, &found));
 	if (known)
-		take_statx(task, &found, facts);
+		take_statx(task, &found, arena, facts);
 	return true;
 }
 
@@ -487,7 +571,7 @@ static void take_descriptor(const struct path_task *task, int fd, const char *na
 		set_link_text(task, arena, facts, text, (uint32_t)length, known && ends_with_mark(text, length) && is_unlinked(text, &found));
 	}
 	if (known)
-		take_statx(task, &found, facts);
+		take_statx(task, &found, arena, facts);
 }
 
 bool path_resolve(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts)

@@ -29,8 +29,9 @@ enum {
 struct mount_facts {
 	uint64_t id, parent, device;
 	uint32_t namespace;
-	bool visible;
+	bool visible, detached, upper_is_ours;
 	char *root, *point, *filesystem, *source, *options;
+	char *upper; /* of an overlay: the directory of its upper layer */
 	uint32_t epoch; /* in which it was last told */
 };
 

@@ -133,6 +133,12 @@ t.test('cgroups and containers', async (t) => {
   await holds(t, 'fields-cgroup');
 });
 
+t.test('paths are those of the files that were used, however they were named', async (t) => {
+  const place = join(folder, 'ways');
+  mkdirSync(place);
+  await holds(t, 'paths', [place]);
+});
+
 t.test('what is in the files of programs', async (t) => {
   const script = join(folder, 'script.sh');
   writeFileSync(script, '#!/bin/sh\n/bin/true\n', { mode: 0o755 });
