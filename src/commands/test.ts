@@ -70,12 +70,21 @@ export default class Test extends SeccamCommand {
       multiple: true,
       multipleNonGreedy: true,
       helpValue: 'NAME=PERCENT',
-      description: 'fail below this coverage: rules, decided, members',
+      description: 'fail below this: rules, decided, members (of coverage), score (of mutation)',
+    }),
+    mutate: Flags.boolean({
+      description: 'make wrong versions of the rules and show which ones no test notices',
+    }),
+    since: Flags.string({
+      helpValue: 'REF',
+      description: 'mutate only rules that changed since this revision',
     }),
   };
 
   override async run(): Promise<number> {
     const { argv, flags } = await this.parse(Test);
+    const thresholds = flags.threshold === undefined ? undefined : thresholdsOf(flags.threshold);
+    const covered = Object.keys(thresholds ?? {}).some((name) => name !== 'score');
     const options = {
       ...recordingOptions(flags),
       ...(argv.length > 0 ? { paths: argv.map(String) } : {}),
@@ -86,12 +95,14 @@ export default class Test extends SeccamCommand {
       ...given('jobs', flags.jobs),
       ...given('pin', flags.pin),
       ...given('allow', flags.allow),
-      ...given('thresholds', flags.threshold === undefined ? undefined : thresholdsOf(flags.threshold)),
+      ...given('thresholds', thresholds),
+      ...given('since', flags.since),
       failed: flags.failed,
       bail: flags.bail,
       update: flags.update,
       ...given('coverageFrom', flags['coverage-from']?.map(coverageOf)),
-      coverage: flags.coverage || flags.threshold !== undefined || flags['coverage-from'] !== undefined,
+      coverage: flags.coverage || covered || flags['coverage-from'] !== undefined,
+      mutate: flags.mutate || flags.since !== undefined || thresholds?.['score'] !== undefined,
     };
     if (flags.watch) return this.#watch(options, flags.format);
     const { runTests } = await import('../workbench/test.js');

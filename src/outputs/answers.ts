@@ -256,6 +256,7 @@ export interface TestSummary {
   readonly events: number;
   readonly rules: RulesOrigin | undefined;
   readonly coverage?: CoverageReport;
+  readonly mutation?: MutationReport;
   readonly durationMs: number;
   readonly answer: Answer;
 }
@@ -405,6 +406,75 @@ export interface LeafCoverage {
   readonly decided: number;
   readonly asserted: { readonly seenTrue: number; readonly seenFalse: number; readonly decided: number };
   readonly members: readonly { readonly text: string; readonly matched: number }[];
+}
+
+// ---------------------------------------------------------------- mutation
+
+export interface MutationReport {
+  readonly schema: 'seccam/mutation@1';
+  /** With `--since`: only what changed since this revision was mutated. */
+  readonly since?: string;
+  readonly mutants: number;
+  readonly killed: number;
+  /** Rule and mutant agree on every event. */
+  readonly unseen: number;
+  /** They differ, and no expectation says which is right. */
+  readonly unasserted: number;
+  /** Not counted: mean the same as the rule, or as another mutant. */
+  readonly equal: number;
+  /** Not counted: do not load. */
+  readonly refused: number;
+  /** Percentage killed, rounded down. */
+  readonly score: number;
+  /** Recordings and lists of events that the mutants were decided on. */
+  readonly inputs: number;
+  readonly events: number;
+  readonly perOperator: readonly {
+    readonly operator: string;
+    readonly doc: string;
+    readonly mutants: number;
+    readonly killed: number;
+  }[];
+  readonly perRule: readonly {
+    readonly rule: string;
+    readonly mutants: number;
+    readonly killed: number;
+  }[];
+  readonly survivors: readonly Survivor[];
+  readonly threshold?: { readonly want: number; readonly have: number; readonly met: boolean };
+}
+
+export interface Survivor {
+  readonly state: 'unseen' | 'unasserted';
+  readonly operator: string;
+  readonly of: 'rule' | 'macro';
+  /** Id of the rule or macro. */
+  readonly name: string;
+  readonly span: Span;
+  /** What was changed, in words. */
+  readonly said: string;
+  /** The whole changed expression; absent when actions or variables changed. */
+  readonly expression?: string;
+  /** Unseen: the event that would tell them apart. */
+  readonly missing?: {
+    readonly type: string;
+    /** SECL, as far as it can be said in it; else empty. */
+    readonly where: string;
+    readonly text: string;
+  };
+  /** Unasserted: where they differ, and what would assert it. */
+  readonly differs?: {
+    readonly recording: string;
+    readonly seq: number;
+    readonly type: string;
+    readonly rule: string;
+    /** Matches of the rule there, and of the mutant. */
+    readonly matches: readonly [rule: number, mutant: number];
+    /** YAML for a test of the recording; it was tried: the rule passes it, the mutant does not. */
+    readonly expectation?: string;
+    /** The test that would take it. */
+    readonly test?: { readonly file: string; readonly name: string; readonly span: Span };
+  };
 }
 
 // ---------------------------------------------------------------- check, eval, diff, scaffold, watch

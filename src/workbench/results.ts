@@ -132,6 +132,10 @@ export interface TestOptions extends CommonOptions {
   /** Reports of other shards, to be added. */
   readonly coverageFrom?: readonly CoverageReport[];
   readonly thresholds?: Readonly<Record<string, number>>;
+  /** Make wrong versions of the rules and see which ones the tests notice. */
+  readonly mutate?: boolean;
+  /** Only of rules that changed since this git revision. */
+  readonly since?: string;
   /** Explain failing expectations (default true). */
   readonly explain?: boolean;
 }

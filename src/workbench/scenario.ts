@@ -75,6 +75,24 @@ export interface ScenarioOptions {
   /** Longest time. */
   readonly limitMs: number;
   readonly observer?: Observer | undefined;
+  readonly companion?: Companion | undefined;
+}
+
+/** Looks at the events beside the engine, before it does: how mutants are decided. */
+export interface Companion {
+  /** Type → names of the columns that the recording has. */
+  schema(events: ReadonlyMap<string, readonly string[]>): void;
+  /**
+   * An event that rules see. `counts`: how often each rule matched before it; `read` makes of a detection
+   * what snapshots show, when they are asked for.
+   */
+  see(
+    event: Event,
+    counts: readonly number[],
+    read: (detection: Detection, event: Event) => SnapshotLine | undefined,
+  ): void;
+  /** After the last event, if there was one. */
+  end(last: Event | undefined): void;
 }
 
 /** Blind spots that hide acts of the program; the others only say how it was traced. */
@@ -109,6 +127,8 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
   const doubts = new Doubts(strings, groupByType(rules.rules));
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, strings);
   const lineage = options.lines ? new Lineage(strings) : undefined;
+  const line = (detection: Detection, event: Event): SnapshotLine | undefined =>
+    lineage === undefined ? undefined : lineOf(detection, event, lineage, options.rules);
   let last: Event | undefined;
 
   const summary = await replay([options.input], {
@@ -118,13 +138,17 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
     signal,
     onHeader: (header) => {
       const events = header.catalogue?.events ?? [];
-      doubts.schema(new Map(events.map((row) => [row.name, row.columns.map((column) => column.name)])));
+      const columns = new Map(events.map((row) => [row.name, row.columns.map((column) => column.name)]));
+      doubts.schema(columns);
+      options.companion?.schema(columns);
     },
     onEvent: (event, shown) => {
       declared?.apply(event);
       lineage?.see(event);
       last = event;
-      if (shown) doubts.see(event, (rule) => engine.trace(rule.index, event));
+      if (!shown) return;
+      doubts.see(event, (rule) => engine.trace(rule.index, event));
+      options.companion?.see(event, engine.counts.matched, line);
     },
     onDetection: (detection, event) => {
       const rule = rules.byId(detection.ruleId);
@@ -146,11 +170,12 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
         delivered: detection.delivered,
         actions: detection.actions.map((action) => action.kind),
         held,
-        ...(lineage === undefined ? {} : { line: lineOf(detection, event, lineage, options.rules) }),
+        ...(lineage === undefined ? {} : { line: line(detection, event)! }),
       });
     },
   });
   const stream = summary.streams[0]!;
+  options.companion?.end(last);
   const final = new Map<string, boolean | undefined>();
   for (const { text, decide } of finals) final.set(text, last === undefined ? undefined : decide?.(last));
   return {
@@ -182,7 +207,7 @@ function lineOf(detection: Detection, event: Event, lineage: Lineage, rules: Rul
   };
 }
 
-function groupByType(rules: readonly LoadedRule[]): Map<string, LoadedRule[]> {
+export function groupByType(rules: readonly LoadedRule[]): Map<string, LoadedRule[]> {
   const groups = new Map<string, LoadedRule[]>();
   for (const rule of rules) {
     const group = groups.get(rule.eventType);

@@ -15,6 +15,7 @@ import { CoverageBook } from './coverage.js';
 import { Crew, usualJobs } from './crew.js';
 import { explainFailures } from './failure.js';
 import { digest, LastRun, stamp } from './lastrun.js';
+import { type MutationCase, type MutationInput, mutation } from './mutation.js';
 import { pinnedRecording } from './pin.js';
 import { type Project, projectOf, shown } from './project.js';
 import type { CheckResult, TestItem, TestOptions, TestOutcome, TestResult, TestSummary } from './results.js';
@@ -102,6 +103,27 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
       ),
     };
   }
+  const mutants =
+    options.mutate === true
+      ? await mutation(run.mutable, {
+          cwd,
+          ...(options.since === undefined ? {} : { since: options.since }),
+          ...threshold(options.thresholds?.['score'] ?? project.config.test?.mutation?.score),
+          allResults: options.allResults === true,
+          snapshot: run.snapshotOptions,
+        })
+      : undefined;
+  if (mutants?.threshold?.met === false) {
+    bad = true;
+    yield {
+      kind: 'diagnostic',
+      diagnostic: diagnostic(
+        workbenchCodes,
+        'below-threshold',
+        `The mutation score is ${mutants.score} %, want at least ${mutants.threshold.want} %`,
+      ),
+    };
+  }
   const summary: TestSummary = {
     schema: 'seccam/test@1',
     files: files.length,
@@ -111,11 +133,15 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
     events,
     rules: chosen[0]?.rules,
     ...(coverage === undefined ? {} : { coverage }),
+    ...(mutants === undefined ? {} : { mutation: mutants }),
     durationMs: performance.now() - began,
     answer: broken || run.unanswered ? 2 : bad ? 1 : 0,
   };
   yield { kind: 'summary', summary };
 }
+
+const threshold = (want: number | undefined): { threshold?: number } =>
+  want === undefined ? {} : { threshold: want };
 
 export const isCi = (): boolean => !['', '0', 'false', undefined].includes(process.env['CI']);
 
@@ -131,11 +157,14 @@ class Run {
   readonly coverage: CoverageBook;
   /** Something kept a test from being answered at all: no rules, a recording that cannot be read. */
   unanswered = false;
+  /** Tests that would not fail the run, with what they ran on: what mutants are judged by. */
+  readonly mutable: MutationCase[] = [];
   readonly #questions = new Map<string, Question>();
   readonly #answers = new Map<string, Promise<Facts>>();
   readonly #users = new Map<string, number>();
   readonly #told = new Set<RulesInUse>();
   readonly #snapshots = new Map<string, SnapshotFile>();
+  readonly #inputs = new Map<TestCase, readonly MutationInput[]>();
   /** Replays in threads; undefined: one after the other, here. */
   readonly #crew: Crew | undefined;
   #begun = 0;
@@ -189,7 +218,21 @@ class Run {
   async test(test: TestCase): Promise<TestResult> {
     const began = performance.now();
     const outcome = await this.#answer(test);
+    if (this.options.mutate === true) this.#keep(test, outcome.outcome);
     return { ...outcome, durationMs: performance.now() - began };
+  }
+
+  /** Tests that are bad already, or that nothing was run for, notice no mutant. */
+  #keep(test: TestCase, outcome: TestOutcome): void {
+    const inputs = this.#inputs.get(test);
+    const tolerated = [...test.allow, ...(this.options.allow ?? [])];
+    if (inputs === undefined || (outcome !== 'pass' && !tolerated.includes(outcome))) return;
+    this.mutable.push({ test, inUse: this.sets.load(test.rules.paths), inputs, tolerated });
+  }
+
+  get snapshotOptions(): Parameters<typeof snapshotEntries>[1] {
+    const { fields, mask } = this.project.config.snapshot ?? {};
+    return { fields, masks: mask, work: this.project.root };
   }
 
   async end(): Promise<void> {
@@ -258,10 +301,23 @@ class Run {
     let facts: Facts[];
     let inputs: readonly Input[] = recordings;
     try {
-      if (entry.events === undefined) facts = await this.#replays(test, recordings, inUse);
-      else {
+      if (entry.events === undefined) {
+        facts = await this.#replays(test, recordings, inUse);
+        this.#inputs.set(
+          test,
+          recordings.map((file) => ({
+            key: this.#key(test, file),
+            input: file,
+            recording: shown(file, this.cwd),
+          })),
+        );
+      } else {
         const made = this.#synthetic(test);
         inputs = [made.input];
+        const key = `${test.absolute}\n${test.name}`;
+        this.#inputs.set(test, [
+          { key, input: made.input, recording: `events of "${test.name}"`, types: made.types },
+        ]);
         facts = [await this.#once(test, made.input, made.types, inUse)];
       }
     } catch (error) {
@@ -375,10 +431,9 @@ class Run {
   #snapshot(test: TestCase, facts: readonly Facts[], checks: CheckResult[]): TestResult['snapshot'] {
     const path = snapshotPath(test.absolute);
     const file = lookup(this.#snapshots, path, () => new SnapshotFile(path, shown(path, this.cwd)));
-    const { fields, mask } = this.project.config.snapshot ?? {};
     const entries = snapshotEntries(
       facts.flatMap((one) => one.detections.flatMap((seen) => (seen.line === undefined ? [] : [seen.line]))),
-      { fields, masks: mask, work: this.project.root },
+      this.snapshotOptions,
     );
     const change = file.compare(test.name, entries);
     const span = test.document.keySpan([...test.path, 'snapshot']);

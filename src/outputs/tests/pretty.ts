@@ -1,6 +1,7 @@
 import type { CheckResult, TestResult, TestSummary } from '../answers.js';
 import { coverageText } from '../coverage.js';
 import { explanationText } from '../explanation.js';
+import { mutationText } from '../mutation.js';
 import type { Paint } from '../text.js';
 import { counted, printable } from '../text.js';
 import type { TestFormat } from './format.js';
@@ -25,7 +26,8 @@ export function prettyTests(paint: Paint): TestFormat {
     },
     end(summary) {
       const coverage = summary.coverage === undefined ? [] : [...coverageText(summary.coverage, paint), ''];
-      return `\n${[...coverage, summaryLine(summary, paint)].join('\n')}\n`;
+      const mutation = summary.mutation === undefined ? [] : [...mutationText(summary.mutation, paint), ''];
+      return `\n${[...coverage, ...mutation, summaryLine(summary, paint)].join('\n')}\n`;
     },
   };
 }
