@@ -1,0 +1,194 @@
+/**
+ * Real containers, made by podman and by crun from a folder with a shell in it, recorded from outside:
+ * what the fields of the container say is what the runtime says of it. In a mount namespace with nothing
+ * but a cgroup hierarchy of version 2, which is all that crun wants to see.
+ */
+import { spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import t, { type Test } from 'tap';
+import { replay } from '../src/pipeline/index.js';
+import { createModel } from '../src/rules/index.js';
+import { StringTable } from '../src/support/strings.js';
+import { executable as tracer } from './traced.js';
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-containers-')));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const rootfs = join(folder, 'rootfs');
+
+/** A shell, three programs, and the libraries that they need. */
+function makeRoot(): void {
+  for (const name of ['bin', 'proc', 'sys', 'dev', 'etc', 'tmp'])
+    mkdirSync(join(rootfs, name), { recursive: true });
+  for (const name of ['sh', 'sleep', 'cat', 'true']) {
+    cpSync(realpathSync(`/bin/${name}`), join(rootfs, 'bin', name));
+    const needed = spawnSync('ldd', [`/bin/${name}`], { encoding: 'utf8' }).stdout;
+    for (const [library] of needed.matchAll(/\/\S+\.so\S*/g)) {
+      mkdirSync(join(rootfs, dirname(library)), { recursive: true });
+      cpSync(realpathSync(library), join(rootfs, library));
+    }
+  }
+}
+
+/** A shell script in a world with cgroups of version 2 alone. */
+function inWorld(script: string) {
+  return spawnSync(
+    'unshare',
+    [
+      '-m',
+      'sh',
+      '-c',
+      `umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup || exit 99\n${script}`,
+    ],
+    { encoding: 'utf8', cwd: folder, timeout: 120_000 },
+  );
+}
+
+// Limits that need no privilege to be set, no network, nothing of the machine's own containers.
+const podman = `podman --root ${folder}/store --runroot ${folder}/run --storage-driver vfs --cgroup-manager cgroupfs`;
+const run = `run --privileged --network none --pids-limit=-1 --log-driver none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000`;
+
+function why(program: string, trial: string): string | false {
+  if (process.getuid?.() !== 0) return 'wants to be root';
+  if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `${program} is not installed`;
+  if (!existsSync(rootfs)) makeRoot();
+  const { status, stderr } = inWorld(trial);
+  return status === 0 ? false : `${program} cannot run a container here: ${stderr.trim().split('\n').at(-1)}`;
+}
+
+interface Seen {
+  readonly id: unknown;
+  readonly tags: unknown;
+  readonly cgroup: unknown;
+  readonly version: unknown;
+  readonly created: number;
+}
+
+/** Fields of the container at each exec, by the program's path and arguments. */
+async function executions(recording: string): Promise<Map<string, Seen>> {
+  const strings = new StringTable();
+  const model = createModel(strings);
+  const seen = new Map<string, Seen>();
+  await replay([recording], {
+    strings,
+    onEvent: (event) => {
+      if (event.type !== 'exec') return;
+      const read = (field: string) => model.read(field, event);
+      seen.set(`${String(read('exec.file.path'))} ${String(read('exec.args'))}`.trim(), {
+        id: read('container.id'),
+        tags: read('process.container.tags'),
+        cgroup: read('process.cgroup.id'),
+        version: read('process.cgroup.version'),
+        created: Number(read('container.created_at')),
+      });
+    },
+  });
+  return seen;
+}
+
+function isContainer(t: Test, seen: Seen | undefined, id: string, runtime: string, from: number): void {
+  t.match(seen, { id, tags: [`container_id:${id}`, `runtime:${runtime}`], version: 2 });
+  t.match(seen?.cgroup, new RegExp(id));
+  t.ok(
+    seen !== undefined && seen.created >= from * 1e6 - 1e9 && seen.created <= Date.now() * 1e6 + 1e9,
+    'created in between',
+  );
+}
+
+const noPodman = why('podman', `${podman} ${run} --rm --rootfs ${rootfs} /bin/true`);
+
+t.test('podman, wrapped', { skip: noPodman }, async (t) => {
+  const from = Date.now();
+  const { status, stderr } = inWorld(
+    `${tracer} -o wrapped.seccam --force --trace lean -- ${podman} ${run} --cidfile id --rootfs ${rootfs} /bin/sh -c '/bin/true within; /bin/sleep 0.1'`,
+  );
+  t.equal(status, 0, stderr);
+  const seen = await executions(join(folder, 'wrapped.seccam'));
+  const id = readFileSync(join(folder, 'id'), 'utf8').trim();
+  isContainer(t, seen.get('/bin/true within'), id, 'podman', from);
+  const outside = [...seen].find(([program]) => /\/podman .* run /.test(program))?.[1];
+  t.match(outside, { id: '', tags: [] }, 'podman itself is in no container');
+  const monitor = [...seen].find(([program]) => /\/conmon /.test(program))?.[1];
+  t.match(monitor, { id: '' }, 'nor is the monitor of the container');
+});
+
+t.test('podman, attached', { skip: noPodman }, async (t) => {
+  const from = Date.now();
+  const { status, stderr } = inWorld(`
+${podman} ${run} -d --cidfile id2 --rootfs ${rootfs} /bin/sh -c 'while :; do /bin/true attached; /bin/sleep 0.2; done' > /dev/null &&
+pid=$(${podman} inspect --format '{{.State.Pid}}' $(cat id2)) &&
+${tracer} -o attached.seccam --force --trace lean --duration 2000 --pid $pid
+status=$?
+${podman} rm -f -t 0 $(cat id2) > /dev/null
+exit $status`);
+  t.equal(status, 0, stderr);
+  const seen = await executions(join(folder, 'attached.seccam'));
+  const id = readFileSync(join(folder, 'id2'), 'utf8').trim();
+  isContainer(t, seen.get('/bin/true attached'), id, 'podman', from);
+});
+
+const crunId = 'c0ffee'.padEnd(64, '0');
+const bundle = join(folder, 'bundle');
+
+/** A bundle without limits and device rules, which need privileges that not every root has. */
+function makeBundle(args: readonly string[], cgroup: string): void {
+  mkdirSync(bundle, { recursive: true });
+  writeFileSync(
+    join(bundle, 'config.json'),
+    JSON.stringify({
+      ociVersion: '1.0.0',
+      process: { terminal: false, user: { uid: 0, gid: 0 }, args, env: ['PATH=/bin'], cwd: '/' },
+      root: { path: rootfs },
+      mounts: [{ destination: '/proc', type: 'proc', source: 'proc' }],
+      linux: {
+        cgroupsPath: cgroup,
+        namespaces: [
+          { type: 'pid' },
+          { type: 'mount' },
+          { type: 'ipc' },
+          { type: 'uts' },
+          { type: 'cgroup' },
+        ],
+      },
+    }),
+  );
+}
+
+makeBundle(['/bin/true'], `/crun/${crunId}`);
+const noCrun = why('crun', `crun --root ${folder}/crun run -b ${bundle} trial`);
+
+t.test('crun, and a cgroup as systemd makes them', { skip: noCrun }, async (t) => {
+  for (const [name, cgroup, id, runtime] of [
+    ['plain', `/crun/${crunId}`, crunId, 'crun'],
+    ['docker under systemd', `/system.slice/docker-${crunId}.scope`, crunId, 'docker'],
+    [
+      'containerd under kubernetes',
+      `/kubepods.slice/kubepods-pod1.slice/cri-containerd-${crunId}.scope`,
+      crunId,
+      'containerd',
+    ],
+    ['cri-o', `/kubepods.slice/crio-${crunId}.scope`, crunId, 'crio'],
+    ['ecs', `/ecs/task1/${crunId}`, crunId, 'ecs'],
+    ['a unit of systemd', '/system.slice/web.service', '', ''],
+  ] as const) {
+    const from = Date.now();
+    makeBundle(['/bin/sh', '-c', '/bin/true within; /bin/sleep 0.05'], cgroup);
+    const { status, stderr } = inWorld(
+      `${tracer} -o crun.seccam --force --trace lean -- crun --root ${folder}/crun run -b ${bundle} box; status=$?; rmdir /sys/fs/cgroup/system.slice /sys/fs/cgroup/kubepods.slice/* /sys/fs/cgroup/kubepods.slice /sys/fs/cgroup/ecs/* /sys/fs/cgroup/ecs /sys/fs/cgroup/crun 2>/dev/null; exit $status`,
+    );
+    t.equal(status, 0, `${name}: ${stderr}`);
+    const seen = (await executions(join(folder, 'crun.seccam'))).get('/bin/true within');
+    if (id === '') t.match(seen, { id: '', tags: [], cgroup, version: 2, created: 0 }, name);
+    else isContainer(t, seen, id, runtime, from);
+  }
+});
