@@ -14,10 +14,11 @@ export function coverageHeadline(report: CoverageReport): string {
 }
 
 /** How far tests that name the rule reach a condition; `seen`: only tests that do not name it do. */
-export type Reach = 'whole' | 'seen' | 'undecided' | 'always' | 'never' | 'unreached';
+export type Reach = 'whole' | 'blocks' | 'seen' | 'undecided' | 'always' | 'never' | 'unreached';
 
 export const reachText: Readonly<Record<Reach, string>> = {
   whole: 'true, false, and the one that decides',
+  blocks: 'decides, and each time keeps the rule from firing',
   seen: 'decided only in tests that do not name the rule',
   undecided: 'true and false, but never the one condition that decides',
   always: 'never false',
@@ -25,10 +26,12 @@ export const reachText: Readonly<Record<Reach, string>> = {
   unreached: 'no event',
 };
 
-export function reachOf(leaf: LeafCoverage): Reach {
+/** `fired`: the rule ever matched; when not, all that a condition ever decided is that it did not. */
+export function reachOf(leaf: LeafCoverage, fired = true): Reach {
   if (leaf.seenTrue === 0 && leaf.seenFalse === 0) return 'unreached';
   if (leaf.seenTrue === 0) return 'never';
   if (leaf.seenFalse === 0) return 'always';
+  if (leaf.decided > 0 && !fired) return 'blocks';
   if (leaf.asserted.decided > 0) return 'whole';
   return leaf.decided > 0 ? 'seen' : 'undecided';
 }
@@ -78,7 +81,7 @@ function ruleLines(rule: RuleCoverage, paint: Paint): string[] {
   if (whole) return [head];
   return [
     head,
-    ...rule.leaves.flatMap((leaf) => leafLines(leaf, paint)),
+    ...rule.leaves.flatMap((leaf) => leafLines(leaf, paint, rule.fired.asserted + rule.fired.seen > 0)),
     ...(fired ? idle.map((action) => `        ${paint.yellow(`action ${action.kind} never ran`)}`) : []),
   ];
 }
@@ -94,8 +97,8 @@ function mark(state: 'whole' | 'partly' | 'not', paint: Paint): string {
   return state === 'whole' ? paint.green('✓') : state === 'partly' ? paint.yellow('◐') : paint.red('✗');
 }
 
-function leafLines(leaf: LeafCoverage, paint: Paint): string[] {
-  const reach = reachOf(leaf);
+function leafLines(leaf: LeafCoverage, paint: Paint, fired = true): string[] {
+  const reach = reachOf(leaf, fired);
   const sign = reach === 'whole' ? paint.green('✓') : reach === 'seen' ? paint.dim('✓') : paint.red('✗');
   const counts = `true ${counted(leaf.seenTrue)}`.padEnd(11) + `false ${counted(leaf.seenFalse)}`.padEnd(13);
   const text = clipped(printable(leaf.text), 70);

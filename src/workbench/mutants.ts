@@ -57,6 +57,7 @@ const neighbours: readonly (readonly [RegExp, string])[] = [
   [/\.file\.destination\./, '.file.'],
   [/^process\.parent\./, 'process.'],
   [/^process\.ancestors\./, 'process.parent.'],
+  [/^process\.ancestors\./, 'process.'],
   [/^process\.(?!parent\.|ancestors\.)(?=.)/, 'process.parent.'],
   [/\.source\./, '.destination.'],
   [/\.(?<!\.file\.)destination\.(?=ip|port|is_public)/, '.source.'],
@@ -208,7 +209,7 @@ export const operators: readonly OperatorRow[] = [
   },
   {
     code: 'pattern-narrow',
-    doc: 'A pattern matches less: ** within one folder only, * nothing.',
+    doc: 'A pattern matches less: ** within one folder only, * nothing, a folder is left out.',
     example: ['~"/etc/**"', '~"/etc/*"'],
     versions: (node) => {
       if ((node.kind !== 'string' && node.kind !== 'pattern') || !node.value.includes('*')) return [];
@@ -216,7 +217,11 @@ export const operators: readonly OperatorRow[] = [
       const value = node.value.endsWith('/**')
         ? node.value.slice(0, -1)
         : node.value.replace(/\*+(?!.*\*)/s, '');
-      return [{ to: { ...node, value }, takes: 'less' }];
+      const shorter = node.value.replace(/\/[^/*]+(\/[^/]*\*[^/]*)$/, '$1');
+      return [
+        { to: { ...node, value }, takes: 'less' },
+        ...(shorter === node.value ? [] : [{ to: { ...node, value: shorter } }]),
+      ];
     },
   },
   {

@@ -376,6 +376,10 @@ function downstream(rules: Ruleset, mutant: Mutant): Set<number> {
   return found;
 }
 
+/** Whether two rules are the same but for how they are written. */
+export const meansTheSame = (a: Rule, b: Rule): boolean =>
+  meaning(a.root) === meaning(b.root) || isSameFunction(a.root, b.root);
+
 /** A condition as text in which places and ways of writing are left out. */
 function meaning(root: BoolNode): string {
   return JSON.stringify(root, (key, value: unknown) => {

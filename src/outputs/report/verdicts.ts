@@ -85,7 +85,9 @@ export function coverageView(report: CoverageReport): HTMLElement {
       file = here;
       page.append(make('h3', {}, here));
     }
-    const whole = rule.leaves.filter((leaf) => reachOf(leaf) === 'whole').length;
+    const whole = rule.leaves.filter(
+      (leaf) => reachOf(leaf, rule.fired.asserted + rule.fired.seen > 0) === 'whole',
+    ).length;
     const share = rule.leaves.length === 0 ? 100 : (whole * 100) / rule.leaves.length;
     const fired = rule.fired.asserted > 0;
     const body = make(
@@ -105,7 +107,7 @@ export function coverageView(report: CoverageReport): HTMLElement {
       ),
     );
     for (const leaf of rule.leaves) {
-      const reach = reachOf(leaf);
+      const reach = reachOf(leaf, rule.fired.asserted + rule.fired.seen > 0);
       body.append(
         make(
           'div',

@@ -1,0 +1,253 @@
+/** `test --mutate`: its verdicts are those of really changing the policy and running the tests. */
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import t from 'tap';
+import { isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
+import { checkRule } from '../src/language/index.js';
+import { reachOf } from '../src/outputs/coverage.js';
+import { mutationText } from '../src/outputs/mutation.js';
+import { plain } from '../src/outputs/text.js';
+import { evaluate } from '../src/workbench/eval.js';
+import { type Mutant, MutantSet, meansTheSame } from '../src/workbench/mutantset.js';
+import type { MutationReport, TestOptions, TestResult, TestSummary } from '../src/workbench/results.js';
+import { RuleSets } from '../src/workbench/ruleset.js';
+import { newTest } from '../src/workbench/scaffold.js';
+import { runTests } from '../src/workbench/test.js';
+
+const root = mkdtempSync(join(tmpdir(), 'seccam-mutation-'));
+process.env['XDG_CACHE_HOME'] = join(root, 'cache');
+t.teardown(() => rmSync(root, { recursive: true, force: true }));
+
+const repository = join(import.meta.dirname, '..');
+let copies = 0;
+/** A copy of the user-shaped project that may be changed. */
+function project(): string {
+  const cwd = join(root, `project-${copies++}`);
+  cpSync(join(repository, 'fixtures', 'project'), cwd, { recursive: true });
+  return cwd;
+}
+
+async function run(
+  cwd: string,
+  options: TestOptions = {},
+): Promise<{ tests: Map<string, TestResult>; summary: TestSummary }> {
+  const tests = new Map<string, TestResult>();
+  let summary: TestSummary | undefined;
+  for await (const item of runTests({ cwd, ci: true, explain: false, jobs: 1, ...options })) {
+    if (item.kind === 'test') tests.set(`${item.test.file} ${item.test.name}`, item.test);
+    if (item.kind === 'summary') summary = item.summary;
+  }
+  return { tests, summary: summary! };
+}
+
+const original = project();
+const whole = run(original, { mutate: true });
+const mutantsOf = (cwd: string): readonly Mutant[] =>
+  new MutantSet(new RuleSets(cwd).load(['rules']), () => true).mutants;
+const survives = (report: MutationReport, mutant: Mutant): boolean =>
+  report.survivors.some(
+    (one) =>
+      one.name === mutant.name &&
+      one.operator === mutant.operator &&
+      one.said === mutant.said &&
+      one.span.start.offset === mutant.span.start.offset,
+  );
+
+const never = 'process.pid == -7';
+
+/** Writes the mutant into the policy as a hand would; false: it takes more than a change of one place. */
+function edit(cwd: string, mutant: Mutant): boolean {
+  const file = join(cwd, relative(original, mutant.span.file));
+  const document = parseDocument(readFileSync(file, 'utf8'));
+  const list = document.get(mutant.of === 'macro' ? 'macros' : 'rules');
+  if (!isSeq(list)) throw new Error(`${file} has no list`);
+  const item = list.items.find((one): one is YAMLMap => isMap(one) && one.get('id') === mutant.name)!;
+  const before = String(item.get('expression'));
+  const action = (kind: string): YAMLMap =>
+    (item.get('actions') as { items: YAMLMap[] }).items.find((one) => one.has(kind))!;
+  switch (mutant.operator) {
+    case 'disable-rule':
+      item.set('expression', `(${before}) && ${never}`);
+      break;
+    case 'drop-action':
+      action(mutant.said.split(' ').at(-1)!).set('filter', never);
+      break;
+    case 'drop-set':
+    case 'drop-ttl':
+    case 'change-scope': {
+      const name = /\$\{(?:\w+\.)?(\w+)\}/.exec(mutant.said)![1]!;
+      const actions = (item.get('actions') as { items: YAMLMap[] }).items;
+      const setting = actions.find((one) => (one.get('set') as YAMLMap | undefined)?.get('name') === name)!;
+      const set = setting.get('set') as YAMLMap;
+      if (mutant.operator === 'drop-set') setting.set('filter', never);
+      else if (mutant.operator === 'drop-ttl') set.delete('ttl');
+      else if (mutant.said.endsWith('not inherited')) set.set('inherited', false);
+      else return false;
+      break;
+    }
+    default:
+      item.delete('values');
+      item.set('expression', mutant.expression);
+  }
+  writeFileSync(file, document.toString({ lineWidth: 0 }));
+  return true;
+}
+
+t.test('a mutant is noticed if and only if the tests fail with the policy really so changed', async (tt) => {
+  const { summary, tests } = await whole;
+  const report = summary.mutation!;
+  const mutants = mutantsOf(original);
+  tt.equal(report.mutants, mutants.length);
+  tt.ok(report.mutants > 400 && report.killed > 200 && report.unseen > 0 && report.unasserted > 0);
+  tt.equal(report.killed + report.unseen + report.unasserted, report.mutants);
+  const every = Number(process.env['SECCAM_MUTANT_STEP'] ?? 29);
+  const rare = new Set(['drop-action', 'drop-set', 'change-scope', 'drop-ttl', 'drop-flag-bit', 'regroup']);
+  const sample = mutants.filter((mutant, index) => index % every === 0 || rare.has(mutant.operator));
+  const cwd = project();
+  const outcomes = { noticed: 0, not: 0 };
+  for (const mutant of sample) {
+    if (!edit(cwd, mutant)) continue;
+    const changed = await run(cwd);
+    const noticed = [...tests].some(
+      ([name, test]) => test.outcome === 'pass' && changed.tests.get(name)?.outcome !== 'pass',
+    );
+    if (noticed === survives(report, mutant))
+      tt.fail(
+        `${mutant.operator} of ${mutant.name}: ${mutant.said}: ${noticed ? '' : 'not '}noticed when really made`,
+      );
+    outcomes[noticed ? 'noticed' : 'not'] += 1;
+    cpSync(join(original, 'rules'), join(cwd, 'rules'), { recursive: true });
+  }
+  tt.comment(`${outcomes.noticed} noticed, ${outcomes.not} not`);
+  tt.ok(outcomes.noticed > 5 && outcomes.not > 5, 'both kinds are in the sample');
+});
+
+t.test('what is said to be missing is missing, and what is said to help helps', async (tt) => {
+  const report = (await whole).summary.mutation!;
+  const unseen = report.survivors.filter((one) => one.state === 'unseen' && one.of === 'rule');
+  const inputs = ['credentials', 'evasion', 'persistence', 'privilege', 'web-shell', 'incident-0503'];
+  let asked = 0;
+  for (const one of unseen.filter((_, index) => index % 9 === 0)) {
+    if (one.missing!.where === '') continue;
+    asked += 1;
+    for (const name of inputs) {
+      const options = {
+        cwd: original,
+        expression: one.missing!.where,
+        recording: `recordings/${name}.seccam`,
+      };
+      for await (const item of evaluate(options))
+        if (item.kind === 'event')
+          tt.fail(`${one.operator} of ${one.name}: ${one.missing!.where} is in ${name}`);
+    }
+  }
+  tt.ok(asked > 10);
+  const unasserted = report.survivors.filter((one) => one.differs?.expectation !== undefined);
+  tt.ok(unasserted.length > 0);
+  for (const one of unasserted) {
+    const { test, recording, expectation } = one.differs!;
+    if (recording.startsWith('events of')) continue;
+    const cwd = project();
+    const text = `version: 1\ntests:\n  - name: added\n    recording: ../${recording}\n    ${expectation}\n`;
+    writeFileSync(join(cwd, 'tests', 'added.test.yaml'), text);
+    const added = await run(cwd, { mutate: true });
+    tt.equal(added.tests.get('tests/added.test.yaml added')?.outcome, 'pass', `${expectation}`);
+    const left = added.summary.mutation!.survivors.some(
+      (other) => other.name === one.name && other.said === one.said && other.operator === one.operator,
+    );
+    tt.notOk(left, `${expectation} notices ${one.operator} of ${one.name}; ${test?.name}`);
+  }
+  const lines = mutationText(report, plain).join('\n');
+  tt.match(lines, /mutants noticed \d+\/\d+ \(\d+ %\) · unseen \d+ · unasserted \d+/);
+  tt.match(lines, /unseen: no open where .*"\/etc\/gshadow"/);
+  tt.match(
+    lines,
+    /add {2}expect: \[\{rule: history_read, times: 1, where: 'process\.file\.name == "cat"'\}\]/,
+  );
+});
+
+t.test('a score below the threshold is a failure, at it is not', async (tt) => {
+  const { score } = (await whole).summary.mutation!;
+  const missed = await run(original, { mutate: true, thresholds: { score: score + 1 } });
+  tt.same(missed.summary.mutation?.threshold, { want: score + 1, have: score, met: false });
+  tt.equal(missed.summary.answer, 1);
+  const met = await run(original, { mutate: true, thresholds: { score } });
+  tt.equal(met.summary.answer, 0);
+});
+
+// ---------------------------------------------------------------- the three mistakes of the tutorial
+
+const key = 'open.file.path in [~"/tmp/seccam-demo-*/home/*/.ssh/id_*"]';
+const server = 'process.ancestors.file.name in ["nginx", "httpd"]';
+const reading = 'open.flags & (O_WRONLY|O_RDWR) == 0';
+const writing = 'open.file.name == "authorized_keys" && open.flags & O_WRONLY > 0';
+const mistakes = [
+  {
+    name: 'precedence',
+    right: `(${writing}) || (${key} && ${server} && ${reading})`,
+    wrong: `${writing} || ${key} && ${server} && ${reading}`,
+    leaf: 'open.file.name == "authorized_keys"',
+    operator: 'regroup',
+  },
+  {
+    name: 'a glob',
+    right: `${key} && ${server} && ${reading}`,
+    wrong: `open.file.path in [~"/tmp/seccam-demo-*/home/*/id_*"] && ${server} && ${reading}`,
+    leaf: 'open.file.path in [~"/tmp/seccam-demo-*/home/*/id_*"]',
+    operator: 'pattern-narrow',
+  },
+  {
+    name: 'a field',
+    right: `${key} && ${server} && ${reading}`,
+    wrong: `${key} && process.file.name in ["nginx", "httpd"] && ${reading}`,
+    leaf: 'process.file.name in ["nginx", "httpd"]',
+    operator: 'field-neighbour',
+  },
+] as const;
+
+for (const { name, right, wrong, leaf, operator } of mistakes) {
+  t.test(`${name}: explain names the condition, coverage shows it, the mutant is noticed`, async (tt) => {
+    const cwd = join(root, name.replace(' ', '-'));
+    mkdirSync(join(cwd, 'rules'), { recursive: true });
+    mkdirSync(join(cwd, 'recordings'));
+    cpSync(join(repository, 'recordings', 'story.seccam'), join(cwd, 'recordings', 'story.seccam'));
+    writeFileSync(join(cwd, 'seccam.yaml'), 'version: 1\nrules: [rules]\ntests: ["tests/**/*.test.yaml"]\n');
+    const policy = (expression: string): void =>
+      writeFileSync(
+        join(cwd, 'rules', 'web.policy'),
+        `rules:\n  - id: key_read\n    expression: |\n      ${expression}\n`,
+      );
+    policy(right);
+    await newTest({ cwd, from: 'recordings/story.seccam' });
+
+    const good = await run(cwd, { mutate: true });
+    tt.equal(good.summary.answer, 0, 'the test that new test wrote passes');
+    const { scope } = new RuleSets(cwd).load(['rules']).rules;
+    const bug = checkRule(wrong, scope).rule!;
+    const equal = mutantsOf(cwd).filter((mutant) =>
+      [...mutant.changed.values()].some((rule) => rule !== undefined && meansTheSame(rule.rule, bug)),
+    );
+    tt.same(
+      equal.map((mutant) => mutant.operator),
+      [operator],
+      'one mutant is the mistake',
+    );
+    tt.notOk(survives(good.summary.mutation!, equal[0]!), 'the test notices it');
+
+    policy(wrong);
+    const bad = await run(cwd, { explain: true, coverage: true });
+    tt.equal(bad.summary.answer, 1);
+    const explanation = [...bad.tests.values()].flatMap((test) =>
+      test.checks.flatMap((check) => check.explanation ?? []),
+    )[0]!;
+    tt.equal(explanation.matched, 0);
+    const { at } = explanation;
+    const first = at[0]!.leaves.find((one) => !one.value)!;
+    const [rule] = bad.summary.coverage!.perRule;
+    const covered = rule!.leaves.find((one) => one.text === leaf)!;
+    tt.equal(first.leaf, covered.leaf, 'the condition that stood in the way');
+    tt.equal(rule!.fired.asserted, 0);
+    tt.not(reachOf(covered, false), 'whole', `coverage: ${reachOf(covered, false)}`);
+  });
+}
