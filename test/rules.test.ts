@@ -968,7 +968,15 @@ rules:
       name: y
       value: true
   product_tags: ["a:b", c]
-  agent_version: ">= 7.1"
+  agent_version: < 7.1
+- id: wrapped
+  expression: exec.file.name == "a" &&
+    exec.uid == 0
+    || exec.uid == 1
+  description: 'it''s
+    long'
+  version: "a \\"b
+      c\\\\"
 - id: r3   
 `;
 
@@ -983,8 +991,11 @@ t.test('the quick reader of YAML reads what it takes as the whole language does'
     'rules: *a\n',
     'rules: !!seq []\n',
     '<<: {a: 1}\n',
-    'rules:\n  - id: a\n    expression: x\n      y\n',
-    'rules:\n  - id: "a\n      b"\n',
+    'rules:\n  - id: a\n    expression: x\n\n      y\n',
+    'rules:\n  - id: a\n    expression: x # c\n      y\n',
+    'rules:\n  - id: "a\n      b\\\n      c"\n',
+    'rules:\n  - id: "a\n\n      b"\n',
+    'rules:\n  - id: "a\n  b"\n',
     'rules:\n\t- id: a\n',
     'rules:\r\n  - id: a\r\n',
     'rules:\n  - id: a: b\n',

@@ -148,22 +148,13 @@ class PlainReader {
     const { text } = this;
     const char = text[at];
     let node: Node;
-    if (char === '"' || char === "'") node = this.#quoted(at);
+    if (char === '"' || char === "'") node = this.#quoted(at, column);
     else if (char === '|' || char === '>') return this.#blockScalar(at, column);
     else if (char === '[' || char === '{') node = this.#flow(at, column);
     else {
       plainStart.lastIndex = at;
       if (!plainStart.test(text)) giveUp();
-      const newline = text.indexOf('\n', at);
-      let line = text.slice(at, newline);
-      const comment = line.indexOf(' #');
-      if (comment !== -1) line = line.slice(0, comment);
-      if (line.includes(': ') || line.includes('\t')) giveUp();
-      line = line.replace(/ +$/, '');
-      this.#end = newline;
-      if (line.endsWith(':')) giveUp();
-      this.#at = newline + 1;
-      return this.#plainScalar(line, at);
+      return this.#unquoted(at, column);
     }
     at = node.range![1];
     const newline = text.indexOf('\n', at);
@@ -173,6 +164,38 @@ class PlainReader {
     return node;
   }
 
+  /** Text without quotes, with the lines that go on further in than `column`. */
+  #unquoted(at: number, column: number): Scalar {
+    const { text } = this;
+    let value = '';
+    for (let start = at; ; ) {
+      const newline = text.indexOf('\n', start);
+      let line = text.slice(start, newline);
+      const comment = line.indexOf(' #');
+      if (comment !== -1) line = line.slice(0, comment);
+      line = line.replace(/ +$/, '');
+      if (line.includes(': ') || line.includes('\t') || line.endsWith(':')) giveUp();
+      value = value === '' ? line : `${value} ${line}`;
+      this.#at = newline + 1;
+      this.#end = newline;
+      const indent = this.#indent(this.#at);
+      if (indent <= column || text.charCodeAt(this.#at + indent) === 35) {
+        if (start === at) return this.#plainScalar(line, at);
+        return scalar(value, 'PLAIN', value, at, start + line.length);
+      }
+      start = this.#at + indent;
+      // A comment ends the text; what begins like an item of a list is left to those who know better.
+      if (comment !== -1 || /[\s-]/.test(text[start] ?? ' ')) giveUp();
+    }
+  }
+
+  /** Blanks at the start of a line. */
+  #indent(line: number): number {
+    let at = line;
+    while (this.text.charCodeAt(at) === 32) at++;
+    return at < this.text.length && this.text.charCodeAt(at) === 10 ? 0 : at - line;
+  }
+
   #plainScalar(source: string, at: number): Scalar {
     const word = words.get(source);
     const value = word !== undefined ? word : number.test(source) ? numberOf(source) : source;
@@ -180,20 +203,24 @@ class PlainReader {
     return scalar(value, 'PLAIN', source, at, at + source.length);
   }
 
-  #quoted(at: number): Scalar {
+  #quoted(at: number, column: number): Scalar {
     const { text } = this;
     const single = text[at] === "'";
     let end = at + 1;
     for (; ; end++) {
       const char = text.charCodeAt(end);
-      if (char === 10 || Number.isNaN(char)) giveUp();
+      if (Number.isNaN(char) || (char === 10 && this.#indent(end + 1) <= column)) giveUp();
       if (single ? char === 39 : char === 34) {
         if (!single || text.charCodeAt(end + 1) !== 39) break;
         end++;
-      } else if (!single && char === 92) end++;
+      } else if (!single && char === 92) {
+        end++;
+        if (text.charCodeAt(end) === 10) giveUp();
+      }
     }
     const source = text.slice(at + 1, end);
-    const value = single ? source.replaceAll("''", "'") : unescaped(source);
+    const folded = source.includes('\n') ? source.replace(/[ \t]*\n[ \t]*/g, ' ') : source;
+    const value = single ? folded.replaceAll("''", "'") : unescaped(folded);
     return scalar(value, single ? 'QUOTE_SINGLE' : 'QUOTE_DOUBLE', source, at, end + 1);
   }
 
@@ -278,7 +305,7 @@ class PlainReader {
     const { text } = this;
     const char = text[at];
     if (char === '[' || char === '{') return this.#flow(at, column);
-    if (char === '"' || char === "'") return this.#quoted(at);
+    if (char === '"' || char === "'") return this.#quoted(at, column);
     plainStart.lastIndex = at;
     if (!plainStart.test(text)) giveUp();
     let end = at;
