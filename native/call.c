@@ -217,6 +217,7 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 				}
 		} else {
 			capture_act(tracer, task, act, false, 0, &changed);
+			guard_unread(tracer, task, act);
 		}
 		if (call->gate == GATE_OFFSET_ZERO && !capture_gate(tracer, task, act)) {
 			p->act_count--;
@@ -339,6 +340,7 @@ void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 			continue;
 		}
 		capture_act(tracer, task, act, true, result, &changed);
+		guard_unread(tracer, task, act);
 		if (act->call->gate != GATE_OFFSET_ZERO && !capture_gate(tracer, task, act))
 			continue;
 		if (!result)

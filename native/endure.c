@@ -58,8 +58,14 @@ struct endured *endure_begin(void)
 
 void endure_end(struct endured *endured)
 {
-	for (int number = 1; number < SIGNALS; number++)
-		if (endured->taken[number])
-			sigaction(number, &endured->was[number], NULL);
+	struct sigaction ignored = {.sa_handler = SIG_IGN};
+
+	for (int number = 1; number < SIGNALS; number++) {
+		if (!endured->taken[number])
+			continue;
+		/* One that was sent and not yet delivered goes with it. */
+		sigaction(number, &ignored, NULL);
+		sigaction(number, &endured->was[number], NULL);
+	}
 	free(endured);
 }

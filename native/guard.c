@@ -272,3 +272,15 @@ void guard_leave(struct tracer *tracer, struct task *task, const struct call_lis
 			guard_blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "calls that a filter of its own answers are not seen");
 	}
 }
+
+void guard_unread(struct tracer *tracer, struct task *task, const struct act *act)
+{
+	bool lacking = false;
+	char byte;
+
+	for (unsigned n = 0; n < ACT_COLUMNS; n++)
+		lacking |= act->values[n].missing;
+	if (lacking && !task->process->told_blind[BLIND_SPOT_NO_TRACE_PERMISSION] && !remote_read(task->tid, task->pending.stack, &byte, 1))
+		guard_blind_spot(tracer, task, BLIND_SPOT_NO_TRACE_PERMISSION,
+				 "it cannot be read by a recorder without CAP_SYS_PTRACE (PR_SET_DUMPABLE, another user): names are missing");
+}

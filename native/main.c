@@ -86,10 +86,20 @@ int main(int argc, char **argv)
 	if (signal(SIGPIPE, SIG_IGN) != SIG_IGN)
 		tracer->options.default_signals |= 1ull << (SIGPIPE - 1);
 	take_signals();
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	if (tracer->options.pid_count)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	else
+		tracer->options.hide = true;
 	if (seccam_start(tracer) < 0)
 		return 125;
 	status = seccam_wait(tracer);
+	if (tracer->options.verbose) {
+		uint64_t counts[8];
+
+		seccam_counters(tracer, counts);
+		dprintf(2, "seccam-trace: %llu events in %llu bytes, %llu stops of %llu processes\n", (unsigned long long)counts[0], (unsigned long long)counts[2],
+			(unsigned long long)counts[1], (unsigned long long)counts[5]);
+	}
 	say(seccam_notice(tracer));
 	say(seccam_message(tracer));
 	seccam_destroy(tracer);

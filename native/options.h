@@ -35,11 +35,17 @@ struct options {
 	unsigned content;           /* --content NAMES: what is read of programs; bits of content.h */
 	const char *redact[OPTIONS_NAMES_MAX]; /* --redact PATTERN */
 	unsigned redact_count;
+	const char *hide_env[OPTIONS_NAMES_MAX];   /* --redact-env PATTERN: values that are not stored, though their names are kept */
+	unsigned hide_env_count;
+	const char *hide_path[OPTIONS_NAMES_MAX];  /* --redact-path PATTERN[=TEXT] */
+	unsigned hide_path_count;
 	int inherit[OPTIONS_NAMES_MAX];        /* --inherit-fd N: loses FD_CLOEXEC in the program */
 	unsigned inherit_count;
 	pid_t pids[OPTIONS_PIDS_MAX];
 	unsigned pid_count;
 	uint64_t duration_ms;
+	bool async;                 /* --async: do not wait for the agent */
+	bool no_stats;              /* --disable-stats: nothing is read of files and accounts beyond what names them */
 	bool no_scan;               /* --disable-proc-scan wins */
 	uint64_t scan_ms;           /* --proc-scan-rate MS: how often /proc is looked through; 0: never */
 	size_t buffer;              /* --buffer BYTES of the channel */
@@ -48,6 +54,7 @@ struct options {
 	bool reset_signals;         /* --reset-signals: what Node changes is undone: dispositions of signals, O_NONBLOCK of 0-2 */
 	uint64_t ignored_signals;   /* --ignore-signals MASK: set to ignore in the program */
 	uint64_t default_signals;   /* ignored by ourselves only */
+	bool hide;                  /* not dumpable, once the program is seized: set by the executable, not by an option */
 	enum on_death on_death;     /* --on-tracer-death WHAT */
 	bool deny_uring;            /* --on-io-uring deny */
 	bool strict;                /* --strict: refuse what would blind us */

@@ -227,6 +227,9 @@ bool spawn_program(struct tracer *tracer, const struct filter *filter)
 		waitpid(pid, NULL, __WALL);
 		return false;
 	}
+	/* Not before: the child would inherit it, and without CAP_SYS_PTRACE could not be seized. */
+	if (tracer->options.hide)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return dprintf(go[1], "x") == 1 && !close(go[1]);
 }
 

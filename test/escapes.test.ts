@@ -1,6 +1,15 @@
 /** Ways to step around a recorder or to hurt it: each act is recorded, refused, or told as a blind spot. SECURITY.md has the table. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -179,6 +188,43 @@ t.test(
     t.same(opened(child), [['/proc/self/comm', `${place}/root/proc/2/comm`, '/proc/2/comm']]);
     t.equal(got.events('exit').filter((item) => item.get('group') === 1).length, 3);
     return;
+  },
+);
+
+t.test(
+  'without CAP_SYS_PTRACE: programs are recorded, and one that makes itself opaque is told as a blind spot',
+  { skip: process.getuid?.() !== 0 && 'needs root, to drop it' },
+  async (t) => {
+    const place = mkdtempSync(join(tmpdir(), 'seccam-nobody-'));
+    try {
+      chownSync(place, 65534, 65534);
+      const [tracer, opaque, output] = ['seccam-trace', 'opaque', 'it.seccam'].map((name) =>
+        join(place, name),
+      ) as [string, string, string];
+      cpSync(executable, tracer);
+      cpSync(program('escape-undumpable'), opaque);
+      const nobody = (...command: readonly string[]) =>
+        spawnSync('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', '--', ...command], {
+          cwd: place,
+          encoding: 'utf8',
+        });
+      t.match(nobody(tracer, '-o', output, '--', 'cat', '/etc/hostname'), { status: 0 });
+      t.ok(
+        contents(readFileSync(output))
+          .events('open')
+          .some((item) => item.get('file.path') === '/etc/hostname'),
+      );
+      t.match(nobody(tracer, '--force', '-o', output, '--', opaque, place), { status: 0 });
+      const got = contents(readFileSync(output));
+      t.equal(got.records('blind_spot')[0]?.get('reason'), 7);
+      t.equal(got.events('unlink').length, 1, 'what happened is told, though not to which file');
+      t.ok(
+        got.events('open').some((item) => item.get('file.path') === '/etc/hostname'),
+        'after an exec all is seen again',
+      );
+    } finally {
+      rmSync(place, { recursive: true });
+    }
   },
 );
 
