@@ -75,5 +75,7 @@ function xml(text: string): string {
   return text
     .replace(/[&<>"']/g, (char) => entities[char]!)
     .replace(forbidden, '\ufffd')
-    .replaceAll('\n', '&#10;');
+    .replaceAll('\t', '&#9;')
+    .replaceAll('\n', '&#10;')
+    .replaceAll('\r', '&#13;');
 }

@@ -5,8 +5,12 @@ import type { TestFormat } from './format.js';
 /** TAP version 14: one test point per test; what did not pass says so in a YAML block. */
 export function tapTests(): TestFormat {
   let number = 0;
+  let planned = 0;
   return {
-    begin: ({ selected }) => `TAP version 14\n1..${selected}\n`,
+    begin: ({ selected }) => {
+      planned = selected;
+      return `TAP version 14\n1..${selected}\n`;
+    },
     test(test) {
       number++;
       const good = test.outcome === 'pass' || test.outcome === 'skip';
@@ -20,7 +24,7 @@ export function tapTests(): TestFormat {
       return good ? line : `${line}${yamlBlock(test)}`;
     },
     end: (summary) =>
-      `# ${summary.pass} passed, ${summary.fail} failed, ${summary.inconclusive} inconclusive\n`,
+      `${number < planned ? `Bail out! Stopped after ${number} of ${planned} tests\n` : ''}# ${summary.pass} passed, ${summary.fail} failed, ${summary.inconclusive} inconclusive\n`,
   };
 }
 
@@ -29,10 +33,18 @@ function escaped(text: string): string {
   return printable(text).replaceAll('\\', '\\\\').replaceAll('#', '\\#');
 }
 
+/** A string of YAML on one line: what YAML or a reader of lines takes for an end of line is escaped. */
+function quoted(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\u009f\u2028\u2029\ufeff]/g,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
 function yamlBlock(test: TestResult): string {
   const lines = ['---', `outcome: ${test.outcome}`];
-  if (test.reason !== undefined) lines.push(`message: ${JSON.stringify(test.reason)}`);
-  lines.push(`at: ${JSON.stringify(`${test.span.file}:${test.span.start.line}`)}`);
+  if (test.reason !== undefined) lines.push(`message: ${quoted(test.reason)}`);
+  lines.push(`at: ${quoted(`${test.span.file}:${test.span.start.line}`)}`);
   const wrong = test.checks.filter((check) => check.outcome !== 'pass');
   if (wrong.length > 0) lines.push('checks:', ...wrong.flatMap(checkItem));
   return `${[...lines, '...'].map((line) => `  ${line}\n`).join('')}`;
@@ -40,10 +52,10 @@ function yamlBlock(test: TestResult): string {
 
 function checkItem(check: CheckResult): string[] {
   return [
-    `  - expected: ${JSON.stringify(check.title)}`,
+    `  - expected: ${quoted(check.title)}`,
     `    outcome: ${check.outcome}`,
-    ...(check.message === undefined ? [] : [`    message: ${JSON.stringify(check.message)}`]),
+    ...(check.message === undefined ? [] : [`    message: ${quoted(check.message)}`]),
     ...(check.code === undefined ? [] : [`    code: ${check.code}`]),
-    `    at: ${JSON.stringify(`${check.span.file}:${check.span.start.line}:${check.span.start.column}`)}`,
+    `    at: ${quoted(`${check.span.file}:${check.span.start.line}:${check.span.start.column}`)}`,
   ];
 }
