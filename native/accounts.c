@@ -38,6 +38,8 @@ static void load(bool group)
 
 const char *process_account(struct tracer *tracer, bool group, uint32_t id)
 {
+	if (tracer->options.no_stats)
+		return NULL;
 	if (!loaded[group])
 		load(group);
 	for (unsigned n = 0; n < counts[group]; n++)

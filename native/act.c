@@ -251,7 +251,9 @@ void act_on(struct tracer *tracer, const struct stop *stop, const struct rusage 
 		return;
 	switch (stop->kind) {
 	case STOP_SECCOMP:
-		on_call(tracer, task, true);
+		/* When every call stops, it has stopped at this one already. */
+		if (tracer->use_filter || !task->in_syscall)
+			on_call(tracer, task, true);
 		break;
 	case STOP_SYSCALL:
 		on_call(tracer, task, false);

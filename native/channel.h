@@ -17,12 +17,11 @@
 struct channel;
 
 struct channel_options {
-	/* "unix:/run/seccam/agent.sock", "unix:@name" (abstract), "127.0.0.1:5678", "[::1]:5678", or "fd:3". A text with a slash is a path. */
+	/* See address_parse in link.h. */
 	const char *address;
 	/* Shared secret, or NULL. It never travels: both sides prove that they hold it. */
 	const char *token;
-	/* JSON object without its closing brace's follower, for example {"command":["a"],"uid":0}; the
-	   channel adds the members stream, pid, nonce and resumed. NULL: {}. */
+	/* JSON object with more members for the hello, for example {"command":["a"]}. NULL: {}. */
 	const char *hello_json;
 	/* Bytes of blocks that may wait; 0: 32 MiB. */
 	size_t ring_bytes;
@@ -44,6 +43,7 @@ enum channel_command_kind {
 	CHANNEL_BYE = 6,
 	/* Begin an epoch soon (checkpoint block). */
 	CHANNEL_EPOCH = 8,
+	CHANNEL_HASH = 9,
 };
 
 enum channel_scope { CHANNEL_PROCESS, CHANNEL_CONTAINER, CHANNEL_CGROUP };
@@ -59,11 +59,21 @@ struct channel_command {
 	uint64_t boottime; /* of that event: a process that began later is not meant */
 	/* EVENTS: bit n: the event with id n is wanted by a rule. All zero: no wish. */
 	uint32_t events[CHANNEL_EVENT_WORDS];
+	/* HASH: the file of process `pid` by its path from the root of that; `most` bytes; 0, 0: whatever file lies there. */
+	uint64_t most, inode, device;
+	char path[4096];
 };
 
 struct channel_reply {
 	uint32_t id, performed, failed;
 	int error; /* errno of the first failure, 0 */
+};
+
+struct channel_hashed {
+	uint32_t id;
+	int error; /* errno, 0; EFBIG: larger than allowed, ESTALE: another file lies there now */
+	uint64_t size;
+	uint8_t digest[32];
 };
 
 struct channel_counters {
@@ -74,7 +84,8 @@ struct channel_counters {
 /*
  * Connects and waits at most wait_ms for the welcome. Returns 0 when welcomed; else -errno (-ETIMEDOUT,
  * -ECONNREFUSED, -EACCES when refused or when the agent could not prove itself), and *out is usable all
- * the same: it goes on connecting, except for "fd:". *out is NULL only for -ENOMEM and -EINVAL.
+ * the same: it goes on connecting, except for "fd:". *out is NULL only for -ENOMEM, -EINVAL (no address),
+ * -ENOKEY (an encrypted link wants a token) and -ENOTSUP (TLS is not built in).
  */
 int channel_open(struct channel **out, const struct channel_options *options);
 
@@ -121,6 +132,8 @@ void channel_wake_thread(struct channel *channel, pthread_t thread, int signal);
 int channel_wake_fd(struct channel *channel);
 int channel_command(struct channel *channel, struct channel_command *out);
 void channel_reply(struct channel *channel, const struct channel_reply *reply);
+/* From any thread. */
+void channel_hashed(struct channel *channel, const struct channel_hashed *hashed);
 
 void channel_counters(struct channel *channel, struct channel_counters *out);
 

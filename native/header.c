@@ -84,6 +84,27 @@ static void quote_string(struct writer *w, const char *text)
 	quote(w, text, strlen(text));
 }
 
+static void quote_list(struct writer *w, const char *const *list, unsigned count)
+{
+	put(w, "[", 1);
+	for (unsigned n = 0; n < count; n++) {
+		if (n)
+			put(w, ",", 1);
+		quote_string(w, list[n]);
+	}
+	put(w, "]", 1);
+}
+
+/* Without the paths that are to be hidden. */
+static void quote_safe(struct writer *w, const struct options *o, const char *text, size_t size)
+{
+	char *safe;
+	uint32_t length = redact_paths(o, text, (uint32_t)size, &safe);
+
+	quote(w, safe ? safe : text, safe ? length : size);
+	free(safe);
+}
+
 static void os_name(struct writer *w)
 {
 	char text[4096];
@@ -124,16 +145,22 @@ char *header_text(struct tracer *tracer)
 
 		if (argument != o->command)
 			put(&w, ",", 1);
-		quote(&w, safe, size);
+		quote_safe(&w, o, safe, size);
 		free(safe);
 	}
 	add(&w, "],\"pids\":[");
 	for (unsigned n = 0; n < o->pid_count; n++)
 		add(&w, n ? ",%d" : "%d", o->pids[n]);
 	add(&w, "],\"cwd\":");
-	quote_string(&w, o->cwd ? o->cwd : getcwd(cwd, sizeof(cwd)) ? cwd : "");
-	tracer->began = boot_time();
-	add(&w, ",\"started\":{\"boottime\":\"%llu\",\"realtime\":\"%llu\"},\"host\":{\"hostname\":", (unsigned long long)tracer->began, (unsigned long long)wall_time());
+	if (o->cwd)
+		snprintf(cwd, sizeof(cwd), "%s", o->cwd);
+	else if (!getcwd(cwd, sizeof(cwd)))
+		cwd[0] = 0;
+	quote_safe(&w, o, cwd, strlen(cwd));
+	/* Written again when events are added: the recording began when it began. */
+	if (!tracer->began)
+		tracer->began = boot_time();
+	add(&w, ",\"started\":{\"boottime\":\"%llu\",\"realtime\":\"%llu\"},\"host\":{\"hostname\":", (unsigned long long)tracer->began, (unsigned long long)(wall_time() - (boot_time() - tracer->began)));
 	quote_string(&w, host.nodename);
 	add(&w, ",\"os\":");
 	os_name(&w);
@@ -154,7 +181,13 @@ char *header_text(struct tracer *tracer)
 	    tracer->has_syscall_info ? ",\"syscall-info\"" : "", tracer->no_new_privs ? ",\"no-new-privs\"" : "");
 	if (o->scan_ms)
 		add(&w, ",\"scanner\":{\"rate_ms\":%llu}", (unsigned long long)o->scan_ms);
-	add(&w, ",\"redacted\":{\"argument_values\":true,\"environment_values_kept\":[");
+	add(&w, ",\"redacted\":{\"argument_values\":true,\"argument_names\":");
+	quote_list(&w, o->redact, o->redact_count);
+	add(&w, ",\"paths\":");
+	quote_list(&w, o->hide_path, o->hide_path_count);
+	add(&w, ",\"environment_values_hidden\":");
+	quote_list(&w, o->hide_env, o->hide_env_count);
+	add(&w, ",\"environment_values_kept\":[");
 	for (const char *const *name = redact_kept_names(); *name; name++) {
 		if (name != redact_kept_names())
 			put(&w, ",", 1);

@@ -26,6 +26,7 @@
 #include "endure.h"
 #include "filter.h"
 #include "guardian.h"
+#include "hashing.h"
 #include "header.h"
 #include "lineage.h"
 #include "process.h"
@@ -204,10 +205,17 @@ static bool open_sink(struct tracer *tracer)
 			wanted.hello_json = hello;
 		error = channel_open(&tracer->channel, &wanted);
 		free(hello);
+		if (!tracer->channel && (error == -ENOKEY || error == -ENOTSUP)) {
+			fail(&tracer->failure, 125, "bad-option", 0, error == -ENOKEY ? "\"%s\" is not a loopback address, so the link is encrypted: give the agent's secret with --token-file" :
+			     "\"%s\" wants an encrypted link, which this executable was built without: share the agent's Unix socket, or build it where libmbedtls-dev is installed", o->channel);
+			return false;
+		}
 		if (!tracer->channel || (error && o->require_agent)) {
 			fail(&tracer->failure, 125, "no-agent", -error, "no agent at \"%s\" (%s)", o->channel, tracer->channel ? channel_problem(tracer->channel) : "");
 			return false;
 		}
+		if (o->verbose)
+			dprintf(2, "seccam-trace: %s \"%s\"%s%s\n", error ? "no agent yet at" : "an agent listens at", o->channel, error ? ": " : "", error ? channel_problem(tracer->channel) : "");
 		channel_wake_thread(tracer->channel, pthread_self(), TICK_SIGNAL);
 		sink_open_channel(&tracer->sink, tracer->channel);
 		return true;
@@ -296,6 +304,7 @@ static void release(struct tracer *tracer)
 	content_free();
 	frame_close(&tracer->frame);
 	sink_close(&tracer->sink);
+	hashing_end(tracer->hashing);
 	if (tracer->channel)
 		channel_close(tracer->channel, 2000);
 	if (tracer->report >= 0)
@@ -334,6 +343,8 @@ void tracer_run(struct tracer *tracer)
 		}
 	}
 	frame_open(&tracer->frame, &tracer->sink);
+	if (tracer->options.hide_path_count)
+		tracer->frame.hidden = &tracer->options;
 	tracer->frame.epoch_limit = tracer->options.epoch_bytes;
 	timer = start_ticking(tracer);
 	endured = tracer->attached ? NULL : endure_begin();

@@ -13,10 +13,11 @@ const char *options_usage(void)
 	       "  -o FILE               write a recording\n"
 	       "  --force               replace FILE\n"
 	       "  --fd N                write the stream to descriptor N\n"
-	       "  --channel ADDRESS     send to an agent: unix:PATH, HOST:PORT or fd:N\n"
+	       "  --channel ADDRESS     send to an agent: unix:PATH, HOST:PORT, tls:HOST:PORT or fd:N\n"
 	       "  --probe-addr H:P      the same as --channel H:P\n"
 	       "  --token-file FILE     shared secret of the agent (mode 0600)\n"
 	       "  --wait MS             how long to wait for the agent\n"
+	       "  --async               start the program without waiting for the agent\n"
 	       "  --on-no-agent WHAT    run or refuse\n"
 	       "  --buffer BYTES        what may wait for the agent before events are dropped\n"
 	       "  --epoch-bytes N       a checkpoint, from which replay may begin, after so many bytes\n"
@@ -25,15 +26,19 @@ const char *options_usage(void)
 	       "  --duration MS         let go after so long\n"
 	       "  --proc-scan-rate MS   look for processes that are not traced so often (as 500, 500ms or 2s)\n"
 	       "  --disable-proc-scan   do not look for them\n"
+	       "  --disable-stats       read nothing of programs and accounts: no ELF facts, no names of users\n"
 	       "  --uid N, --gid N      run the program as\n"
 	       "  --cwd FOLDER          run the program in\n"
 	       "  --keep-env NAMES      environment variables whose values are stored\n"
 	       "  --content NAMES       what is read of programs: metadata, hashes, packages, none\n"
-	       "  --redact NAMES        more arguments whose values are not stored\n"
+	       "  --redact NAMES        more arguments whose values are not stored (patterns with *)\n"
+	       "  --redact-env NAMES    variables whose values are not stored after all (patterns with *)\n"
+	       "  --redact-path GLOBS   paths that are not stored, nor what is below them: GLOB or GLOB=TEXT\n"
 	       "  --disable-seccomp     stop at every system call\n"
 	       "  --on-io-uring WHAT    record or deny\n"
 	       "  --on-tracer-death W   kill, guardian (when live) or accept-enosys\n"
 	       "  --strict              refuse calls that would hide others from the recording\n"
+	       "  --verbose             say what goes on\n"
 	       "  --version, --help\n";
 }
 
@@ -151,6 +156,17 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 	} else if (IS("--redact")) {
 		if (!names(o, value, o->redact, &o->redact_count))
 			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
+	} else if (IS("--redact-env")) {
+		if (!names(o, value, o->hide_env, &o->hide_env_count))
+			fail(failure, 125, "bad-option", 0, "too many names in \"%s\"", value);
+	} else if (IS("--redact-path")) {
+		unsigned before = o->hide_path_count;
+
+		if (!names(o, value, o->hide_path, &o->hide_path_count))
+			fail(failure, 125, "bad-option", 0, "too many patterns in \"%s\"", value);
+		for (unsigned index = before; index < o->hide_path_count; index++)
+			if (o->hide_path[index][0] != '/' || strspn(o->hide_path[index], "/*?") == strcspn(o->hide_path[index], "="))
+				fail(failure, 125, "bad-option", 0, "\"--redact-path\" wants absolute paths such as /home/*/.ssh, not \"%s\"", o->hide_path[index]);
 	} else if (IS("--pid")) {
 		WANT_NUMBER(1, INT32_MAX);
 		if (o->pid_count == OPTIONS_PIDS_MAX)
@@ -220,6 +236,8 @@ static bool flag(struct options *o, const char *name)
 		{"--no-ancestors", offsetof(struct options, no_ancestors)},
 		{"--strict", offsetof(struct options, strict)},
 		{"--disable-proc-scan", offsetof(struct options, no_scan)},
+		{"--disable-stats", offsetof(struct options, no_stats)},
+		{"--async", offsetof(struct options, async)},
 	};
 
 	for (size_t n = 0; n < sizeof(flags) / sizeof(*flags); n++)
@@ -231,7 +249,7 @@ static bool flag(struct options *o, const char *name)
 }
 
 static const char *const valued[] = {"-o", "--output", "--fd", "--message-fd", "--channel", "--probe-addr", "--socket", "--token-file", "--hello", "--wait", "--on-no-agent",
-				     "--buffer", "--epoch-bytes", "--trace", "--events", "--keep-env", "--content", "--redact", "--pid", "--inherit-fd", "--duration", "--proc-scan-rate", "--uid", "--gid",
+				     "--buffer", "--epoch-bytes", "--trace", "--events", "--keep-env", "--content", "--redact", "--redact-env", "--redact-path", "--pid", "--inherit-fd", "--duration", "--proc-scan-rate", "--uid", "--gid",
 				     "--cwd", "--rlimit-nofile", "--ignore-signals", "--on-io-uring", "--on-tracer-death", "--without"};
 
 bool options_parse(struct options *o, int argc, char **argv, struct failure *failure)
@@ -274,6 +292,10 @@ bool options_parse(struct options *o, int argc, char **argv, struct failure *fai
 		o->command = NULL;
 	if (o->no_scan)
 		o->scan_ms = 0;
+	if (o->no_stats)
+		o->content = 0;
+	if (o->async)
+		o->wait_ms = 0;
 	if (o->help || o->version)
 		return true;
 	if (!o->command && !o->pid_count) {

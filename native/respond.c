@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "calls.h"
+#include "hashing.h"
 #include "process.h"
+#include "widen.h"
 
 #define KILLED_MAX 4096
 
@@ -17,7 +19,7 @@ static bool is_meant(const struct tracer *tracer, const struct process *process,
 {
 	if (process->tgid <= 1 || process->tgid == tracer->own_pid)
 		return false;
-	return wanted->boottime == 0 || process->start_time <= wanted->boottime;
+	return !wanted || wanted->boottime == 0 || process->start_time <= wanted->boottime;
 }
 
 static bool in_scope(const struct process *process, const struct process *first, enum channel_scope scope)
@@ -61,7 +63,7 @@ static void carry_out(struct tracer *tracer, const struct channel_command *wante
 		for (unsigned n = 0; n < TASK_BUCKETS; n++)
 			for (struct task *task = tracer->buckets[n]; task; task = task->next)
 				if (task->process && task->tid == task->process->tgid && reply.performed < KILLED_MAX &&
-				    is_meant(tracer, task->process, &(struct channel_command){0}) && in_scope(task->process, first, wanted->scope))
+				    is_meant(tracer, task->process, NULL) && in_scope(task->process, first, wanted->scope))
 					hit(task->process, (int)wanted->signal, &reply);
 	}
 	channel_reply(tracer->channel, &reply);
@@ -79,8 +81,12 @@ void respond(struct tracer *tracer)
 		case CHANNEL_EPOCH:
 			snapshot_write(tracer);
 			break;
+		case CHANNEL_HASH:
+			hashing_ask(&tracer->hashing, tracer->channel, &wanted);
+			break;
 		case CHANNEL_EVENTS:
-			/* The filter is fixed for the life of the program: events beyond its reserve stay unseen. */
+			widen(tracer, wanted.events);
+			break;
 		case CHANNEL_BYE:
 			break;
 		}
@@ -89,24 +95,10 @@ void respond(struct tracer *tracer)
 
 bool respond_wanted(struct tracer *tracer)
 {
-	struct options *o = &tracer->options;
 	uint32_t wanted[CHANNEL_EVENT_WORDS];
-	bool added = false;
 
 	channel_wanted(tracer->channel, wanted);
-	for (unsigned n = 0; n < EVENT_COUNT; n++) {
-		const struct catalogue_event *event = calls_event(n);
-
-		if (event->id >= CHANNEL_EVENT_WORDS * 32 || !(wanted[event->id / 32] >> event->id % 32 & 1))
-			continue;
-		if (o->event_count == 0)
-			o->events[o->event_count++] = "default"; /* the reserve */
-		if (o->event_count == OPTIONS_NAMES_MAX)
-			break;
-		o->events[o->event_count++] = event->name;
-		added = true;
-	}
-	return added;
+	return widen_options(tracer, wanted);
 }
 
 /* Appends a JSON string; what is not printable ASCII becomes a question mark. */

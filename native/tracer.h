@@ -115,6 +115,7 @@ struct tracer {
 	struct frame frame;
 	struct sink sink;
 	struct channel *channel;
+	struct hashing *hashing; /* NULL: no hash was asked for */
 	struct guardian *guardian; /* NULL: nobody takes over */
 	struct path_mounts mounts;
 	struct task *buckets[TASK_BUCKETS];

@@ -1,5 +1,6 @@
 /** The agent with real tracers: live equals replay, links that break, several streams, responses, the flight recorder. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -414,3 +415,133 @@ t.test('over TCP: a tracer with the token is served, one without is told why', a
   await daemon.stop();
   t.ok(ids().includes('reads_passwd'));
 });
+
+t.test('over TLS: the token is the key, and who has another one or none gets nothing', async (t) => {
+  const token = fresh('token');
+  writeFileSync(token, 'correct horse battery staple\n', { mode: 0o600 });
+  const other = fresh('other');
+  writeFileSync(other, 'incorrect horse battery\n', { mode: 0o600 });
+  const spare = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => spare.once('listening', resolve));
+  const { port } = spare.address() as AddressInfo;
+  await new Promise((resolve) => spare.close(resolve));
+  const agent = await started({ listen: `tls:127.0.0.1:${port}`, token_file: token }, false);
+  const run = (args: readonly string[]): Promise<{ status: number; said: string }> => {
+    const child = spawn(executable!, [...args, '--', 'cat', '/etc/passwd'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (part: Buffer) => (said += part.toString()));
+    return new Promise((resolve) => child.once('close', (code) => resolve({ status: code ?? -1, said })));
+  };
+  const address = ['--probe-addr', `tls:127.0.0.1:${port}`];
+  const without = await run(address);
+  if (without.said.includes('built without')) {
+    t.equal(without.status, 125, 'an executable without TLS refuses');
+    await agent.daemon.stop();
+    return;
+  }
+  t.match(without, { status: 125, said: /--token-file/ });
+  t.match(await run([...address, '--token-file', other, '--wait', '3000', '--on-no-agent', 'refuse']), {
+    status: 125,
+    said: /no common secret/,
+  });
+  t.match(
+    await run([
+      '--probe-addr',
+      `127.0.0.1:${port}`,
+      '--token-file',
+      token,
+      '--wait',
+      '300',
+      '--on-no-agent',
+      'refuse',
+    ]),
+    { status: 125 },
+    'nobody is served in the clear',
+  );
+  t.strictSame(agent.rules(), []);
+  t.equal((await run([...address, '--token-file', token])).status, 0);
+  await until('its detection', () => agent.rules().includes('started'));
+  await agent.daemon.stop();
+});
+
+t.test('hash: the file that is meant is read by the tracer, and the detection waits for it', async (t) => {
+  const content = 'what is hashed\n'.repeat(5000);
+  const path = fresh('big');
+  writeFileSync(path, content);
+  const rules = policy(`  - id: read
+    expression: open.file.path == "${path}"
+    actions: [{hash: {field: open.file}}]
+  - id: too_big
+    expression: open.file.path == "${path}"
+    actions: [{hash: {field: open.file, max_file_size: 100}}]
+  - id: no_file
+    expression: open.file.path == "/dev/zero"
+    actions: [{hash: {field: open.file}}]
+`);
+  const agent = await started({ rules: [rules] });
+  t.equal(await trace(agent.socket, `cat ${path} | wc -c; head -c 1 /dev/zero; sleep 1`).done, 0);
+  await until('all are told', () => agent.rules().length >= 3);
+  const found = new Map(
+    lines(agent.found).map((line) => {
+      const { rule_id, actions } = JSON.parse(line) as {
+        rule_id: string;
+        actions: { detail: Record<string, unknown>; simulated: boolean }[];
+      };
+      return [rule_id, actions[0]!];
+    }),
+  );
+  t.match(found.get('read'), {
+    simulated: false,
+    detail: {
+      path,
+      state: 'done',
+      hashes: [`sha256:${createHash('sha256').update(content).digest('hex')}`],
+      size: content.length,
+    },
+  });
+  t.match(found.get('too_big')?.detail, { state: 'file-too-big', hashes: [] });
+  t.match(found.get('no_file')?.detail, { state: 'failed', error: 'EINVAL' });
+  await agent.daemon.stop();
+});
+
+t.test(
+  'a reload for events beyond the filter: every call stops from then on, and the recording tells',
+  async (t) => {
+    const rules = policy(`  - id: started
+    expression: exec.file.path != ""
+`);
+    const save = fresh('saved');
+    const agent = await started({ rules: [rules], save });
+    const flag = fresh('flag');
+    const traced = trace(
+      agent.socket,
+      `: > ${flag}.ready; until [ -e ${flag} ]; do sleep 0.05; done; truncate -s 100 ${flag}.ready; exit 7`,
+      ['--trace', 'lean'],
+    );
+    await until('it runs', () => existsSync(`${flag}.ready`));
+    writeFileSync(
+      rules,
+      `version: 1.0.0
+rules:
+  - id: cuts
+    expression: truncate.file.path == "${flag}.ready"
+`,
+    );
+    t.equal(agent.daemon.agent.reload().done, true);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    writeFileSync(flag, '');
+    t.equal(await traced.done, 7, 'the program goes on and ends as it would');
+    await until('what the filter did not let through is seen', () => agent.rules().includes('cuts'));
+    await agent.daemon.stop();
+    const name = readdirSync(save).find((file) => file.endsWith('.seccam'))!;
+    const spots: unknown[] = [];
+    await replay([join(save, name)], {
+      onRecord: (record, values) => {
+        if (record === 'blind_spot') spots.push(values['detail']);
+      },
+    });
+    t.match(spots.join(), /until here not seen.* truncate/);
+  },
+);

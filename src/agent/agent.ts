@@ -91,10 +91,14 @@ export class Agent {
     this.#response = new Response({
       settings: () => settings,
       strings: this.strings,
+      read: (field, event) => this.#loaded.rules.model.read(field, event),
       current: () => this.#current,
       onOutcome: (rule, action, outcome, stream) => {
         this.metrics?.action(rule, action, outcome);
-        if (outcome === 'failed' || outcome === 'partial' || outcome === 'unreachable') {
+        if (
+          action === 'kill' &&
+          (outcome === 'failed' || outcome === 'partial' || outcome === 'unreachable')
+        ) {
           options.onProblem(
             diagnostic(
               agentCodes,
@@ -188,6 +192,7 @@ export class Agent {
         if (entered === undefined) this.#leave();
       },
       onReply: (reply, from) => this.#response.reply(reply, from),
+      onHashed: (hashed) => this.#response.hashed(hashed),
       onProblem: (item) => {
         this.#damaged += 1;
         this.#options.onProblem(item);
@@ -349,6 +354,7 @@ export class Agent {
     this.#past.lost += facts.lost;
     this.#past.gaps += facts.gaps;
     this.#streams.delete(stream.name);
+    this.#response.gone(stream);
     this.flush();
   }
 
@@ -362,6 +368,18 @@ export class Agent {
     if (stream !== undefined) this.#flight?.detection(stream, detection.ruleId);
     if (!detection.delivered) return;
     const line: DetectionLine = detectionLine(detection, event, this.#loaded.rules.model);
+    let outstanding = 0;
+    const done = (): void => {
+      outstanding -= 1;
+      if (outstanding > 0) return;
+      this.#put(line);
+      if (this.#current === undefined) this.flush();
+    };
+    for (const report of detection.actions) if (this.#response.waits(report, done)) outstanding += 1;
+    if (outstanding === 0) this.#put(line);
+  }
+
+  #put(line: DetectionLine): void {
     this.#dirty = true;
     for (const output of this.outputs) output.detection(line);
   }

@@ -17,14 +17,9 @@ export const agentCodes = {
     doc: 'The configuration has a key that the agent does not know: most often a misspelling.',
     example: 'soket: /run/seccam/agent.sock',
   },
-  'address-not-trusted': {
-    severity: 'error',
-    doc: 'The agent was told to listen on an address that other machines can reach. Streams hold command lines and paths, so only loopback addresses are taken, and those only with a token.',
-    example: 'seccam agent start --listen 0.0.0.0:5678',
-  },
   'token-needed': {
     severity: 'error',
-    doc: 'Any user of a machine can connect to a loopback port, so the agent listens on TCP only with a token that tracers must know. Make one with `head -c 32 /dev/urandom | base64 > FILE`, mode 0600, and name it by `token_file`.',
+    doc: 'Any user of a machine can connect to a loopback port, and other machines to other addresses, so the agent listens on TCP only with a token that tracers must know; links to other addresses than loopback ones are encrypted with it. Make one with `head -c 32 /dev/urandom | base64 > FILE`, mode 0600, and name it by `token_file`.',
     example: 'seccam agent start --listen 127.0.0.1:5678',
   },
   'token-unsafe': {

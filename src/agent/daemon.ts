@@ -16,7 +16,7 @@ import { Agent } from './agent.js';
 import { agentCodes } from './codes.js';
 import type { Configuration } from './configuration.js';
 import { type ControlAnswer, type ControlRequest, ControlServer } from './control.js';
-import { demandLoopback, Listener, readToken, splitAddress } from './listener.js';
+import { isEncrypted, Listener, readToken, splitAddress } from './listener.js';
 import { RefusalReason } from './message.js';
 import { DescriptorOutput, FileOutput } from './outputs/descriptor.js';
 import { formatOf, type Output } from './outputs/output.js';
@@ -254,15 +254,14 @@ export function attachLink(link: Socket, stream: LiveStream, rest: Buffer, rate 
   link.resume();
 }
 
-/** The secret for TCP; throws unless the address is a loopback one and a token is there. */
+/** The secret for TCP; throws when there is none. */
 function demandToken(settings: Settings): Buffer {
-  demandLoopback(settings.listen);
   if (settings.token_file === '') {
     throw new DiagnosticError([
       diagnostic(
         agentCodes,
         'token-needed',
-        `every user of this machine can connect to "${settings.listen}", so a token is needed`,
+        `${isEncrypted(settings.listen) ? 'every machine that reaches it' : 'every user of this machine'} can connect to "${settings.listen}", so a token is needed`,
         {
           suggestions: [
             'umask 077; head -c 32 /dev/urandom | base64 > FILE, then --token-file FILE here and for the tracers',

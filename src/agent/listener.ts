@@ -3,7 +3,9 @@
  * bounded time and hands over links that were admitted; everything else is turned away and counted.
  */
 import { chmodSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { createHmac } from 'node:crypto';
 import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { loadPeerCredentials } from '../tracer/peer.js';
 import { agentCodes } from './codes.js';
@@ -44,18 +46,24 @@ export class Listener {
     this.#paths.push(path);
   }
 
-  /** Listens at a loopback address; every client has to prove that it holds the token. */
+  /** Listens at a TCP address; every client has to prove that it holds the token. */
   async tcp(address: string, token: Buffer): Promise<void> {
     const { host, port } = splitAddress(address);
-    await this.#listen({ host, port }, address, (socket) => ({
-      peer: {
-        kind: 'tcp',
-        uid: undefined,
-        pid: undefined,
-        address: `${socket.remoteAddress}:${socket.remotePort}`,
-      },
-      token,
-    }));
+    const secret = isEncrypted(address) ? token : undefined;
+    await this.#listen(
+      { host, port },
+      address,
+      (socket) => ({
+        peer: {
+          kind: 'tcp',
+          uid: undefined,
+          pid: undefined,
+          address: `${socket.remoteAddress}:${socket.remotePort}`,
+        },
+        token,
+      }),
+      secret,
+    );
   }
 
   async close(): Promise<void> {
@@ -78,11 +86,24 @@ export class Listener {
     where: { path: string } | { host: string; port: number },
     name: string,
     identify: (socket: Socket) => { peer: Peer; token: Buffer | undefined },
+    secret?: Buffer,
   ): Promise<void> {
-    const server = createServer(
-      { noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 },
-      (socket) => void this.#client(socket, identify(socket)),
-    );
+    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: 10_000 };
+    const client = (socket: Socket): void => void this.#client(socket, identify(socket));
+    const server =
+      secret === undefined
+        ? createServer(options, client)
+        : createTlsServer(
+            { ...options, ...tlsOptions(secret), handshakeTimeout: this.options.greetingTimeout },
+            client,
+          );
+    // Whoever does not come as far as a greeting.
+    server.on('tlsClientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      this.options.onRefused(
+        identify(socket).peer,
+        `no encrypted link came about (${error.code ?? error.message})`,
+      );
+    });
     this.#servers.push(server);
     return new Promise((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => {
@@ -127,31 +148,39 @@ export class Listener {
   }
 }
 
-/** HOST:PORT of a checked setting. */
-export function splitAddress(address: string): { readonly host: string; readonly port: number } {
-  const at = address.lastIndexOf(':');
-  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
+/** What both sides derive from the token, so that the token itself is in no cipher. */
+export function tlsKey(token: Buffer): Buffer {
+  return createHmac('sha256', token).update('seccam tls 1').digest();
 }
 
-/** Throws unless the address is a loopback one: what tracers send is for this machine only. */
-export function demandLoopback(address: string): void {
+/** ECDHE-PSK: who learns the token later cannot read what was recorded before. native/tls.c is the other side. */
+function tlsOptions(token: Buffer) {
+  const key = tlsKey(token);
+  return {
+    ciphers: 'ECDHE-PSK-CHACHA20-POLY1305',
+    minVersion: 'TLSv1.2',
+    maxVersion: 'TLSv1.2',
+    pskCallback: (_socket: unknown, identity: string) => (identity === 'seccam' ? key : null),
+  } as const;
+}
+
+/** HOST:PORT of a checked setting; `tls:` before it is no part of either. */
+export function splitAddress(address: string): { readonly host: string; readonly port: number } {
+  const at = address.lastIndexOf(':');
+  return {
+    host: address
+      .slice(0, at)
+      .replace(/^tls:/, '')
+      .replace(/^\[|\]$/g, ''),
+    port: Number(address.slice(at + 1)),
+  };
+}
+
+/** Whether links to the address are encrypted: all that other machines can reach, and where `tls:` says so. */
+export function isEncrypted(address: string): boolean {
   const { host } = splitAddress(address);
   const loopback = host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
-  if (!loopback) {
-    throw new DiagnosticError([
-      diagnostic(
-        agentCodes,
-        'address-not-trusted',
-        `"${address}" can be reached by other machines, and streams are not encrypted`,
-        {
-          suggestions: [
-            `--listen 127.0.0.1:${splitAddress(address).port}`,
-            'a Unix socket shared with the container: --socket PATH',
-          ],
-        },
-      ),
-    ]);
-  }
+  return address.startsWith('tls:') || !loopback;
 }
 
 /** Reads the secret of a file that only its owner can read. */

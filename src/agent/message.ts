@@ -17,8 +17,10 @@ export const MessageKind = {
   bye: 6,
   refuse: 7,
   epoch: 8,
+  hash: 9,
   reply: 16,
   status: 17,
+  hashed: 18,
 } as const;
 
 export const RefusalReason = {
@@ -41,6 +43,25 @@ export interface KillRequest {
   readonly seq: number;
   /** CLOCK_BOOTTIME of the event, ns; 0: not known. */
   readonly boottime: bigint;
+}
+
+export interface HashRequest {
+  readonly id: number;
+  readonly pid: number;
+  /** From the root of that process. */
+  readonly path: string;
+  readonly inode: number;
+  /** Bytes that the file may have. */
+  readonly most: number;
+}
+
+export interface Hashed {
+  readonly id: number;
+  /** errno, 0 when it was hashed. */
+  readonly error: number;
+  readonly size: number;
+  /** SHA-256, hexadecimal. */
+  readonly digest: string;
 }
 
 export interface Reply {
@@ -136,6 +157,18 @@ export function kill(request: KillRequest): Buffer {
   payload.writeBigUInt64LE(BigInt(request.seq), 16);
   payload.writeBigUInt64LE(request.boottime, 24);
   return message(MessageKind.kill, payload);
+}
+
+export function hash(request: HashRequest): Buffer {
+  const path = Buffer.from(request.path);
+  const payload = Buffer.alloc(40 + path.length);
+  payload.writeUInt32LE(request.id, 0);
+  payload.writeUInt32LE(request.pid, 4);
+  payload.writeBigUInt64LE(BigInt(request.most), 8);
+  payload.writeBigUInt64LE(BigInt(request.inode), 16);
+  payload.writeUInt32LE(path.length, 32);
+  path.copy(payload, 40);
+  return message(MessageKind.hash, payload);
 }
 
 export function bye(restart: boolean): Buffer {
@@ -240,6 +273,7 @@ export function welcomeIsProven(bytes: Buffer, nonce: string, token: Buffer): bo
 
 export type FromTracer =
   | { readonly kind: 'reply'; readonly reply: Reply }
+  | { readonly kind: 'hashed'; readonly hashed: Hashed }
   | { readonly kind: 'status'; readonly status: ChannelStatus };
 
 /** Reads the messages in the payload of a channel block; what is unknown or malformed is left out. */
@@ -257,6 +291,16 @@ export function readMessages(payload: Buffer): FromTracer[] {
           performed: payload.readUInt32LE(at + 12),
           failed: payload.readUInt32LE(at + 16),
           error: payload.readInt32LE(at + 20),
+        },
+      });
+    } else if (kind === MessageKind.hashed && length >= 56) {
+      list.push({
+        kind: 'hashed',
+        hashed: {
+          id: payload.readUInt32LE(at + 8),
+          error: payload.readInt32LE(at + 12),
+          size: Number(payload.readBigUInt64LE(at + 16)),
+          digest: payload.toString('hex', at + 24, at + 56),
         },
       });
     } else if (kind === MessageKind.status && length >= 40) {

@@ -8,7 +8,8 @@ import type { HashAction, KillAction } from '../rules/action.js';
 import type { ActionReport } from '../rules/detection.js';
 import type { StringTable } from '../support/strings.js';
 import { globMatcher } from './glob.js';
-import { kill, type Reply } from './message.js';
+import { constants } from 'node:os';
+import { type Hashed, hash, kill, type Reply } from './message.js';
 import { milliseconds, type Settings } from './settings.js';
 import type { LiveStream } from './stream.js';
 
@@ -31,6 +32,8 @@ interface Window {
 export interface ResponseOptions {
   readonly settings: () => Settings;
   readonly strings: StringTable;
+  /** Value of a field at the event that is decided. */
+  readonly read: (field: string, event: Event) => unknown;
   readonly current: () => LiveStream | undefined;
   readonly onOutcome: (
     rule: string,
@@ -42,12 +45,26 @@ export interface ResponseOptions {
 
 /** Requests whose answer is outstanding at most; older ones are forgotten. */
 const PENDING_MAX = 1024;
+/** Bytes of a file that is hashed, where the rule says nothing of it. */
+const HASH_MOST = 10 << 20;
+/** ms for which a detection waits for its hash. */
+const HASH_PATIENCE = 2000;
+
+interface PendingHash {
+  readonly detail: Record<string, unknown>;
+  readonly timer: NodeJS.Timeout;
+  readonly rule: string;
+  readonly stream: LiveStream;
+  done: () => void;
+}
 
 export class Response {
   readonly #options: ResponseOptions;
   readonly #perRule = new Map<string, Window>();
   readonly #perExecutable = new Map<string, Window>();
   readonly #pending = new Map<number, string>();
+  readonly #hashes = new Map<number, PendingHash>();
+  readonly #unfinished = new WeakMap<ActionReport, PendingHash>();
   #nextId = 1;
 
   constructor(options: ResponseOptions) {
@@ -56,7 +73,7 @@ export class Response {
 
   /** What the engine calls for an action; never throws. */
   perform(action: KillAction | HashAction, event: Event, rule: string): ActionReport {
-    if (action.kind === 'hash') return { kind: 'hash', detail: { field: action.field }, simulated: true };
+    if (action.kind === 'hash') return this.#hash(action, event, rule);
     const outcome = this.#kill(action, event, rule);
     this.#options.onOutcome(rule, 'kill', outcome, this.#options.current());
     const detail = { signal: action.signal, scope: action.scope, pid: event.process.pid };
@@ -75,6 +92,83 @@ export class Response {
       reply.failed === 0 && reply.performed > 0 ? 'performed' : reply.performed > 0 ? 'partial' : 'failed',
       stream,
     );
+  }
+
+  /** Whether a report of `perform` is not complete yet; then `done` is called when it is, once, within a bounded time. */
+  waits(report: ActionReport, done: () => void): boolean {
+    const pending = this.#unfinished.get(report);
+    if (pending === undefined) return false;
+    pending.done = done;
+    return true;
+  }
+
+  /** The tracer's answer to a request for a hash. */
+  hashed({ id, error, size, digest }: Hashed): void {
+    const name = Object.entries(constants.errno).find(([, number]) => number === error)?.[0];
+    this.#settle(
+      id,
+      error === 0
+        ? { state: 'done', hashes: [`sha256:${digest}`], size }
+        : {
+            state: error === constants.errno.EFBIG ? 'file-too-big' : 'failed',
+            error: name ?? String(error),
+          },
+    );
+  }
+
+  /** No answer comes any more over this link. */
+  gone(stream: LiveStream): void {
+    for (const [id, pending] of this.#hashes)
+      if (pending.stream === stream) this.#settle(id, { state: 'failed', error: 'ECONNRESET' });
+  }
+
+  #settle(id: number, outcome: Readonly<Record<string, unknown>>): void {
+    const pending = this.#hashes.get(id);
+    if (pending === undefined) return;
+    this.#hashes.delete(id);
+    clearTimeout(pending.timer);
+    Object.assign(pending.detail, outcome);
+    this.#options.onOutcome(
+      pending.rule,
+      'hash',
+      outcome['state'] === 'done' ? 'performed' : 'failed',
+      pending.stream,
+    );
+    pending.done();
+  }
+
+  /** What the recording has; else the tracer reads the file, where it is. */
+  #hash(action: HashAction, event: Event, rule: string): ActionReport {
+    const { read } = this.#options;
+    const path = String(read(`${action.field}.path`, event) ?? '');
+    const hashes = (read(`${action.field}.hashes`, event) as readonly string[] | undefined) ?? [];
+    const detail: Record<string, unknown> = { field: action.field, path, hashes };
+    const report: ActionReport = { kind: 'hash', detail, simulated: false };
+    if (hashes.length > 0) {
+      detail['state'] = 'done';
+      return report;
+    }
+    const stream = this.#options.current();
+    const id = this.#nextId++ >>> 0;
+    const inode = Number(read(`${action.field}.inode`, event) ?? 0);
+    const request = { id, pid: event.process.pid, path, inode, most: action.maxFileSize ?? HASH_MOST };
+    if (
+      !path.startsWith('/') ||
+      Buffer.byteLength(path) > 4000 ||
+      this.#hashes.size >= PENDING_MAX ||
+      stream?.send(hash(request)) !== true
+    ) {
+      detail['state'] = path.startsWith('/') ? 'unreachable' : 'no-file';
+      this.#options.onOutcome(rule, 'hash', 'unreachable', stream);
+      return report;
+    }
+    detail['state'] = 'asked';
+    const timer = setTimeout(() => this.#settle(id, { state: 'timeout' }), HASH_PATIENCE);
+    timer.unref();
+    const pending: PendingHash = { detail, timer, rule, stream, done: () => undefined };
+    this.#hashes.set(id, pending);
+    this.#unfinished.set(report, pending);
+    return report;
   }
 
   #kill(action: KillAction, event: Event, rule: string): KillOutcome {

@@ -102,7 +102,16 @@ export const settingsSchema = z.strictObject({
     .describe(
       'Users whose tracers may connect over the Unix socket. Empty: everybody who can reach it; a stream only ever speaks for itself.',
     ),
-  listen: addressOrNone.describe('Loopback TCP address for tracers; needs token_file. Empty: none.'),
+  listen: z
+    .string('HOST:PORT, such as 127.0.0.1:5678, or an empty text')
+    .regex(
+      /^$|^(tls:)?(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/,
+      'HOST:PORT, such as 127.0.0.1:5678, or an empty text',
+    )
+    .default('')
+    .describe(
+      'TCP address for tracers; needs token_file. Links to other addresses than loopback ones, and to tls:HOST:PORT, are encrypted. Empty: none.',
+    ),
   token_file: z
     .string()
     .default('')

@@ -9,7 +9,7 @@ import type { Stream } from '../pipeline/index.js';
 import { type Block, BlockError, BlockKind, BlockSplitter, payloadOf } from '../recording/blocks.js';
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import { agentCodes } from './codes.js';
-import { ack, type ChannelStatus, type Hello, type Reply, readMessages } from './message.js';
+import { ack, type ChannelStatus, type Hashed, type Hello, type Reply, readMessages } from './message.js';
 
 /** Who is at the other end, by the kernel's word where it gives one. */
 export interface Peer {
@@ -34,6 +34,7 @@ export interface LiveStreamOptions {
   readonly takers: readonly BlockTaker[];
   readonly enter: (stream: LiveStream | undefined) => void;
   readonly onReply?: (reply: Reply, stream: LiveStream) => void;
+  readonly onHashed?: (hashed: Hashed) => void;
   readonly onProblem: (item: Diagnostic, stream: LiveStream) => void;
   /** Bytes that one block may have. */
   readonly largestBlock: number;
@@ -162,6 +163,7 @@ export class LiveStream {
     if (block.kind === BlockKind.channel) {
       for (const message of readMessages(payloadOf(block))) {
         if (message.kind === 'status') this.#status = message.status;
+        else if (message.kind === 'hashed') this.#options.onHashed?.(message.hashed);
         else this.#options.onReply?.(message.reply, this);
       }
       return;

@@ -21,7 +21,7 @@ export default class Trace extends SeccamCommand {
     }),
     'probe-addr': Flags.string({
       helpValue: 'HOST:PORT',
-      description: 'loopback address of the agent; wants --token-file',
+      description: 'TCP address of the agent; wants --token-file, with which links to other machines are encrypted',
     }),
     'token-file': Flags.string({
       helpValue: 'FILE',
@@ -59,6 +59,14 @@ export default class Trace extends SeccamCommand {
       options: ['guardian', 'kill', 'accept-enosys'],
       description: 'what becomes of the program when the tracer is killed; default: guardian',
     }),
+    'disable-stats': Flags.boolean({
+      description: 'read nothing of programs and accounts: no ELF facts, no names of users',
+    }),
+    'proc-scan-rate': Flags.string({
+      helpValue: 'TIME',
+      description: 'look for processes that are not traced so often, such as 500ms or 2s; default: never',
+    }),
+    'disable-proc-scan': Flags.boolean({ description: 'do not look for processes that are not traced' }),
     verbose: Flags.boolean({ description: 'say what goes on' }),
   };
 
@@ -81,13 +89,14 @@ export default class Trace extends SeccamCommand {
       'uid',
       'gid',
       'on-tracer-death',
+      'proc-scan-rate',
     ] as const) {
       const value = flags[name];
       if (value !== undefined && !(name === 'wait' && flags.async)) words.push(`--${name}`, String(value));
     }
     for (const pid of flags.pid ?? []) words.push('--pid', String(pid));
-    if (flags['disable-seccomp']) words.push('--disable-seccomp');
-    if (flags.verbose) words.push('--verbose');
+    for (const name of ['disable-seccomp', 'disable-stats', 'disable-proc-scan', 'verbose'] as const)
+      if (flags[name]) words.push(`--${name}`);
     const { runTracer } = await import('../agent/trace.js');
     return runTracer(words, this.program);
   }
