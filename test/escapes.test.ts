@@ -1,14 +1,18 @@
 /** Ways to step around a recorder or to hurt it: each act is recorded, refused, or told as a blind spot. SECURITY.md has the table. */
-import { spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chownSync,
+  closeSync,
   cpSync,
   existsSync,
   mkdtempSync,
-  readdirSync,
+  openSync,
   readFileSync,
+  readdirSync,
   realpathSync,
   rmSync,
+  writeFileSync,
+  writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -339,3 +343,219 @@ t.test('load: nothing is lost', async (t) => {
       .some((item) => item.get('file.path') === '/tmp/\\xff\\xfe\\x80'),
   );
 });
+
+/** True when the program is there. */
+const has = (name: string): boolean => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
+
+t.test(
+  'a sandbox whose supervisor answers calls works as without; what it lets go on is not seen, and that is told',
+  async (t) => {
+    const sandbox = program('sandbox-notify');
+    const got = alone([sandbox, join(folder, 'made')]);
+    if (got.status === 77) return t.comment('no user notification here');
+    t.equal(got.stdout, 'getppid=77 mkdir=0\n');
+    t.ok(existsSync(join(folder, 'made')));
+    t.same(got.events('mkdir'), []);
+    t.equal(got.records('blind_spot')[0]?.get('reason'), 3);
+    t.match(alone([sandbox, join(folder, 'never')], ['--strict']), { status: 77 });
+    t.notOk(existsSync(join(folder, 'never')));
+    return;
+  },
+);
+
+t.test(
+  'strace inside fails, says why, and is told as a blind spot',
+  { skip: !has('strace') && 'no strace here' },
+  async (t) => {
+    const got = alone(['strace', '-f', 'true']);
+    t.equal(got.status, 1);
+    t.match(got.stderr, /PTRACE_TRACEME.*not permitted/);
+    t.equal(got.records('blind_spot')[0]?.get('reason'), 6);
+  },
+);
+
+t.test(
+  'bubblewrap: the sandbox is made, and paths in it are told',
+  { skip: !has('bwrap') && 'no bubblewrap here' },
+  async (t) => {
+    const sandbox = [
+      'bwrap',
+      '--ro-bind',
+      '/',
+      '/',
+      '--tmpfs',
+      '/tmp',
+      '--proc',
+      '/proc',
+      '--dev',
+      '/dev',
+      '--unshare-all',
+      'cat',
+      '/etc/hostname',
+    ];
+    const plain = spawnSync(sandbox[0]!, sandbox.slice(1), { encoding: 'utf8' });
+    if (plain.status !== 0) return t.comment('bubblewrap does not work here by itself');
+    const got = alone(sandbox);
+    t.equal(got.status, 0);
+    t.equal(got.stdout, plain.stdout);
+    t.ok(got.events('open').some((item) => item.get('file.path') === '/etc/hostname' && item.result >= 0));
+    t.ok(got.events('mount').length > 3);
+    return;
+  },
+);
+
+t.test(
+  'Chromium, with and without its own sandbox, shows the same page',
+  { skip: !has('chromium') && 'no Chromium here', timeout: 300_000 },
+  async (t) => {
+    const place = mkdtempSync(join(tmpdir(), 'seccam-chromium-'));
+    try {
+      const page = join(place, 'page.html');
+      writeFileSync(
+        page,
+        "<p id=x>before</p><script>document.getElementById('x').textContent = 'after ' + 6 * 7</script>",
+      );
+      for (const path of [place, page])
+        chownSync(path, process.getuid?.() === 0 ? 65534 : process.getuid!(), -1);
+      const drop =
+        process.getuid?.() === 0
+          ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups', 'env', `HOME=${place}`]
+          : [];
+      for (const flags of [['--no-sandbox'], []]) {
+        const command = [
+          ...drop,
+          'chromium',
+          '--headless',
+          '--disable-gpu',
+          ...flags,
+          `--user-data-dir=${join(place, 'data')}`,
+          '--dump-dom',
+          `file://${page}`,
+        ];
+        const plain = spawnSync(command[0]!, command.slice(1), { encoding: 'utf8', timeout: 120_000 });
+        if (plain.status !== 0 || !/after 42/.test(plain.stdout)) {
+          t.comment(`Chromium does not work here by itself ${flags.join(' ')}`);
+          continue;
+        }
+        const got = alone(command);
+        t.equal(got.status, 0, flags.join(' '));
+        t.equal(got.stdout, plain.stdout);
+        t.same(got.diagnostics, []);
+        t.ok(got.events('open').some((item) => item.get('file.path') === page));
+        if (flags.length === 0)
+          t.ok(
+            got.records('blind_spot').some((item) => item.get('reason') === 2),
+            'its own filters are told',
+          );
+      }
+    } finally {
+      rmSync(place, { recursive: true, force: true });
+    }
+  },
+);
+
+t.test(
+  'kill -9 of a live tracer, and of those who take over: the program lives and works on',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const gate = join(folder, 'gate');
+    execFileSync('mkfifo', [gate]);
+    const input = openSync(gate, 'r+');
+    const stream = openSync('/dev/null', 'w');
+    const child = spawn(executable, ['--fd', '3', '--', program('busy-threads'), '4'], {
+      stdio: [input, 'pipe', 'pipe', stream],
+    });
+    let output = '';
+    let said = '';
+    child.stdout!.on('data', (data: Buffer) => {
+      output += String(data);
+    });
+    child.stderr!.on('data', (data: Buffer) => {
+      said += String(data);
+    });
+    const status = (pid: number, field: string): number => {
+      try {
+        return Number(
+          new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0,
+        );
+      } catch {
+        return 0;
+      }
+    };
+    while (!/pid=\d+/.test(output)) await pause(10);
+    const pid = Number(/pid=(\d+)/.exec(output)![1]);
+    const dead = new Set<number>();
+    const next = async (): Promise<number> => {
+      for (;;) {
+        const tracer = status(status(pid, 'TracerPid'), 'Tgid');
+        if (
+          tracer > 0 &&
+          !dead.has(tracer) &&
+          spawnSync('pgrep', ['-x', '-P', String(tracer), 'seccam-guardian']).status === 0
+        )
+          return tracer;
+        await pause(5);
+      }
+    };
+    for (let n = 0; n < 10; n++) {
+      const tracer = await next();
+      await pause(30);
+      process.kill(tracer, 'SIGKILL');
+      dead.add(tracer);
+    }
+    await next();
+    writeSync(input, 'x');
+    while (!/calls=.*\n/.test(output)) await pause(10);
+    const [, calls, failed, other] = /calls=(\d+) failed=(\d+) other=(\d+)/.exec(output)!.map(Number);
+    t.equal(other, 0, 'nothing but ENOSYS');
+    t.ok(failed! < calls! / 2, `${failed} of ${calls} calls failed`);
+    t.match(said, /the program goes on, unrecorded \[tracer-killed\]/);
+    while (status(pid, 'Pid') > 0) await pause(10);
+    closeSync(input);
+    closeSync(stream);
+  },
+);
+
+t.test(
+  'live without CAP_SYS_PTRACE nobody could take over: refused, until somebody chooses',
+  { skip: process.getuid?.() !== 0 && 'needs root, to drop it' },
+  async (t) => {
+    const without = (...flags: readonly string[]) =>
+      spawnSync(
+        'setpriv',
+        [
+          '--bounding-set=-sys_ptrace',
+          '--inh-caps=-sys_ptrace',
+          '--',
+          executable,
+          '--fd',
+          '3',
+          ...flags,
+          '--',
+          'id',
+          '-u',
+        ],
+        {
+          encoding: 'utf8',
+          stdio: ['ignore', 'pipe', 'pipe', 'ignore'],
+        },
+      );
+    t.match(without(), {
+      status: 125,
+      stdout: '',
+      stderr:
+        /without CAP_SYS_PTRACE a program that changes its user cannot be seized; choose with --on-tracer-death.*\[no-guardian\]/,
+    });
+    for (const choice of ['kill', 'accept-enosys'])
+      t.match(
+        without('--on-tracer-death', choice, '--uid', '65534'),
+        { status: 0, stdout: '65534\n' },
+        choice,
+      );
+    t.match(
+      without('--disable-seccomp'),
+      { status: 0 },
+      'without a filter nothing fails when the tracer dies',
+    );
+  },
+);
