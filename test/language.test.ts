@@ -225,6 +225,22 @@ t.test('all mistakes of a text are reported at once, each at its place', (t) => 
   t.end();
 });
 
+t.test('an unknown name is answered with the nearest of what could stand there', (t) => {
+  const rows: readonly (readonly [text: string, suggestion: string])[] = [
+    ['open.flags & O_CREATT > 0', 'Did you mean "O_CREAT"?'],
+    ['retval == EPERMM', 'Did you mean "EPERM"?'],
+    ['retval in [EPERM, EACCESS]', 'Did you mean "EACCES"?'],
+    ['open.flag == 1', 'Did you mean "open.flags"?'],
+    ['process.list[A].kei == 1', 'Did you mean "process.list.key"?'],
+    ['${stra} == "a"', 'Did you mean "${str}"?'],
+  ];
+  for (const [text, suggestion] of rows) {
+    const [first] = checkRule(text, scope).diagnostics[0]?.suggestions ?? [];
+    t.equal(typeof first === 'object' ? first.text : first, suggestion, text);
+  }
+  t.end();
+});
+
 t.test('every code of the room is reached by its own example or by a row above', (t) => {
   const seen = new Set<string>();
   const note = (item: { readonly code: string }): void => {

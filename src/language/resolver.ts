@@ -21,13 +21,16 @@ export class Resolver {
       return this.checker.report('register-error', `"${written}": ${name.problem}`, span);
     const found = resolveField(this.checker.scope.model, name.name);
     if (found === undefined) {
-      const near = nearestFields(this.checker.scope.model, name.name);
-      const macro = nearest(written, this.checker.scope.macros.keys(), 1);
+      const { model, macros } = this.checker.scope;
+      const near = nearestFields(model, name.name);
+      const macro = nearest(written, macros.keys(), 1);
+      // A name without a dot is no field: it was meant as a constant or a macro.
+      const constants = written.includes('.') ? [] : nearest(written, model.constants.keys(), 2);
       return this.checker.report(
         'unknown-field',
         `There is no field, macro or constant "${written}"`,
         span,
-        [...near, ...macro].map((item) => `Did you mean "${item}"?`),
+        [...constants, ...macro, ...near].slice(0, 3).map((item) => `Did you mean "${item}"?`),
       );
     }
     let register = name.register;
