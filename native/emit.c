@@ -8,6 +8,7 @@
 #include "content.h"
 #include "lineage.h"
 #include "process.h"
+#include "redact.h"
 #include "remote.h"
 #include "scan.h"
 
@@ -293,6 +294,29 @@ static void remember_act(struct task *task, const struct act *act, int64_t resul
 	}
 }
 
+/* A relative name of a file whose path is hidden would tell what the path does not. */
+static bool names_hidden(struct tracer *tracer, const struct arena *arena, const struct act *act, unsigned columns, struct text name)
+{
+	const char *given = arena_at(arena, name.at);
+	const char *slash = memrchr(given, '/', name.stored);
+	const char *last = slash ? slash + 1 : given;
+	size_t size = (size_t)(given + name.stored - last);
+
+	for (unsigned n = 0; n < columns && size; n++) {
+		const struct file_facts *facts = act->values[n].type == VALUE_FILE ? arena_at(arena, act->values[n].at) : NULL;
+		const char *path = facts ? arena_at(arena, facts->path.at) : NULL;
+		char *safe = NULL;
+
+		if (!facts || facts->path.stored < size || memcmp(path + facts->path.stored - size, last, size))
+			continue;
+		redact_paths(&tracer->options, path, facts->path.stored, &safe);
+		free(safe);
+		if (safe)
+			return true;
+	}
+	return false;
+}
+
 void emit_act(struct tracer *tracer, struct task *task, const struct act *act, int64_t result, uint64_t time, uint32_t flags)
 {
 	const struct catalogue_event *event = calls_event(act->call->event);
@@ -315,6 +339,8 @@ void emit_act(struct tracer *tracer, struct task *task, const struct act *act, i
 			words[columns[n].word] = (uint32_t)value->number;
 			if (columns[n].type == COLUMN_U64 || columns[n].type == COLUMN_I64)
 				words[columns[n].word + 1] = (uint32_t)(value->number >> 32);
+		} else if (value->type == VALUE_TEXT && tracer->frame.hidden && names_hidden(tracer, &task->pending.arena, act, event->column_count, value->text)) {
+			words[columns[n].word] = frame_string(&tracer->frame, REDACTED);
 		} else if (value->type != VALUE_ABSENT) {
 			words[columns[n].word] = value_id(tracer, task->process, &task->pending.arena, value);
 		}
@@ -577,6 +603,20 @@ void emit_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, 
 	put64(words + RECORD_BLIND_SPOT_TIME, boot_time());
 	words[RECORD_BLIND_SPOT_DETAIL] = frame_string(&tracer->frame, detail);
 	frame_record(&tracer->frame, RECORD_BLIND_SPOT, words, RECORD_BLIND_SPOT_WORDS);
+}
+
+void emit_descriptor(struct tracer *tracer, struct process *process, const struct arena *arena, const struct descriptor_facts *facts)
+{
+	uint32_t words[RECORD_DESCRIPTOR_WORDS] = {0};
+
+	words[RECORD_DESCRIPTOR_PID] = (uint32_t)process->tgid;
+	words[RECORD_DESCRIPTOR_FD] = (uint32_t)facts->fd;
+	words[RECORD_DESCRIPTOR_FLAGS] = facts->flags;
+	words[RECORD_DESCRIPTOR_SOCKET] = facts->socket.type == VALUE_NUMBER ? (uint32_t)facts->socket.number : 0;
+	words[RECORD_DESCRIPTOR_FILE] = value_id(tracer, process, arena, &facts->file);
+	words[RECORD_DESCRIPTOR_LOCAL] = value_id(tracer, process, arena, &facts->local);
+	words[RECORD_DESCRIPTOR_PEER] = value_id(tracer, process, arena, &facts->peer);
+	frame_record(&tracer->frame, RECORD_DESCRIPTOR, words, RECORD_DESCRIPTOR_WORDS);
 }
 
 void emit_counters(struct tracer *tracer)

@@ -1,4 +1,5 @@
 #include "frame.h"
+#include "redact.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -288,6 +289,20 @@ uint32_t frame_bytes(struct frame *frame, const void *bytes, uint32_t stored, ui
 
 	if (!stored || deaf(frame))
 		return 0;
+	if (frame->hidden) {
+		char *safe;
+		uint32_t length = redact_paths(frame->hidden, bytes, stored, &safe);
+
+		if (safe) {
+			const struct options *hidden = frame->hidden;
+
+			frame->hidden = NULL;
+			id = frame_bytes(frame, safe, length, length + original - stored);
+			frame->hidden = hidden;
+			free(safe);
+			return id;
+		}
+	}
 	if (stored < original)
 		frame->cut++;
 	else if (is_path(bytes, stored))

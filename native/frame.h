@@ -21,6 +21,8 @@ struct frame_index {
 	uint32_t epoch, kind;
 };
 
+struct options;
+
 struct frame {
 	struct sink *sink;
 	struct intern intern;
@@ -38,6 +40,7 @@ struct frame {
 	uint64_t at_flush;      /* events when the present block began */
 	uint64_t cut;           /* strings and lists that were cut */
 	bool closed;            /* the sink failed: nothing is encoded any more */
+	const struct options *hidden; /* whose paths are hidden in every string; NULL: none */
 	bool skipping;          /* the channel wants an epoch first: events are numbered, not encoded */
 	struct frame_index *index;
 	uint32_t indexed, index_room;

@@ -37,6 +37,39 @@ export default class RecordCommand extends SeccamCommand {
     'no-ancestors': Flags.boolean({
       description: 'do not tell of the processes above the program: they belong to this machine',
     }),
+    content: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      delimiter: ',',
+      options: ['metadata', 'hashes', 'packages', 'none'],
+      helpValue: 'NAMES',
+      description: 'what is read of the files of programs: metadata (default), hashes, packages, none',
+    }),
+    'keep-env': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAMES',
+      description: 'variables whose values are stored, too; patterns with *',
+    }),
+    'redact-env': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAMES',
+      description: 'variables whose values are not stored after all; patterns with *',
+    }),
+    redact: Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'NAMES',
+      description: 'more arguments whose values are not stored; patterns with *',
+    }),
+    'redact-path': Flags.string({
+      multiple: true,
+      multipleNonGreedy: true,
+      helpValue: 'GLOB',
+      description:
+        'paths that are not stored, nor what is below them, as /home/*/.ssh; GLOB=TEXT says what stands there',
+    }),
     uid: Flags.integer({ min: 0, description: 'run it as this user' }),
     gid: Flags.integer({ min: 0, description: 'run it as this group' }),
     'disable-seccomp': Flags.boolean({
@@ -57,6 +90,11 @@ export default class RecordCommand extends SeccamCommand {
       ...given('output', flags.output),
       ...given('trace', flags.trace),
       ...given('traceFor', flags['trace-for']),
+      ...given('content', flags.content as ('metadata' | 'hashes' | 'packages' | 'none')[] | undefined),
+      ...given('keepEnvironment', flags['keep-env']),
+      ...given('redactEnvironment', flags['redact-env']),
+      ...given('redactArguments', flags.redact),
+      ...given('redactPaths', flags['redact-path']),
       ...given('uid', flags.uid),
       ...given('gid', flags.gid),
       ...(flags.scratch ? { scratch: {} } : {}),

@@ -52,10 +52,13 @@ export const projectFileShape = z
             args: names
               .optional()
               .meta({ description: 'Regular expressions; what the group `secret` matches is replaced' }),
-            paths: z
-              .record(z.string(), z.string())
-              .optional()
-              .meta({ description: 'Pattern of paths → what stands in its place' }),
+            paths: z.record(z.string(), z.string()).optional().meta({
+              description:
+                'Pattern of paths (also of folders) → what stands in its place; empty: a mark for each path',
+            }),
+            env: names.optional().meta({
+              description: 'Patterns of variables whose values are not recorded, though their names are kept',
+            }),
           })
           .optional()
           .meta({ description: 'What is redacted before anything is written' }),

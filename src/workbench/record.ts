@@ -17,6 +17,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   mkdirSync(dirname(output), { recursive: true });
   const config = project.config.recordings ?? {};
   const began = performance.now();
+  const hidden = hiddenOf(options, config);
   const events = eventsOf(options, project, cwd);
   const outcome = options.scratch === undefined ? await plain() : await scratch(options.scratch);
   const recording = shown(outcome.output ?? output, cwd);
@@ -56,6 +57,8 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
       ...(options.ancestors === false ? { ancestors: false } : {}),
       ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
+      ...(options.content === undefined ? {} : { content: options.content }),
+      ...(hidden.length === 0 ? {} : { extra: hidden }),
       ...(config.redact?.args === undefined ? {} : { redactArguments: config.redact.args }),
       ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
       ...(options.onProgress === undefined
@@ -63,6 +66,21 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
         : { onProgress: (counters: TraceCounters) => options.onProgress?.(countersOf(counters)) }),
     });
   }
+}
+
+/** What is not to be stored, of the project and of this recording, as options of the tracer. */
+function hiddenOf(options: RecordOptions, config: NonNullable<Project['config']['recordings']>): string[] {
+  const paths = [
+    ...Object.entries(config.redact?.paths ?? {}).map(([glob, as]) => (as === '' ? glob : `${glob}=${as}`)),
+    ...(options.redactPaths ?? []),
+  ];
+  const environment = [...(config.redact?.env ?? []), ...(options.redactEnvironment ?? [])];
+  return [
+    ...paths.flatMap((path) => ['--redact-path', path]),
+    ...environment.flatMap((name) => ['--redact-env', name]),
+    ...(options.redactArguments ?? []).flatMap((name) => ['--redact', name]),
+    ...(options.keepEnvironment ?? []).flatMap((name) => ['--keep-env', name]),
+  ];
 }
 
 /** Names of events, categories and presets: of `--trace`, of the rules of `--trace-for`, else of the project. */

@@ -38,6 +38,13 @@ export interface RecordOptions {
   readonly trace?: string;
   /** Rule files: trace what they need (`--trace-for`). */
   readonly traceFor?: readonly string[];
+  /** What is read of the files of programs. Default: `metadata`. */
+  readonly content?: readonly ('metadata' | 'hashes' | 'packages' | 'none')[];
+  /** Beside those of the project: variables whose values are kept, and hidden after all; argument names; paths. */
+  readonly keepEnvironment?: readonly string[];
+  readonly redactEnvironment?: readonly string[];
+  readonly redactArguments?: readonly string[];
+  readonly redactPaths?: readonly string[];
   readonly scratch?: ScratchOptions;
   readonly strict?: boolean;
   readonly onProgress?: (counters: RecordCounters) => void;

@@ -1,0 +1,186 @@
+/** What the recorder does when it is asked to: look for processes that are not traced, and hide what is private. */
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { replay } from '../src/pipeline/index.js';
+import { createModel } from '../src/rules/index.js';
+import { StringTable } from '../src/support/strings.js';
+import { executable as tracer } from './traced.js';
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-asked-')));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+
+interface Seen {
+  readonly type: string;
+  readonly path: unknown;
+  readonly args: unknown;
+  readonly async: unknown;
+  readonly ancestors: unknown;
+  readonly user: unknown;
+}
+
+async function seen(recording: string, from?: number) {
+  const strings = new StringTable();
+  const model = createModel(strings);
+  const events: Seen[] = [];
+  const summary = await replay([recording], {
+    strings,
+    ...(from === undefined ? {} : { from }),
+    onEvent: (event) => {
+      if (event.type !== 'exec' && event.type !== 'exit') return;
+      const read = (field: string) => model.read(field, event);
+      events.push({
+        type: event.type,
+        path: read('process.file.path'),
+        args: read('process.args'),
+        async: read('event.async'),
+        ancestors: read('process.ancestors.file.name'),
+        user: read('process.user'),
+      });
+    },
+  });
+  return { events, summary: summary.streams[0]! };
+}
+
+const unshare = ['unshare', '-pf', '--mount-proc', 'sh', '-c'];
+const canUnshare =
+  process.getuid?.() === 0 && spawnSync(unshare[0]!, [...unshare.slice(1), 'true']).status === 0;
+
+t.test(
+  'processes that are not traced are found, and what was missed is estimated',
+  { skip: canUnshare ? false : 'wants a pid namespace of its own' },
+  async (t) => {
+    const recording = join(folder, 'scan.seccam');
+    // A pid namespace in which nobody else makes processes: the numbers can be counted.
+    const script = `
+cd ${folder}
+( while ! [ -e go ]; do sleep 0.05; done; n=0; while [ $n -lt 50 ]; do /bin/true; n=$((n + 1)); done
+  sh -c 'sleep 0.9; exec sleep 0.9'; touch done ) &
+others=$!
+${tracer} -o ${recording} --force --proc-scan-rate 100ms --epoch-bytes 8192 -- sh -c 'sleep 0.5; touch go; while ! [ -e done ]; do sleep 0.1; done; sleep 0.5'
+wait $others`;
+    const { status, stderr } = spawnSync(unshare[0]!, [...unshare.slice(1), script], { encoding: 'utf8' });
+    t.equal(status, 0, stderr);
+    const { events, summary } = await seen(recording);
+    const found = (type: string, path: RegExp, args: string) =>
+      events.find(
+        (event) => event.type === type && path.test(String(event.path)) && event.args === args && event.async,
+      );
+    const shell = /\/(?:da)?sh$/;
+    t.match(found('exec', shell, '-c sleep 0.9; exec sleep 0.9'), { user: 'root' });
+    const inside = found('exec', /\/sleep$/, '0.9');
+    t.ok(inside, 'its child');
+    t.match(inside?.ancestors, [/sh$/, /sh$/, /sh$/]);
+    const ended = events.filter((event) => event.type === 'exit' && event.async && event.args === '0.9');
+    t.equal(ended.length, 2, 'the child, and the shell that became another program');
+    t.ok(
+      events.some((event) => event.type === 'exec' && event.args === '0.9' && event.async === true),
+      'an exec between two looks',
+    );
+    t.ok(
+      events.every((event) => event.async === true || event.args !== '0.9'),
+      'all of it is flagged',
+    );
+    t.ok(
+      events.some((event) => event.async === false && event.args === '0.5'),
+      'and what is traced is not',
+    );
+    // 50 of the loop, less those that were seen; a waiting shell may lose some sleeps of 0.05 s as well.
+    const caught = events.filter(
+      (event) => event.type === 'exec' && event.async && /\/true$/.test(String(event.path)),
+    ).length;
+    const missed = summary.counters.get('scan-missed') ?? 0;
+    t.ok(
+      missed + caught >= 48 && missed + caught <= 75,
+      `${missed} missed, ${caught} caught, of 50 and a few sleeps`,
+    );
+    t.ok(readFileSync(recording, 'latin1').includes('"scanner":{"rate_ms":100}'), 'the header says so');
+    t.equal(summary.damaged, false);
+  },
+);
+
+t.test('without being asked nobody else is looked for', async (t) => {
+  const recording = join(folder, 'quiet.seccam');
+  for (const more of [[], ['--proc-scan-rate', '100ms', '--disable-proc-scan']]) {
+    const { status } = spawnSync(tracer, ['-o', recording, '--force', ...more, '--', 'sleep', '0.4']);
+    t.equal(status, 0);
+    const { events, summary } = await seen(recording);
+    t.ok(events.every((event) => event.async === false));
+    t.notOk(summary.counters.has('scanned'));
+  }
+  const { stderr, status } = spawnSync(
+    tracer,
+    ['-o', recording, '--force', '--proc-scan-rate', 'often', '--', 'true'],
+    { encoding: 'utf8' },
+  );
+  t.equal(status, 125);
+  t.match(stderr, /wants a time from 100ms on, such as 500ms or 2s, not "often"/);
+});
+
+t.test('paths, values and arguments that are not to be stored are in no byte of the recording', async (t) => {
+  const home = join(folder, 'home');
+  for (const name of ['ann/.ssh', 'bob', 'public']) mkdirSync(join(home, name), { recursive: true });
+  writeFileSync(join(home, 'ann/.ssh/anns-key'), 'k');
+  writeFileSync(join(home, 'bob/bobs-file'), 'x');
+  writeFileSync(join(home, 'public/all'), 'p');
+  writeFileSync(
+    join(folder, 'work.sh'),
+    `cat ${home}/ann/.ssh/anns-key ${home}/bob/bobs-file ${home}/public/all
+cd ${home}/ann/.ssh; cat < anns-key; cat < ${home}/ann/.ssh/anns-key
+true --apikind=classified -x ${home}/bob/bobs-file:${home}/public/all
+mv ${home}/bob/bobs-file ${home}/bob/bobs-other`,
+  );
+  const recording = join(folder, 'hidden.seccam');
+  const { status, stderr } = spawnSync(
+    tracer,
+    // The tracer's own arguments are those of an ancestor, and would tell what is hidden.
+    [
+      ...['-o', recording, '--force', '--no-ancestors', '--keep-env', 'MY_*', '--redact-env', 'MY_TOK*,HOME'],
+      ...[
+        '--redact',
+        'apik*',
+        '--redact-path',
+        `${home}/*/.ssh,${home}/bob=NOBODY`,
+        '--',
+        'sh',
+        join(folder, 'work.sh'),
+      ],
+    ],
+    {
+      encoding: 'utf8',
+      env: {
+        PATH: process.env['PATH'],
+        HOME: '/home/of-mine',
+        MY_TOKEN: 'tok-value',
+        MY_NAME: 'my-value',
+        OTHER: 'other-value',
+      },
+    },
+  );
+  t.equal(status, 0, stderr);
+  const bytes = readFileSync(recording, 'latin1');
+  for (const secret of ['anns-key', 'bobs-', 'classified', 'of-mine', 'tok-value', 'other-value'])
+    t.notOk(bytes.includes(secret), `"${secret}" is not there`);
+  for (const kept of ['MY_NAME=my-value', 'MY_TOKEN', 'OTHER', 'NOBODY', 'redacted-'])
+    t.ok(bytes.includes(kept), `"${kept}" is`);
+  t.match(
+    bytes,
+    `"paths":["${home}/*/.ssh","${home}/bob=NOBODY"],"environment_values_hidden":["MY_TOK*","HOME"]`,
+  );
+  const strings = new StringTable();
+  const model = createModel(strings);
+  const opened: unknown[] = [];
+  await replay([recording], {
+    strings,
+    onEvent: (event) => {
+      if (event.type === 'open') opened.push(model.read('open.file.path', event));
+    },
+  });
+  const hidden = opened.filter((path) => String(path).startsWith(`${home}/redacted-`));
+  t.equal(hidden.length, 3);
+  t.equal(new Set(hidden).size, 1, 'one file has one mark, however it was named');
+  t.ok(opened.includes(`${home}/NOBODY`));
+  t.ok(opened.includes(`${home}/public/all`));
+});
