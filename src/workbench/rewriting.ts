@@ -13,7 +13,7 @@ import {
   trimRecording,
   upgradeRecording,
 } from '../recording/index.js';
-import { Engine } from '../rules/index.js';
+import { Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
 import { fits } from './glob.js';
@@ -74,6 +74,8 @@ async function written(
 /** What fires where: `seq → rules` and the list of detections as text, for comparison. */
 interface Found {
   readonly seqs: Set<number>;
+  /** Events at which a rule matched that sets what those rules read. */
+  readonly setting: Set<number>;
   readonly list: string[];
 }
 
@@ -84,11 +86,12 @@ async function detections(
   options: TrimFileOptions,
 ): Promise<Found> {
   const engine = new Engine(inUse.rules, { limits: false });
-  const found: Found = { seqs: new Set(), list: [] };
+  const found: Found = { seqs: new Set(), setting: new Set(), list: [] };
   const condition = options.where === undefined ? undefined : engine.condition(options.where, '<where>');
   if (condition !== undefined && condition.condition === undefined)
     throw new DiagnosticError(condition.diagnostics);
   const patterns = options.rule ?? [];
+  const setters = settersFor(inUse, patterns);
   await replay([typeof bytes === 'string' ? bytes : { name, bytes: bytes() }], {
     strings: inUse.strings,
     engine,
@@ -96,6 +99,7 @@ async function detections(
       if (condition?.condition?.decide(event) === true) found.seqs.add(event.seq);
     },
     onDetection: (detection) => {
+      if (setters.has(detection.ruleId)) found.setting.add(detection.seq);
       if (patterns.length > 0 && !patterns.some((pattern) => fits(pattern, detection.ruleId))) return;
       found.seqs.add(detection.seq);
       found.list.push(`${detection.seq} ${detection.ruleId}`);
@@ -152,9 +156,42 @@ export async function trimFile(options: TrimFileOptions): Promise<RewriteResult>
 /** At most this many replays are made to find a smaller set. */
 const TRIALS = 200;
 
+/** Ids of the rules that set a variable on which a rule that fits hangs, directly or through others. */
+function settersFor(inUse: RulesInUse, patterns: readonly string[]): ReadonlySet<string> {
+  const { rules, variables } = inUse.rules;
+  const found = new Set<string>();
+  const asked = rules.filter(
+    ({ id }) => patterns.length === 0 || patterns.some((pattern) => fits(pattern, id)),
+  );
+  for (const rule of asked) {
+    for (const name of readBy(rule)) {
+      for (const id of variables.get(name)?.setBy ?? []) {
+        const setter = inUse.rules.byId(id);
+        if (setter === undefined || found.has(id)) continue;
+        found.add(id);
+        asked.push(setter);
+      }
+    }
+  }
+  return found;
+}
+
+/** Names of the variables that a rule reads, in its condition or in what it sets. */
+function readBy(rule: LoadedRule): string[] {
+  return [
+    ...rule.rule.variables,
+    ...rule.actions.flatMap((action) =>
+      action.kind === 'set' && action.source.kind === 'computed'
+        ? action.source.compiled.value.variables
+        : [],
+    ),
+  ];
+}
+
 /**
- * Finds a small set of events after which the rules detect the same: first the events of the detections,
- * then, when they need more (variables, answers), by delta debugging over all events.
+ * Finds a small set of events after which the rules detect the same: those of the detections, else with them
+ * those that set the variables they read, else all; and of what is added the least part, by delta debugging.
+ * What was found to be enough is what the next trial reads.
  */
 async function shrink(
   source: Source,
@@ -162,22 +199,28 @@ async function shrink(
   inUse: RulesInUse,
   options: TrimFileOptions,
 ): Promise<ReadonlySet<number>> {
+  let enough = source;
   const same = async (seqs: ReadonlySet<number>): Promise<boolean> => {
     const parts: Uint8Array[] = [];
-    await trimRecording(source, (bytes) => parts.push(bytes), {
+    await trimRecording(enough, (bytes) => parts.push(bytes.slice()), {
       name: options.recording,
       keep: (raw) => seqs.has(raw.seq),
     });
     const now = await detections(options.recording, () => parts, inUse, options);
-    return now.list.join() === wanted.list.join();
+    if (now.list.join() !== wanted.list.join()) return false;
+    enough = () => parts;
+    return true;
   };
   if (await same(wanted.seqs)) return wanted.seqs;
-  const all: number[] = [];
-  await trimRecording(source, () => undefined, {
-    name: options.recording,
-    keep: (raw) => all.push(raw.seq) > 0,
-  });
-  let extra = all.filter((seq) => !wanted.seqs.has(seq));
+  let extra = [...wanted.setting].filter((seq) => !wanted.seqs.has(seq));
+  if (extra.length === 0 || !(await same(new Set([...wanted.seqs, ...extra])))) {
+    const all: number[] = [];
+    await trimRecording(source, () => undefined, {
+      name: options.recording,
+      keep: (raw) => all.push(raw.seq) > 0,
+    });
+    extra = all.filter((seq) => !wanted.seqs.has(seq));
+  }
   let parts = 2;
   for (let trial = 0; trial < TRIALS && extra.length > 0; ) {
     const size = Math.ceil(extra.length / parts);
