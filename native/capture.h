@@ -3,6 +3,7 @@
 #define SECCAM_CAPTURE_H
 
 #include "calls.h"
+#include "emit.h"
 #include "tracer.h"
 
 /* What a capture works on. */
@@ -33,6 +34,8 @@ struct value capture_socket_address(const struct capture_site *site, int fd, boo
 struct value capture_result_address(const struct capture_site *site, uint64_t address, uint64_t length);
 struct value capture_message(const struct capture_site *site, bool address, int64_t written);
 struct value capture_vector(const struct capture_site *site, uint64_t vector, uint64_t count, int64_t limit);
+/* What a descriptor of a task leads to, when it is not an argument of a call. */
+bool capture_descriptor_facts(struct tracer *tracer, struct task *task, int fd, struct arena *arena, struct descriptor_facts *facts);
 /* A copy of a descriptor of the tracee in our own table, or -1. */
 int capture_take_descriptor(struct tracer *tracer, struct task *task, int fd);
 

@@ -2,8 +2,11 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -182,4 +185,30 @@ struct value capture_message(const struct capture_site *site, bool address, int6
 	if (address)
 		return name && name_length ? capture_address(site, name, name_length) : capture_socket_address(site, (int)capture_argument(site->task, 0), true);
 	return capture_vector(site, vector, count, written);
+}
+
+bool capture_descriptor_facts(struct tracer *tracer, struct task *task, int fd, struct arena *arena, struct descriptor_facts *facts)
+{
+	static const struct catalogue_capture none;
+	const struct capture_site site = {.tracer = tracer, .task = task, .row = &none, .arena = arena};
+	struct path_task place = capture_place(tracer, task);
+	struct file_facts file;
+	char name[64], text[512];
+	char *line;
+
+	memset(facts, 0, sizeof(*facts));
+	facts->fd = fd;
+	if (!path_of_descriptor(&place, fd, arena, &file))
+		return false;
+	facts->file.type = VALUE_FILE;
+	facts->file.at = arena_add(arena, &file, sizeof(file));
+	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", task->tid, fd);
+	if (facts_file(name, text, sizeof(text)) > 0 && (line = strstr(text, "flags:")))
+		facts->flags = (uint32_t)strtoul(line + 6, NULL, 8);
+	if ((file.mode & S_IFMT) != S_IFSOCK)
+		return true;
+	facts->socket = capture_socket(&site, fd);
+	facts->local = capture_socket_address(&site, fd, false);
+	facts->peer = capture_socket_address(&site, fd, true);
+	return true;
 }

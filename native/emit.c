@@ -605,6 +605,20 @@ void emit_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, 
 	frame_record(&tracer->frame, RECORD_BLIND_SPOT, words, RECORD_BLIND_SPOT_WORDS);
 }
 
+void emit_descriptor(struct tracer *tracer, struct process *process, const struct arena *arena, const struct descriptor_facts *facts)
+{
+	uint32_t words[RECORD_DESCRIPTOR_WORDS] = {0};
+
+	words[RECORD_DESCRIPTOR_PID] = (uint32_t)process->tgid;
+	words[RECORD_DESCRIPTOR_FD] = (uint32_t)facts->fd;
+	words[RECORD_DESCRIPTOR_FLAGS] = facts->flags;
+	words[RECORD_DESCRIPTOR_SOCKET] = facts->socket.type == VALUE_NUMBER ? (uint32_t)facts->socket.number : 0;
+	words[RECORD_DESCRIPTOR_FILE] = value_id(tracer, process, arena, &facts->file);
+	words[RECORD_DESCRIPTOR_LOCAL] = value_id(tracer, process, arena, &facts->local);
+	words[RECORD_DESCRIPTOR_PEER] = value_id(tracer, process, arena, &facts->peer);
+	frame_record(&tracer->frame, RECORD_DESCRIPTOR, words, RECORD_DESCRIPTOR_WORDS);
+}
+
 void emit_counters(struct tracer *tracer)
 {
 	struct frame *frame = &tracer->frame;

@@ -44,6 +44,13 @@ void emit_vanished(struct tracer *tracer, struct process *process);
 void emit_clock(struct tracer *tracer, uint32_t reason);
 void emit_process(struct tracer *tracer, struct process *process, pid_t tid, uint32_t flags, const struct standing *standing);
 void emit_gap(struct frame *frame, uint32_t reason, uint32_t pid, uint64_t lost, uint64_t begin, uint64_t end);
+/* An open descriptor of a process that was attached to. Values are absent where they do not apply. */
+struct descriptor_facts {
+	int32_t fd;
+	uint32_t flags;
+	struct value file, socket, local, peer;
+};
+void emit_descriptor(struct tracer *tracer, struct process *process, const struct arena *arena, const struct descriptor_facts *facts);
 void emit_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail);
 /* So many processes and threads lived and died between two looks of the scanner. */
 void emit_missed(struct tracer *tracer, uint64_t number);

@@ -262,6 +262,8 @@ static void prepare(struct tracer *tracer)
 	tracer->attached = tracer->options.pid_count > 0;
 	tracer->use_filter = !tracer->options.disable_seccomp && !tracer->attached;
 	tracer->has_syscall_info = !(tracer->options.without & FEATURE_SYSCALL_INFO) && registers_modern();
+	if (tracer->options.without & FEATURE_OPENAT2)
+		path_without_openat2();
 	if (facts_namespaces(tracer->own_pid, &own))
 		tracer->own_pid_namespace = own.inode[NS_PID];
 	if (tracer->options.duration_ms)

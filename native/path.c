@@ -470,6 +470,58 @@ static bool substitute(const struct path_task *task, const char *name, char *out
 	return false;
 }
 
+static bool lacks_openat2;
+
+void path_without_openat2(void)
+{
+	lacks_openat2 = true;
+}
+
+/*
+ * openat2(RESOLVE_IN_ROOT) done by hand, for kernels before 5.6: each component is looked at, symbolic
+ * links are put in its place, and neither those nor `..` lead out of `base`.
+ */
+static int open_below(int base, const char *name, int flags)
+{
+	char resolved[PATH_BYTES + 2] = "", left[PATH_BYTES * 2 + 2], link[PATH_BYTES], rest[PATH_BYTES * 2 + 2];
+	unsigned links = 0;
+
+	if (snprintf(left, sizeof(left), "%s", name) >= (int)sizeof(left))
+		return -ENAMETOOLONG;
+	while (*left) {
+		size_t size = strcspn(left, "/"), used = strlen(resolved);
+		size_t after = size + strspn(left + size, "/");
+		bool last = !left[after];
+		ssize_t length;
+
+		if (size == 2 && left[0] == '.' && left[1] == '.') {
+			char *slash = strrchr(resolved, '/');
+			*(slash ? slash : resolved) = 0;
+		} else if (size && !(size == 1 && left[0] == '.')) {
+			if (used + size + 2 > sizeof(resolved))
+				return -ENAMETOOLONG;
+			snprintf(resolved + used, sizeof(resolved) - used, "%s%.*s", used ? "/" : "", (int)size, left);
+			length = last && flags & O_NOFOLLOW && !left[size] ? -1 : readlinkat(base, resolved, link, sizeof(link) - 1);
+			if (length > 0) {
+				if (++links > 40)
+					return -ELOOP;
+				link[length] = 0;
+				resolved[link[0] == '/' ? 0 : used] = 0;
+				if (snprintf(rest, sizeof(rest), "%s/%s", link + strspn(link, "/"), left + after) >= (int)sizeof(rest))
+					return -ENAMETOOLONG;
+				/* No slash is added behind the last component: it would ask for a folder. */
+				if (last && !left[size])
+					rest[strlen(rest) - 1] = 0;
+				memcpy(left, rest, strlen(rest) + 1);
+				continue;
+			}
+		}
+		memmove(left, left + after, strlen(left + after) + 1);
+	}
+	base = openat(base, *resolved ? resolved : ".", flags);
+	return base < 0 ? -errno : base;
+}
+
 /* O_PATH descriptor of what the name means to the task, or -errno. Never blocks on more than the walk. */
 static int walk(const struct path_task *task, int dirfd, const char *name, int flags)
 {
@@ -525,9 +577,13 @@ static int walk(const struct path_task *task, int dirfd, const char *name, int f
 			return -errno;
 		while (*name == '/')
 			name++;
-		fd = (int)syscall(SYS_openat2, base, *name ? name : ".", &how, sizeof(how));
-		if (fd < 0)
+		fd = lacks_openat2 ? -ENOSYS : (int)syscall(SYS_openat2, base, *name ? name : ".", &how, sizeof(how));
+		if (fd == -1)
 			fd = -errno;
+		if (fd == -ENOSYS) {
+			lacks_openat2 = true;
+			fd = open_below(base, name, flags);
+		}
 		close(base);
 		return fd;
 	}

@@ -53,6 +53,9 @@ struct path_task {
 	struct path_mounts *mounts;
 };
 
+/* As on a kernel before 5.6; otherwise it is found out. */
+void path_without_openat2(void);
+
 /* Something changed a root or a mount namespace: roots are read again. */
 void path_roots_changed(void);
 

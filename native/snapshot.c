@@ -1,14 +1,47 @@
 /* The state of the traced world, told in full at the beginning of an epoch. */
+#include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "capture.h"
 #include "emit.h"
 #include "lineage.h"
 #include "process.h"
 #include "scan.h"
 
 #define ANCESTORS_MAX 64
+#define DESCRIPTORS_MAX 4096
+
+/* What a process that ran before us has open: nobody saw it being opened. */
+static void tell_descriptors(struct tracer *tracer, struct process *p)
+{
+	struct task *task = task_find(tracer, p->tgid);
+	struct dirent *entry;
+	char name[48];
+	unsigned count = 0;
+	DIR *folder;
+
+	if (!task || task->process != p)
+		return;
+	snprintf(name, sizeof(name), "/proc/%d/fd", p->tgid);
+	folder = opendir(name);
+	while (folder && count < DESCRIPTORS_MAX && (entry = readdir(folder))) {
+		struct arena arena = {0};
+		struct descriptor_facts facts;
+
+		if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+			continue;
+		if (capture_descriptor_facts(tracer, task, atoi(entry->d_name), &arena, &facts)) {
+			emit_descriptor(tracer, p, &arena, &facts);
+			count++;
+		}
+		arena_free(&arena);
+	}
+	if (folder)
+		closedir(folder);
+}
 
 /* One image: of a live process, or of the past. An untraced ancestor that comes here is gone. */
 static void tell(struct tracer *tracer, struct life *life)
@@ -33,6 +66,8 @@ static void tell(struct tracer *tracer, struct life *life)
 	if (!p->image)
 		p->image = image_of_running(tracer, p, p->tgid);
 	emit_process(tracer, p, p->tgid, flags | PROCESS_FLAG_TRACED, &standing);
+	if (tracer->attached)
+		tell_descriptors(tracer, p);
 }
 
 /* Takes what /proc says of a process that is not traced. */

@@ -286,7 +286,10 @@ t.test('running programs are attached to with all their threads, and run on unha
   const output = join(folder, 'attached.seccam');
   const busy = spawn(
     'sh',
-    ['-c', 'trap "exit 6" TERM; echo ready; while :; do cat /etc/hostname > /dev/null; sleep 0.02; done'],
+    [
+      '-c',
+      'exec 7</etc/hostname; trap "exit 6" TERM; echo ready; while :; do cat /etc/hostname > /dev/null; sleep 0.02; done',
+    ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   await new Promise((resolve) => busy.stdout.once('data', resolve));
@@ -299,6 +302,15 @@ t.test('running programs are attached to with all their threads, and run on unha
   t.same(got.diagnostics, []);
   t.ok(got.events('exec').some((item) => item.get('file.name') === 'cat'));
   t.ok(got.records('process').some((item) => item.get('pid') === busy.pid));
+  const open = new Map(
+    got
+      .records('descriptor')
+      .filter((item) => item.get('pid') === busy.pid)
+      .map((item) => [item.get('fd'), item]),
+  );
+  t.equal(open.get(2)?.get('file.path'), '/dev/null');
+  t.equal(open.get(7)?.get('file.path'), '/etc/hostname');
+  t.equal(Number(open.get(1)?.get('socket')) & 255, 1, 'a socket of Unix');
   t.match(readFileSync(`/proc/${busy.pid}/status`, 'utf8'), /TracerPid:\t0/);
   busy.kill('SIGTERM');
   t.equal(

@@ -1,6 +1,17 @@
 /** The tracer: what it records of real programs, and what those programs notice of it. */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -26,42 +37,70 @@ process.exitCode = outcome.status;
 `,
 );
 const loader = join(root, 'node_modules', 'tsx', 'dist', 'esm', 'index.mjs');
-const throughNode = (output: string, ...command: readonly string[]) => [process.execPath, '--import', loader, recorder, output, ...command];
-const throughExecutable = (output: string, ...command: readonly string[]) => [executable, '--force', '-o', output, '--', ...command];
+const throughNode = (output: string, ...command: readonly string[]) => [
+  process.execPath,
+  '--import',
+  loader,
+  recorder,
+  output,
+  ...command,
+];
+const throughExecutable = (output: string, ...command: readonly string[]) => [
+  executable,
+  '--force',
+  '-o',
+  output,
+  '--',
+  ...command,
+];
 
 const run = (command: readonly string[], options: Parameters<typeof spawnSync>[2] = {}) => {
-  const { status, signal, stdout, stderr } = spawnSync(command[0]!, command.slice(1), { cwd: folder, ...options, encoding: 'utf8' });
+  const { status, signal, stdout, stderr } = spawnSync(command[0]!, command.slice(1), {
+    cwd: folder,
+    ...options,
+    encoding: 'utf8',
+  });
   return { status, signal, stdout: String(stdout), stderr: String(stderr) };
 };
 
 const file = (name: string) => join(folder, name);
 
-t.test('the exit status is the program’s: its code, or 128 and the signal; 126, 127 and 125 say what failed', async (t) => {
-  const cases: readonly [readonly string[], number][] = [
-    [['true'], 0],
-    [['sh', '-c', 'exit 3'], 3],
-    [['sh', '-c', 'kill -9 $$'], 137],
-    [['sh', '-c', 'kill -SEGV $$'], 139],
-    [['sh', '-c', 'kill -TERM $$'], 143],
-    [['no-such-program'], 127],
-    [['/no/such/program'], 127],
-    [['/etc/passwd'], 126],
-    [['/etc'], 126],
-  ];
-  for (const [command, status] of cases) {
-    t.equal(traced(command).status, status, command.join(' '));
-    t.equal(run(throughNode(file('status.seccam'), ...command)).status, status, `through Node: ${command.join(' ')}`);
-  }
-  t.match(traced(['true'], { flags: ['--trace', 'nonsense'] }), { status: 125, stderr: /unknown-event/ });
-  t.match(run([executable, '--nonsense', '--', 'true']), { status: 125, stderr: /bad-option/ });
-  for (const [option, wants] of [
-    ['--on-tracer-death=live', /wants kill, guardian or accept-enosys, not "live"/],
-    ['--on-io-uring=no', /wants record or deny/],
-    ['--without=everything', /wants syscall-info, openat2 or pidfd-getfd/],
-  ] as const)
-    t.match(run([executable, option, '-o', file('never.seccam'), '--', 'true']), { status: 125, stderr: wants });
-  t.match(run([executable, '-o', file('x.seccam')]), { status: 125, stderr: /bad-option/ });
-});
+t.test(
+  'the exit status is the program’s: its code, or 128 and the signal; 126, 127 and 125 say what failed',
+  async (t) => {
+    const cases: readonly [readonly string[], number][] = [
+      [['true'], 0],
+      [['sh', '-c', 'exit 3'], 3],
+      [['sh', '-c', 'kill -9 $$'], 137],
+      [['sh', '-c', 'kill -SEGV $$'], 139],
+      [['sh', '-c', 'kill -TERM $$'], 143],
+      [['no-such-program'], 127],
+      [['/no/such/program'], 127],
+      [['/etc/passwd'], 126],
+      [['/etc'], 126],
+    ];
+    for (const [command, status] of cases) {
+      t.equal(traced(command).status, status, command.join(' '));
+      t.equal(
+        run(throughNode(file('status.seccam'), ...command)).status,
+        status,
+        `through Node: ${command.join(' ')}`,
+      );
+    }
+    t.match(traced(['true'], { flags: ['--trace', 'nonsense'] }), { status: 125, stderr: /unknown-event/ });
+    t.match(run([executable, '--nonsense', '--', 'true']), { status: 125, stderr: /bad-option/ });
+    for (const [option, wants] of [
+      ['--on-tracer-death=live', /wants kill, guardian or accept-enosys, not "live"/],
+      ['--on-io-uring=no', /wants record or deny/],
+      ['--without=everything', /wants syscall-info, openat2 or pidfd-getfd/],
+    ] as const)
+      t.match(run([executable, option, '-o', file('never.seccam'), '--', 'true']), {
+        status: 125,
+        stderr: wants,
+      });
+    t.match(run([executable, '-o', file('x.seccam')]), { status: 125, stderr: /bad-option/ });
+  },
+);
 
 t.test('a program that could not be started leaves no recording', async (t) => {
   run(throughExecutable(file('none.seccam'), 'no-such-program'));
@@ -76,28 +115,45 @@ t.test('the recording is private, never follows a link, and never replaces a fil
   t.equal(run([executable, '--force', '-o', output, '--', 'true']).status, 0);
   writeFileSync(file('precious'), 'precious');
   symlinkSync(file('precious'), `${file('linked.seccam')}.partial`);
-  t.match(run([executable, '-o', file('linked.seccam'), '--', 'true']), { status: 125, stderr: /output-exists/ });
+  t.match(run([executable, '-o', file('linked.seccam'), '--', 'true']), {
+    status: 125,
+    stderr: /output-exists/,
+  });
   t.equal(readFileSync(file('precious'), 'utf8'), 'precious');
   t.ok(lstatSync(`${file('linked.seccam')}.partial`).isSymbolicLink());
-  t.match(run([executable, '-o', '/no/such/folder/x.seccam', '--', 'true']), { status: 125, stderr: /bad-output/ });
+  t.match(run([executable, '-o', '/no/such/folder/x.seccam', '--', 'true']), {
+    status: 125,
+    stderr: /bad-output/,
+  });
 });
 
 t.test('a program inherits the same surroundings with and without recording', async (t) => {
   const surroundings = program('surroundings');
   /* The test runner adds variables of its own to what Node starts. */
   const options = { env: { PATH: process.env['PATH'], HOME: '/x' } };
-  const seen = (command: readonly string[]) => run(command, options).stdout.replace(/^environment (?:_?TAP|NODE_).*\n/gm, '');
+  const seen = (command: readonly string[]) =>
+    run(command, options).stdout.replace(/^environment (?:_?TAP|NODE_).*\n/gm, '');
   const plain = seen([surroundings]);
   t.match(plain, /limit 7 \d+/);
   t.equal(seen(throughExecutable(file('s.seccam'), surroundings)), plain, 'static tracer');
   t.equal(seen(throughNode(file('s.seccam'), surroundings)), plain, 'through Node');
   const shell = (command: readonly string[]) =>
-    seen(['bash', '-c', `ulimit -Sn 200; trap '' USR1; exec 5</etc/hostname; "$@"; true`, 'bash', ...command]);
+    seen([
+      'bash',
+      '-c',
+      `ulimit -Sn 200; trap '' USR1; exec 5</etc/hostname; "$@"; true`,
+      'bash',
+      ...command,
+    ]);
   const changed = shell([surroundings]);
   t.match(changed, /limit 7 200 /);
   t.match(changed, /signal 10 ignored/);
   t.match(changed, /descriptor 5 /);
-  t.equal(shell(throughExecutable(file('s.seccam'), surroundings)), changed, 'static tracer, changed surroundings');
+  t.equal(
+    shell(throughExecutable(file('s.seccam'), surroundings)),
+    changed,
+    'static tracer, changed surroundings',
+  );
   const node = shell(throughNode(file('s.seccam'), surroundings));
   t.match(node, /limit 7 200 /, 'through Node: the soft limit');
   t.match(node, /descriptor 5 /, 'through Node: a descriptor that was handed down');
@@ -107,7 +163,10 @@ t.test('standard input, output and their order are untouched', async (t) => {
   const script = 'read a; echo "got $a"; echo error >&2; cat';
   const options = { input: 'one\ntwo\nthree\n' };
   const plain = run(['sh', '-c', script], options);
-  for (const command of [throughExecutable(file('io.seccam'), 'sh', '-c', script), throughNode(file('io.seccam'), 'sh', '-c', script)]) {
+  for (const command of [
+    throughExecutable(file('io.seccam'), 'sh', '-c', script),
+    throughNode(file('io.seccam'), 'sh', '-c', script),
+  ]) {
     const got = run(command, options);
     t.same([got.stdout, got.stderr, got.status], [plain.stdout, plain.stderr, plain.status]);
   }
@@ -118,7 +177,11 @@ t.test('a terminal: ^Z stops the job for the shell above, fg continues it, ^C en
   const waits = program('waits');
   const plain = run([terminal, waits]);
   t.match(plain.stdout, /interrupted: 130/);
-  t.equal(run([terminal, ...throughExecutable(file('t.seccam'), waits)]).stdout, plain.stdout, 'static tracer');
+  t.equal(
+    run([terminal, ...throughExecutable(file('t.seccam'), waits)]).stdout,
+    plain.stdout,
+    'static tracer',
+  );
   t.equal(run([terminal, ...throughNode(file('t.seccam'), waits)]).stdout, plain.stdout, 'through Node');
 });
 
@@ -129,7 +192,20 @@ t.test('job control inside: a parent sees its child stop and go on', async (t) =
 });
 
 t.test('a signal to the tracer reaches the program', async (t) => {
-  for (const command of [throughExecutable(file('sig.seccam'), 'sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done'), throughNode(file('sig.seccam'), 'sh', '-c', 'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done')]) {
+  for (const command of [
+    throughExecutable(
+      file('sig.seccam'),
+      'sh',
+      '-c',
+      'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done',
+    ),
+    throughNode(
+      file('sig.seccam'),
+      'sh',
+      '-c',
+      'trap "exit 9" TERM; echo ready; while :; do sleep 0.1; done',
+    ),
+  ]) {
     const child = spawn(command[0]!, command.slice(1), { cwd: folder, stdio: ['ignore', 'pipe', 'ignore'] });
     await new Promise((resolve) => child.stdout.once('data', resolve));
     child.kill('SIGTERM');
@@ -162,16 +238,19 @@ t.test('exec by a thread that is not the leader, and a leader that ends before i
   t.not(opened?.pid, tid);
 });
 
-t.test('a call that a signal interrupts is one event when it is entered again, and EINTR when not', async (t) => {
-  for (const flags of [[], ['--disable-seccomp']]) {
-    const got = traced([program('interrupted')], { flags });
-    t.match(got.stdout, /result=-4\naccept result=1/);
-    const accepts = got.events('accept');
-    t.equal(accepts.length, 2);
-    t.equal(accepts[0]?.result, EINTR);
-    t.ok(accepts[1]!.result > 0);
-  }
-});
+t.test(
+  'a call that a signal interrupts is one event when it is entered again, and EINTR when not',
+  async (t) => {
+    for (const flags of [[], ['--disable-seccomp']]) {
+      const got = traced([program('interrupted')], { flags });
+      t.match(got.stdout, /result=-4\naccept result=1/);
+      const accepts = got.events('accept');
+      t.equal(accepts.length, 2);
+      t.equal(accepts[0]?.result, EINTR);
+      t.ok(accepts[1]!.result > 0);
+    }
+  },
+);
 
 t.test('a call that never returned is written at the death of its task', async (t) => {
   const got = traced([program('never-returns')]);
@@ -182,114 +261,229 @@ t.test('a call that never returned is written at the death of its task', async (
   t.ok(died!.seq > accept!.seq);
 });
 
-t.test('a fork comes before every event of its child; seq is without holes and time never goes back', async (t) => {
-  const got = traced(['sh', '-c', 'for i in 1 2 3 4 5 6 7 8; do (cat /etc/hostname; sh -c true) & done; wait']);
-  const born = new Set([got.events('exec')[0]?.pid]);
-  for (const item of got.events()) {
-    if (item.type === 'fork') born.add(Number(item.get('child')));
-    if (!born.has(item.pid)) t.fail(`event ${item.seq} of ${item.pid} before its fork`);
-  }
-  t.same(
-    got.events().map((item) => item.seq),
-    got.events().map((_, n) => n + 1),
-  );
-  t.equal(got.diagnostics.length, 0);
-});
+t.test(
+  'a fork comes before every event of its child; seq is without holes and time never goes back',
+  async (t) => {
+    const got = traced([
+      'sh',
+      '-c',
+      'for i in 1 2 3 4 5 6 7 8; do (cat /etc/hostname; sh -c true) & done; wait',
+    ]);
+    const born = new Set([got.events('exec')[0]?.pid]);
+    for (const item of got.events()) {
+      if (item.type === 'fork') born.add(Number(item.get('child')));
+      if (!born.has(item.pid)) t.fail(`event ${item.seq} of ${item.pid} before its fork`);
+    }
+    t.same(
+      got.events().map((item) => item.seq),
+      got.events().map((_, n) => n + 1),
+    );
+    t.equal(got.diagnostics.length, 0);
+  },
+);
 
-t.test('kill -9 of the recorder: the program dies with it, and the partial file reads up to its last block', async (t) => {
-  const output = file('killed.seccam');
-  const child = spawn(executable, ['-o', output, '--', 'sh', '-c', 'echo $$; while :; do cat /etc/hostname; done'], { stdio: ['ignore', 'pipe', 'ignore'] });
-  const pid = await new Promise<number>((resolve) => child.stdout.once('data', (data: Buffer) => resolve(Number.parseInt(String(data), 10))));
-  child.stdout.resume();
-  while (!existsSync(`${output}.partial`) || statSync(`${output}.partial`).size < 100_000) await pause(50);
-  child.kill('SIGKILL');
-  await new Promise((resolve) => child.once('close', resolve));
-  for (let n = 0; n < 100 && existsSync(`/proc/${pid}`) && !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8')); n++) await pause(50);
-  t.notOk(existsSync(`/proc/${pid}/exe`) && readdirSync(`/proc/${pid}/fd`).length > 0, 'the program is gone');
-  const got = contents(readFileSync(`${output}.partial`));
-  t.ok(got.events().length > 20);
-  t.same(got.diagnostics.map((item) => item.code), ['unfinished-recording']);
-});
+t.test(
+  'kill -9 of the recorder: the program dies with it, and the partial file reads up to its last block',
+  async (t) => {
+    const output = file('killed.seccam');
+    const child = spawn(
+      executable,
+      ['-o', output, '--', 'sh', '-c', 'echo $$; while :; do cat /etc/hostname; done'],
+      { stdio: ['ignore', 'pipe', 'ignore'] },
+    );
+    const pid = await new Promise<number>((resolve) =>
+      child.stdout.once('data', (data: Buffer) => resolve(Number.parseInt(String(data), 10))),
+    );
+    child.stdout.resume();
+    while (!existsSync(`${output}.partial`) || statSync(`${output}.partial`).size < 100_000) await pause(50);
+    child.kill('SIGKILL');
+    await new Promise((resolve) => child.once('close', resolve));
+    for (
+      let n = 0;
+      n < 100 &&
+      existsSync(`/proc/${pid}`) &&
+      !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+      n++
+    )
+      await pause(50);
+    t.notOk(
+      existsSync(`/proc/${pid}/exe`) && readdirSync(`/proc/${pid}/fd`).length > 0,
+      'the program is gone',
+    );
+    const got = contents(readFileSync(`${output}.partial`));
+    t.ok(got.events().length > 20);
+    t.same(
+      got.diagnostics.map((item) => item.code),
+      ['unfinished-recording'],
+    );
+  },
+);
 
-t.test('a full disk or a limit on file sizes: the recording is closed in good order and the program goes on', async (t) => {
-  const script = 'i=0; while [ $i -lt 200 ]; do cat /etc/hostname /etc/passwd > /dev/null; i=$((i+1)); done; echo done; exit 5';
-  const check = (name: string, output: string, got: ReturnType<typeof run>) => {
-    t.equal(got.status, 5, `${name}: the program's status`);
-    t.equal(got.stdout, 'done\n', `${name}: the program went on`);
-    t.match(got.stderr, /disk-full/, name);
-    const read = contents(readFileSync(output));
-    t.same(read.diagnostics, [], `${name}: whole`);
-    t.equal(read.records('gap')[0]?.get('reason'), 2, name);
-    t.equal(read.records('end')[0]?.get('events'), read.events().length, `${name}: the end tells how many were written`);
-    t.ok(read.events().length > 500, name);
-  };
-  const limited = file('limited.seccam');
-  check('limit', limited, run(['bash', '-c', 'ulimit -f 400; "$@"', 'bash', ...throughExecutable(limited, 'sh', '-c', script)]));
-  check('limit through Node', limited, run(['bash', '-c', 'ulimit -f 400; "$@"', 'bash', ...throughNode(limited, 'sh', '-c', script)], { env: { ...process.env, OUTCOME: '1' } }));
-  const small = file('small');
-  mkdirSync(small);
-  if (!isRoot || run(['mount', '-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', small]).status !== 0) {
-    t.comment('no file system can be mounted here');
-    return;
-  }
-  try {
-    check('disk', join(small, 'it.seccam'), run(throughExecutable(join(small, 'it.seccam'), 'sh', '-c', script)));
-    run(['mount', '-o', 'remount,size=64k', small]);
-    const tiny = join(small, 'tiny.seccam');
-    rmSync(join(small, 'it.seccam'));
-    t.equal(run(throughExecutable(tiny, 'sh', '-c', script)).status, 5);
-    const read = contents(readFileSync(tiny));
-    t.same(read.diagnostics, [], 'a disk without room for the first block: still a recording');
-    t.equal(read.records('gap')[0]?.get('reason'), 2);
-  } finally {
-    run(['umount', small]);
-  }
-});
+t.test(
+  'a full disk or a limit on file sizes: the recording is closed in good order and the program goes on',
+  async (t) => {
+    const script =
+      'i=0; while [ $i -lt 200 ]; do cat /etc/hostname /etc/passwd > /dev/null; i=$((i+1)); done; echo done; exit 5';
+    const check = (name: string, output: string, got: ReturnType<typeof run>) => {
+      t.equal(got.status, 5, `${name}: the program's status`);
+      t.equal(got.stdout, 'done\n', `${name}: the program went on`);
+      t.match(got.stderr, /disk-full/, name);
+      const read = contents(readFileSync(output));
+      t.same(read.diagnostics, [], `${name}: whole`);
+      t.equal(read.records('gap')[0]?.get('reason'), 2, name);
+      t.equal(
+        read.records('end')[0]?.get('events'),
+        read.events().length,
+        `${name}: the end tells how many were written`,
+      );
+      t.ok(read.events().length > 500, name);
+    };
+    const limited = file('limited.seccam');
+    check(
+      'limit',
+      limited,
+      run(['bash', '-c', 'ulimit -f 400; "$@"', 'bash', ...throughExecutable(limited, 'sh', '-c', script)]),
+    );
+    check(
+      'limit through Node',
+      limited,
+      run(['bash', '-c', 'ulimit -f 400; "$@"', 'bash', ...throughNode(limited, 'sh', '-c', script)], {
+        env: { ...process.env, OUTCOME: '1' },
+      }),
+    );
+    const small = file('small');
+    mkdirSync(small);
+    if (!isRoot || run(['mount', '-t', 'tmpfs', '-o', 'size=400k', 'tmpfs', small]).status !== 0) {
+      t.comment('no file system can be mounted here');
+      return;
+    }
+    try {
+      check(
+        'disk',
+        join(small, 'it.seccam'),
+        run(throughExecutable(join(small, 'it.seccam'), 'sh', '-c', script)),
+      );
+      run(['mount', '-o', 'remount,size=64k', small]);
+      const tiny = join(small, 'tiny.seccam');
+      rmSync(join(small, 'it.seccam'));
+      t.equal(run(throughExecutable(tiny, 'sh', '-c', script)).status, 5);
+      const read = contents(readFileSync(tiny));
+      t.same(read.diagnostics, [], 'a disk without room for the first block: still a recording');
+      t.equal(read.records('gap')[0]?.get('reason'), 2);
+    } finally {
+      run(['umount', small]);
+    }
+  },
+);
 
 t.test('secrets in arguments and values of the environment never reach the file', async (t) => {
   const env = { ...process.env, SECRET_VALUE: 'hush-environment', LD_PRELOAD: '' };
   const got = traced(
-    ['true', '--password=hush1', '--token', 'hush2', 'API_KEY=hush3', 'https://user:hush4@example.org/', '-H', 'Authorization: Bearer hush5', '--mine', 'hush6', 'kept'],
+    [
+      'true',
+      '--password=hush1',
+      '--token',
+      'hush2',
+      'API_KEY=hush3',
+      'https://user:hush4@example.org/',
+      '-H',
+      'Authorization: Bearer hush5',
+      '--mine',
+      'hush6',
+      'kept',
+    ],
     { env, flags: ['--redact', '--mine', '--no-ancestors'] },
   );
   const [exec] = got.events('exec');
   t.same((exec!.get('argv') as { items: string[] }).items, [
-    'true', '--password=********', '--token', '********', 'API_KEY=********', 'https://user:********@example.org/', '-H', 'Authorization: ********', '--mine', '********', 'kept',
+    'true',
+    '--password=********',
+    '--token',
+    '********',
+    'API_KEY=********',
+    'https://user:********@example.org/',
+    '-H',
+    'Authorization: ********',
+    '--mine',
+    '********',
+    'kept',
   ]);
   t.ok((exec!.get('envp') as { items: string[] }).items.includes('SECRET_VALUE'));
   t.notMatch(got.bytes.toString('latin1'), /hush/);
 });
 
 t.test('failed calls are recorded with their result and the path that they meant', async (t) => {
-  const got = traced(['sh', '-c', 'cd /usr; cat ../etc/./nothing-here; /no/such/program; rmdir nowhere; true'], { stdio: ['ignore', 'ignore', 'ignore'] });
-  t.ok(got.events('open').some((item) => item.get('file.path') === '/etc/nothing-here' && item.result === -2 && item.get('named') === '../etc/./nothing-here'));
-  t.ok(got.events('exec').some((item) => item.get('named') === '/no/such/program' && item.result === -2) || got.events('exec').length > 1);
+  const got = traced(
+    ['sh', '-c', 'cd /usr; cat ../etc/./nothing-here; /no/such/program; rmdir nowhere; true'],
+    { stdio: ['ignore', 'ignore', 'ignore'] },
+  );
+  t.ok(
+    got
+      .events('open')
+      .some(
+        (item) =>
+          item.get('file.path') === '/etc/nothing-here' &&
+          item.result === -2 &&
+          item.get('named') === '../etc/./nothing-here',
+      ),
+  );
+  t.ok(
+    got.events('exec').some((item) => item.get('named') === '/no/such/program' && item.result === -2) ||
+      got.events('exec').length > 1,
+  );
   t.ok(got.events('rmdir').some((item) => item.get('file.path') === '/usr/nowhere' && item.result === -2));
 });
 
-t.test('paths are resolved in the root of the program: chroot, symbolic links, descriptors, /proc/self', { skip: !isRoot && 'needs root' }, async (t) => {
-  const jail = file('jail');
-  mkdirSync(join(jail, 'etc'), { recursive: true });
-  writeFileSync(join(jail, 'etc', 'secret'), 'x');
-  symlinkSync('/etc/secret', join(jail, 'link'));
-  const got = traced([program('resolves'), jail]);
-  t.equal(got.status, 0, got.stderr);
-  const opens = got.events('open').filter((item) => String(item.get('named')).includes('secret') || item.get('named') === '/link');
-  t.ok(opens.length >= 3);
-  for (const item of opens) {
-    t.equal(item.get('file.path'), join(jail, 'etc', 'secret'), String(item.get('named')));
-    t.equal(item.get('file.ownPath'), '/etc/secret', String(item.get('named')));
-  }
-  const unlinked = got.events('unlink').map((item) => [item.get('named'), item.get('file.path')]);
-  t.same(unlinked, [['/link', join(jail, 'link')], ['etc/gone', join(jail, 'etc', 'gone')]]);
-});
+t.test(
+  'paths are resolved in the root of the program: chroot, symbolic links, descriptors, /proc/self',
+  { skip: !isRoot && 'needs root' },
+  async (t) => {
+    const jail = file('jail');
+    mkdirSync(join(jail, 'etc'), { recursive: true });
+    writeFileSync(join(jail, 'etc', 'secret'), 'x');
+    symlinkSync('/etc', join(jail, 'way'));
+    symlinkSync('../../../etc/', join(jail, 'up'));
+    symlinkSync('circle', join(jail, 'circle'));
+    for (const flags of [[], ['--without', 'openat2']]) {
+      symlinkSync('/etc/secret', join(jail, 'link'));
+      const got = traced([program('resolves'), jail], { flags });
+      t.equal(got.status, 0, got.stderr);
+      const opens = got
+        .events('open')
+        .filter((item) => String(item.get('named')).includes('secret') || item.get('named') === '/link');
+      t.ok(opens.length >= 3);
+      for (const item of opens) {
+        t.equal(item.get('file.path'), join(jail, 'etc', 'secret'), String(item.get('named')));
+        t.equal(item.get('file.ownPath'), '/etc/secret', String(item.get('named')));
+      }
+      const unlinked = got.events('unlink').map((item) => [item.get('named'), item.get('file.path')]);
+      t.same(unlinked, [
+        ['/link', join(jail, 'link')],
+        ['etc/gone', join(jail, 'etc', 'gone')],
+      ]);
+      const changed = got.events('chmod');
+      t.equal(changed.length, 6);
+      for (const item of changed.filter((item) => item.result === 0))
+        t.equal(
+          item.get('file.path'),
+          join(jail, 'etc', 'secret'),
+          `${String(item.get('named'))} ${flags.join(' ')}`,
+        );
+    }
+  },
+);
 
 t.test('paths at exec: scripts and their interpreter, deleted programs, memory files', async (t) => {
   writeFileSync(file('script'), '#!/bin/sh -e\nexit 0\n', { mode: 0o755 });
   const [script] = traced([file('script'), 'a']).events('exec');
   t.equal(script?.get('file.path'), file('script'));
   t.match(script?.get('interpreter.path'), /\/(da|ba)?sh$/);
-  t.same((script?.get('argv') as { items: string[] } | undefined)?.items, ['/bin/sh', '-e', file('script'), 'a']);
+  t.same((script?.get('argv') as { items: string[] } | undefined)?.items, [
+    '/bin/sh',
+    '-e',
+    file('script'),
+    'a',
+  ]);
   t.equal(script?.get('comm'), 'script');
   const memory = traced([program('exec-memfd')]);
   const last = memory.events('exec').at(-1);
@@ -299,10 +493,20 @@ t.test('paths at exec: scripts and their interpreter, deleted programs, memory f
 
 t.test('without PTRACE_GET_SYSCALL_INFO, openat2 and pidfd_getfd the same is recorded', async (t) => {
   const script = 'cat /etc/hostname; cd /; mkdir /tmp/x-$$; rmdir /tmp/x-$$; cat nowhere; true';
-  const wanted = (list: readonly Told[]) => list.map((item) => `${item.type} ${String(item.get('file.path')).replace(/\d+/g, 'N')} ${item.result < 0 ? item.result : ''}`);
+  const wanted = (list: readonly Told[]) =>
+    list.map(
+      (item) =>
+        `${item.type} ${String(item.get('file.path')).replace(/\d+/g, 'N')} ${item.result < 0 ? item.result : ''}`,
+    );
   const all = wanted(traced(['sh', '-c', script]).events());
   t.ok(all.length > 20);
-  for (const flags of [['--without', 'syscall-info'], ['--disable-seccomp'], ['--disable-seccomp', '--without', 'syscall-info'], ['--without', 'openat2'], ['--without', 'pidfd-getfd']]) {
+  for (const flags of [
+    ['--without', 'syscall-info'],
+    ['--disable-seccomp'],
+    ['--disable-seccomp', '--without', 'syscall-info'],
+    ['--without', 'openat2'],
+    ['--without', 'pidfd-getfd'],
+  ]) {
     t.same(wanted(traced(['sh', '-c', script], { flags }).events()), all, flags.join(' '));
   }
 });
