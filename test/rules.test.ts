@@ -193,7 +193,20 @@ t.test('errors point into scalars of every style', (t) => {
       '3:18',
     ],
   ];
-  for (const [text, place] of cases)
+  const more: [string, string][] = [
+    ['rules:\r\n  - id: a\r\n    expression: |\r\n      exec.uid == 0\r\n      && exec.nme == 1\r\n', '5:10'],
+    ['rules:\r\n  - id: a\r\n    expression: "exec.uid == 0\r\n      && exec.nme == 1"\r\n', '4:10'],
+    ['\ufeffrules:\n  - id: a\n    expression: exec.nme == 1\n', '3:17'],
+    ['rules:\n  - id: a\n    expression: |-\n      exec.uid == 0\n      \t&& exec.nme == 1\n', '5:11'],
+    ['rules:\n  - &r\n    id: a\n    expression: exec.nme == 1\n  - <<: *r\n    id: b\n', '4:17'],
+    ['rules:\n  - id: a\n    expression: \'exec.args == "é🙂" && exec.nme == 1\'\n', '3:40'],
+    [
+      'rules:\n  - id: a\n    expression: >\n      exec.uid == 0\n        && exec.uid == 1\n\n\n      && exec.nme == 1\n',
+      '8:10',
+    ],
+    ['rules:\n  - id: a\n    id: b\n    expression: exec.uid == 0\n', '3:5'],
+  ];
+  for (const [text, place] of [...cases, ...more])
     t.equal(places(load(text).diagnostics)[0]?.split(' ')[0], place, JSON.stringify(text));
   t.end();
 });
@@ -876,6 +889,23 @@ t.test('damaged policies give diagnostics, never a crash', (t) => {
     for (const item of diagnostics) renderDiagnostic(item, () => text);
   }
   t.ok(found > 150, `${found} diagnostics`);
+  t.end();
+});
+
+t.test('a macro that cannot be used here says why', (t) => {
+  const said = (macros: string): string[] =>
+    load(
+      `macros:\n${macros}rules:\n${rule('r', 'N || exec.uid == 2')}${rule('ok', 'exec.uid == 0')}`,
+    ).diagnostics.map((item) => `${item.span?.start.line} ${item.code}: ${item.message}`);
+  t.match(said(rule('N', 'M || exec.uid == 1') + rule('M', 'exec.uid == 0')), [
+    /^3 unknown-field: .*"M" cannot be used here: it is defined after this one/,
+    /^8 unknown-field: .*"N" cannot be used here: it did not load/,
+  ]);
+  t.match(said(rule('N', 'N || exec.uid == 1')), [
+    /^3 recursive-macro: /,
+    /^6 unknown-field: .*did not load/,
+  ]);
+  t.same(said(rule('M', 'exec.uid == 0') + rule('N', 'M || exec.uid == 1')), []);
   t.end();
 });
 

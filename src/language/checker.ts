@@ -34,6 +34,8 @@ import type {
 import { isCondition, typeName, typeOf } from './types.js';
 
 export interface CheckOptions extends ParseOptions {
+  /** The macro whose text it is: it cannot name itself. */
+  readonly macro?: string;
   /** Older texts: `[_]` means "no register" and named registers are refused. */
   readonly legacyRegisters?: boolean;
 }
@@ -83,7 +85,7 @@ export function checkMacro<E>(
   const parsed = parseMacro(text, options);
   const { partial } = parsed;
   if (partial === undefined) return { diagnostics: sortDiagnostics(parsed.diagnostics) };
-  const checker = new Checker(scope as Scope<never>, parsed.source, options);
+  const checker = new Checker(scope as Scope<never>, parsed.source, { macro: id, ...options });
   checker.broken = parsed.tree === undefined;
   const node = checker.check(partial);
   const diagnostics = sortDiagnostics([...parsed.diagnostics, ...checker.diagnostics]);

@@ -136,4 +136,6 @@ export interface Scope<E = never> {
   readonly macros: ReadonlyMap<string, import('./tree.js').Macro>;
   /** For suggestions. */
   variableNames?(): Iterable<string>;
+  /** Why a macro that the caller knows of cannot be named here: it comes later, or did not load. A sentence's end. */
+  macroTrouble?(id: string): string | undefined;
 }

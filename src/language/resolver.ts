@@ -22,6 +22,15 @@ export class Resolver {
     const found = resolveField(this.checker.scope.model, name.name);
     if (found === undefined) {
       const { model, macros } = this.checker.scope;
+      if (written === this.checker.options.macro)
+        return this.checker.report('recursive-macro', `The macro "${written}" uses itself`, span);
+      const trouble = this.checker.scope.macroTrouble?.(written);
+      if (trouble !== undefined)
+        return this.checker.report(
+          'unknown-field',
+          `The macro "${written}" cannot be used here: ${trouble}`,
+          span,
+        );
       const near = nearestFields(model, name.name);
       const macro = nearest(written, macros.keys(), 1);
       // A name without a dot is no field: it was meant as a constant or a macro.

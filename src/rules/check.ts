@@ -19,6 +19,9 @@ export class ItemCheck {
   readonly #macros = new Map<string, Macro>();
   readonly #users = new Map<string, Set<string>>();
   readonly loadedMacros = new Map<string, LoadedMacro>();
+  /** Macros that are still to be checked: what stands before them cannot use them. */
+  readonly #waiting = new Set<string>();
+  readonly #failed = new Set<string>();
   readonly declarations: Declarations;
   readonly scope: Scope<Event>;
 
@@ -34,6 +37,12 @@ export class ItemCheck {
       variable: (name) => this.declarations.variables.get(name)?.variable ?? builtins.get(name),
       macros: this.#macros,
       variableNames: () => [...this.declarations.variables.keys(), ...builtins.keys()],
+      macroTrouble: (id) =>
+        this.#waiting.has(id)
+          ? 'it is defined after this one, and a macro sees only those before it'
+          : this.#failed.has(id)
+            ? 'it did not load, as its own error says'
+            : undefined,
     };
     this.declarations = new Declarations(this.scope, diagnostics);
   }
@@ -44,7 +53,18 @@ export class ItemCheck {
       (this.loadedMacros.get(id)?.usedBy as string[] | undefined)?.push(...users);
   }
 
-  macro(definition: MacroDefinition): void {
+  /** Checks all macros, in order. */
+  allMacros(definitions: readonly MacroDefinition[]): void {
+    for (const definition of definitions) this.#waiting.add(definition.id.text);
+    for (const definition of definitions) {
+      const id = definition.id.text;
+      this.#waiting.delete(id);
+      this.#macro(definition);
+      if (!this.#macros.has(id)) this.#failed.add(id);
+    }
+  }
+
+  #macro(definition: MacroDefinition): void {
     const id = definition.id.text;
     const { expression, values } = definition;
     let macro: Macro | undefined;

@@ -87,7 +87,7 @@ class Loader {
     for (const [definition, refused] of rules.refused) this.#book.fail(definition, 'error', refused);
     // Disabled rules declare too: switching one off must not break those that read its variables.
     for (const definition of rules.definitions) this.#check.declarations.declare(definition);
-    for (const macro of macros.definitions) this.#check.macro(macro);
+    this.#check.allMacros(macros.definitions);
     const loaded = rules.definitions.flatMap((definition) => this.#check.rule(definition));
     this.#check.end();
     // Sorting is stable: rules of equal priority stay in load order.
