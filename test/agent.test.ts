@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readConfiguration } from '../src/agent/configuration.js';
 import { Daemon } from '../src/agent/daemon.js';
+import { askEpoch } from '../src/agent/message.js';
 import { formatOf } from '../src/agent/outputs/output.js';
 import { runProgram } from '../src/agent/program.js';
 import { replay, replayFolder } from '../src/pipeline/index.js';
@@ -543,5 +544,51 @@ rules:
       },
     });
     t.match(spots.join(), /until here not seen.* truncate/);
+  },
+);
+
+t.test(
+  'the flight recorder saves what rules knew: the recording replays to the same detection',
+  async (t) => {
+    const rules = policy(`  - id: marks
+    expression: open.file.path == "/etc/hostname"
+    actions:
+      - {set: {name: marked, value: yes, scope: process, inherited: true}}
+      - {set: {name: seen, field: open.file.name, append: true, ttl: 1h}}
+  - id: later
+    expression: open.file.path == "/etc/passwd" && \${process.marked} == "yes" && "hostname" in \${seen}
+`);
+    const flight = fresh('flight');
+    const agent = await started({
+      rules: [rules],
+      flight: { folder: flight, keep: '1ms', rules: ['later'], after: '0s' },
+    });
+    const flag = fresh('flag');
+    const traced = trace(
+      agent.socket,
+      `cat() { while read -r line; do :; done < $1; }; cat /etc/hostname; : > ${flag}.ready; until [ -e ${flag} ]; do sleep 0.05; done; cat /etc/passwd; sleep 1`,
+    );
+    await until('it waits', () => existsSync(`${flag}.ready`));
+    const [stream] = agent.daemon.agent.streams();
+    const before = stream!.facts().epoch;
+    // A new epoch, so that what marked the process is not in what is kept.
+    stream!.send(askEpoch());
+    await until('an epoch begins', () => stream!.facts().epoch > before);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    writeFileSync(flag, '');
+    t.equal(await traced.done, 0);
+    await until('it is saved', () => readdirSync(flight).some((name) => name.endsWith('.seccam')));
+    const live = lines(agent.found).filter((line) => line.includes('"rule_id":"later"'));
+    t.equal(live.length, 1);
+    await agent.daemon.stop();
+    const saved = readdirSync(flight)
+      .filter((name) => name.endsWith('.seccam'))
+      .map((name) => join(flight, name));
+    const again = (await replayed(t, saved, [rules])).split('\n').filter((line) => line !== '');
+    t.notOk(
+      again.some((line) => line.includes('"rule_id":"marks"')),
+      'what set the variables is not in it',
+    );
+    t.strictSame(again, live);
   },
 );

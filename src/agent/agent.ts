@@ -391,6 +391,7 @@ export class Agent {
   #makeEngine(): Engine {
     const engine = new Engine(this.#loaded.rules, {
       limits: this.#options.limits ?? true,
+      clock: 'boot',
       perform: (action, event, rule) => this.#response.perform(action, event, rule.id),
       ...(this.#profile === undefined
         ? {}
@@ -414,6 +415,7 @@ export class Agent {
       every: milliseconds(flight.every),
       wants: globMatcher(flight.rules),
       most: flight.most,
+      state: (stream) => ({ rules: this.#hash, ...this.#engine.save(stream.pipeline.probe.byNumber()) }),
       onSaved: () => undefined,
       onFailed: (error, rule, stream) => {
         this.#options.onProblem(

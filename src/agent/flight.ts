@@ -4,8 +4,11 @@
  */
 import { mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Schema } from '../catalogue/header.js';
 import { type Block, BlockKind, BlockSplitter } from '../recording/blocks.js';
 import { FooterIndex } from '../recording/footer.js';
+import { RecordingWriter, StreamReader } from '../recording/index.js';
+import { StringTable } from '../support/strings.js';
 import type { BlockTaker, LiveStream } from './stream.js';
 
 export interface FlightOptions {
@@ -22,12 +25,15 @@ export interface FlightOptions {
   readonly most: number;
   readonly onSaved: (path: string, rule: string, stream: LiveStream) => void;
   readonly onFailed: (error: Error, rule: string, stream: LiveStream) => void;
+  /** What rules know before the epoch that begins in the stream. */
+  readonly state: (stream: LiveStream) => unknown;
   /** Asks the tracer to begin an epoch, because the present one has grown too large to be kept with others. */
   readonly askEpoch: (stream: LiveStream) => void;
 }
 
 interface Epoch {
   readonly began: number;
+  readonly state: unknown;
   readonly blocks: Buffer[];
   bytes: number;
 }
@@ -72,7 +78,7 @@ export class FlightRecorder implements BlockTaker {
       kept.epochs.at(-1)?.blocks.length !== 0 &&
       this.#begins(kept, block)
     ) {
-      kept.epochs.push({ began: block.time, blocks: [], bytes: 0 });
+      kept.epochs.push({ began: block.time, state: this.options.state(stream), blocks: [], bytes: 0 });
       kept.overflowed = false;
       kept.asked = false;
     }
@@ -156,7 +162,10 @@ export class FlightRecorder implements BlockTaker {
     try {
       writeFileSync(
         `${path}.partial`,
-        recordingOf([...kept.prologue, ...kept.epochs.flatMap((epoch) => epoch.blocks)]),
+        recordingOf([
+          withState(kept.prologue, kept.epochs[0]!.state),
+          ...kept.epochs.flatMap((epoch) => epoch.blocks),
+        ]),
         { mode: 0o600, flag: 'wx' },
       );
       renameSync(`${path}.partial`, path);
@@ -177,6 +186,25 @@ export class FlightRecorder implements BlockTaker {
       .sort((a, b) => a.time - b.time);
     for (const { name } of files.slice(0, Math.max(0, files.length - most))) unlinkSync(join(folder, name));
   }
+}
+
+/** Preamble and header, which tells with what state of the rules the recording begins. */
+function withState(prologue: readonly Buffer[], state: unknown): Buffer {
+  const parts: Uint8Array[] = [];
+  new StreamReader({ strings: new StringTable(), name: '' }).push(Buffer.concat(prologue), {
+    header: ({ json }) => {
+      const { catalogue, ...header } = json;
+      new RecordingWriter((bytes) => parts.push(Uint8Array.from(bytes)), {
+        header: { ...header, state },
+        schema: catalogue as Schema,
+      });
+    },
+    checkpoint: () => undefined,
+    event: () => undefined,
+    record: () => undefined,
+    diagnostic: () => undefined,
+  });
+  return parts.length === 0 ? Buffer.concat(prologue) : Buffer.concat(parts);
 }
 
 /** A recording of whole blocks, closed with a footer. */

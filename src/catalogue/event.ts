@@ -228,6 +228,8 @@ export interface World {
   user(uid: number, mountNamespace?: number): StringId;
   group(gid: number, mountNamespace?: number): StringId;
   readonly hostname: StringId;
+  /** CLOCK_BOOTTIME ns at which the recording began: `boottime + elapsed` is one time for all streams of a machine. */
+  readonly boottime?: number;
   /** Such as `linux`. */
   readonly os: StringId;
   /** What the reference calls `event.origin`: `ebpfless`. */

@@ -1,5 +1,5 @@
 /** What pipelines are asked and what they answer: the contract with commands, workbench and agent. */
-import type { Event } from '../catalogue/event.js';
+import type { Event, Process } from '../catalogue/event.js';
 import type { Header } from '../recording/index.js';
 import type { Detection } from '../rules/detection.js';
 import type { Diagnostic } from '../support/diagnostic.js';
@@ -14,6 +14,8 @@ export type Input =
 export interface Engine {
   /** The matches of the event, in order of evaluation; a shared empty array when there are none. */
   evaluate(event: Event): readonly Detection[];
+  /** Goes on from the state in a recording's header, before its first event. */
+  restore?(state: unknown, event: Event, images: ReadonlyMap<number, Process>): void;
 }
 
 export interface PipelineOptions {

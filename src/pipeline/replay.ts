@@ -21,7 +21,7 @@ export async function replay(inputs: readonly Input[], options: ReplayOptions = 
   for (const input of inputs) {
     const name = typeof input === 'string' ? input : input.name;
     const engine = options.engineFor === undefined ? options.engine : options.engineFor(name);
-    const stream = new Stream(name, options, { strings, nodes, engine }, range);
+    const stream = new Stream(name, options, { strings, nodes, engine, alone: true }, range);
     try {
       for await (const chunk of bytesOf(input)) {
         if (options.signal?.aborted === true) break;

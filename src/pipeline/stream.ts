@@ -20,6 +20,8 @@ export interface Shared {
   readonly strings: StringTable;
   readonly nodes: NodeCounter;
   engine: Engine | undefined;
+  /** The engine decides nothing else, so that the recording may tell with what state it begins. */
+  readonly alone?: boolean;
 }
 
 export interface Range {
@@ -37,6 +39,8 @@ export class Stream {
   readonly #range: Range;
   readonly #sink: StreamSink;
   #header: Header | undefined;
+  /** Of the engine, when the recording does not begin with the program: what a flight recorder saved. */
+  #state: unknown;
   #ended: StreamSummary | undefined;
   /** The object that all events share. */
   #last: Event | undefined;
@@ -48,6 +52,7 @@ export class Stream {
       strings: options.strings ?? new StringTable(),
       nodes: new NodeCounter(),
       engine: options.engine,
+      alone: true,
     },
     range: Range = { from: 0, to: Number.POSITIVE_INFINITY },
   ) {
@@ -60,6 +65,7 @@ export class Stream {
     this.#sink = {
       header: (header) => {
         this.#header = header;
+        if (this.#shared.alone === true) this.#state = header.json['state'];
         this.probe.start(header);
         this.#options.onHeader?.(header, this.name);
       },
@@ -135,6 +141,10 @@ export class Stream {
     if (!shown) return;
     const { engine } = this.#shared;
     if (engine === undefined) return;
+    if (this.#state !== undefined) {
+      engine.restore?.(this.#state, event, this.probe.byNumber());
+      this.#state = undefined;
+    }
     for (const detection of engine.evaluate(event)) {
       this.#ledger.detections += 1;
       if (detection.delivered) this.#ledger.delivered += 1;

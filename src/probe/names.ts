@@ -30,6 +30,7 @@ export class StreamWorld implements World {
   readonly users = new NameTable();
   readonly groups = new NameTable();
   hostname: StringId = 0;
+  boottime = 0;
   os: StringId = 0;
   origin: StringId = 0;
 

@@ -164,6 +164,7 @@ export class Probe {
 
   start(header: StreamFacts): void {
     this.world.hostname = this.#strings.intern(header.hostname);
+    this.world.boottime = Number(header.boottime);
     this.#clock.start(header.boottime, header.realtime);
   }
 
@@ -292,7 +293,11 @@ export class Probe {
     }
   }
 
-  /** Images that are known by their number in checkpoints. */
+  /** Images that are known by their number in checkpoints: those of live processes and what they come from. */
+  byNumber(): ReadonlyMap<number, Process> {
+    return this.#numbered();
+  }
+
   #numbered(): Map<number, Image> {
     const images = new Map<number, Image>();
     for (const task of this.#tree.live()) {

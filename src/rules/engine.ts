@@ -10,10 +10,10 @@ import { checkRule, checkValue, compileRule, compileValue, traceRule } from '../
 import type { Diagnostic } from '../support/diagnostic.js';
 import type { HashAction, KillAction, LogAction, SetAction } from './action.js';
 import type { ActionReport, Detection, MatchedPart } from './detection.js';
-import { type Limiter, makeLimiter } from './limit.js';
+import { type Limiter, makeLimiter, type SavedLimit } from './limit.js';
 import type { LoadedRule, Ruleset } from './ruleset.js';
 import type { Observer } from './trace.js';
-import { VariableStore } from './variables.js';
+import { type SavedVariable, VariableStore } from './variables.js';
 
 export interface EngineOptions {
   /** False: every match is delivered (`--no-limits`). Default true. */
@@ -29,10 +29,10 @@ export interface EngineOptions {
   /** Plugged in by explain, coverage and mutation: sees every rule of the event. Nothing plugged in costs nothing. */
   readonly observer?: Observer;
   /**
-   * The time that limits and TTLs run on: `elapsed` since the start of the recording (default), or `wall`
-   * when one engine serves several streams that began at different times.
+   * The time that limits and TTLs run on: `elapsed` since the start of the recording (default), or `boot`
+   * when one engine serves several streams of a machine that began at different times. Differences are the same.
    */
-  readonly clock?: 'elapsed' | 'wall';
+  readonly clock?: 'elapsed' | 'boot' | 'wall';
   /** Asked at each match; true: it is noted elsewhere, and nothing more is done with it (mutation). */
   readonly take?: (rule: LoadedRule, event: Event) => boolean;
   /** Finds a live process by pid, for `scope_field`. Default: the acting process, its ancestors and the target are searched. */
@@ -45,6 +45,12 @@ export interface Condition {
   /** With variables as they are now. */
   decide(event: Event): boolean;
   trace(event: Event): Trace;
+}
+
+/** What an engine knows beside its rules. Times are boot times. */
+export interface EngineState {
+  readonly variables: readonly SavedVariable[];
+  readonly limits: readonly SavedLimit[];
 }
 
 /** Matches since the engine began, by rule index. */
@@ -72,7 +78,12 @@ export class Engine {
     readonly rules: Ruleset,
     readonly options: EngineOptions = {},
   ) {
-    this.#now = options.clock === 'wall' ? (event) => event.wall : (event) => event.elapsed;
+    this.#now =
+      options.clock === 'wall'
+        ? (event) => event.wall
+        : options.clock === 'boot'
+          ? bootTime
+          : (event) => event.elapsed;
     this.variables = new VariableStore(rules, this.#now);
     this.#matched = rules.rules.map(() => 0);
     this.#delivered = rules.rules.map(() => 0);
@@ -108,6 +119,26 @@ export class Engine {
   /** Takes over variables of an engine whose rules this one replaces. */
   adopt(before: Engine): void {
     this.variables.adopt(before.variables);
+  }
+
+  /** Variables and limits as they are now; `images`: of the stream that is saved. Needs the clock `boot`. */
+  save(images: ReadonlyMap<number, Process>): EngineState {
+    return {
+      variables: this.variables.save(images),
+      limits: this.rules.rules.flatMap((rule) => this.#limiters[rule.index]?.save(rule.id) ?? []),
+    };
+  }
+
+  /** Goes on from what `save` gave, before `event`, which is the first of the recording. Unknown forms are left out. */
+  restore(state: unknown, event: Event, images: ReadonlyMap<number, Process>): void {
+    const { variables, limits } = (state ?? {}) as Partial<EngineState>;
+    const shift = this.#now(event) - bootTime(event);
+    if (Array.isArray(variables)) this.variables.load(variables.filter(isObject), images, shift);
+    if (!Array.isArray(limits)) return;
+    for (const saved of limits.filter(isObject)) {
+      const rule = this.rules.rules.find((one) => one.id === saved.rule);
+      if (rule !== undefined && typeof saved.level === 'number') this.#limiter(rule).load(saved, shift);
+    }
   }
 
   /** Whether any rule is about events of the type. */
@@ -218,7 +249,10 @@ export class Engine {
   }
 
   #allowed(rule: LoadedRule, event: Event): boolean {
-    if (this.options.limits === false) return true;
+    return this.options.limits === false || this.#limiter(rule).allow(event, this.#now(event));
+  }
+
+  #limiter(rule: LoadedRule): Limiter {
     let limiter = this.#limiters[rule.index];
     if (limiter === undefined) {
       const { model } = this.rules;
@@ -229,7 +263,7 @@ export class Engine {
       limiter = makeLimiter(rule, token);
       this.#limiters[rule.index] = limiter;
     }
-    return limiter.allow(event, this.#now(event));
+    return limiter;
   }
 
   #matchedParts(rule: LoadedRule, event: Event): readonly MatchedPart[] {
@@ -358,6 +392,8 @@ export class Engine {
   }
 }
 
+const bootTime = (event: Event): number => (event.world.boottime ?? 0) + event.elapsed;
+const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
 const noActions: readonly ActionReport[] = Object.freeze([]);
 const noVariables: Readonly<Record<string, unknown>> = Object.freeze({});
 

@@ -18,6 +18,15 @@ class Bucket {
     this.#level = burst;
   }
 
+  save(): { readonly level: number; readonly at: number | null } {
+    return { level: this.#level, at: Number.isFinite(this.#at) ? this.#at : null };
+  }
+
+  load({ level, at }: SavedLimit, shift: number): void {
+    this.#level = Math.min(this.burst, level);
+    if (at !== null) this.#at = at + shift;
+  }
+
   take(now: number): boolean {
     if (this.#at !== Number.NEGATIVE_INFINITY && now > this.#at)
       this.#level = Math.min(this.burst, this.#level + (now - this.#at) / this.every);
@@ -29,9 +38,21 @@ class Bucket {
   }
 }
 
+/** The level of a bucket, so that another engine goes on from there. */
+export interface SavedLimit {
+  readonly rule: string;
+  /** Absent: the rule has one bucket. */
+  readonly token?: string;
+  readonly level: number;
+  /** On the engine's clock; null: not used yet. */
+  readonly at: number | null;
+}
+
 export interface Limiter {
   /** True: deliver. Takes a token. */
   allow(event: Event, now: number): boolean;
+  save(rule: string): SavedLimit[];
+  load(saved: SavedLimit, shift: number): void;
 }
 
 /** `token` reads the values that name the bucket; it is given for rules with `limiter_token`. */
@@ -40,7 +61,11 @@ export function makeLimiter(rule: LoadedRule, token: ((event: Event) => string) 
   const burst = rule.every === undefined || rule.every === 0 ? DEFAULT_BURST : 1;
   if (token === undefined) {
     const bucket = new Bucket(every, burst);
-    return { allow: (_event, now) => bucket.take(now) };
+    return {
+      allow: (_event, now) => bucket.take(now),
+      save: (rule) => [{ rule, ...bucket.save() }],
+      load: (saved, shift) => bucket.load(saved, shift),
+    };
   }
   const buckets = new Map<string, Bucket>();
   return {
@@ -55,6 +80,13 @@ export function makeLimiter(rule: LoadedRule, token: ((event: Event) => string) 
       }
       buckets.set(key, bucket);
       return bucket.take(now);
+    },
+    save: (rule) => [...buckets].map(([name, bucket]) => ({ rule, token: name, ...bucket.save() })),
+    load(saved, shift) {
+      if (saved.token === undefined || buckets.size >= MAX_TOKENS) return;
+      const bucket = new Bucket(every, burst);
+      bucket.load(saved, shift);
+      buckets.set(saved.token, bucket);
     },
   };
 }

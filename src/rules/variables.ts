@@ -101,6 +101,22 @@ class Slot {
   }
 }
 
+/** One value, so that another store goes on from there. Times are those of the store's clock; null: it does not end. */
+export interface SavedVariable {
+  readonly name: string;
+  /** Number of the image (docs/recording-format.md) whose value it is; absent for other scopes. */
+  readonly image?: number;
+  /** Name of the container or control group. */
+  readonly key?: string;
+  readonly value?: unknown;
+  readonly expires?: number | null;
+  readonly members?: readonly (readonly [unknown, number | null])[];
+  readonly origin: Origin;
+}
+
+/** Values that are saved at most. */
+const MAX_SAVED = 10_000;
+
 /** What changed, as a detection reports it. */
 export interface Assignment {
   readonly name: string;
@@ -110,6 +126,8 @@ export interface Assignment {
 export class VariableStore implements VariableReader<Event> {
   readonly #slots = new Map<string, Slot>();
   #reads = 0;
+  readonly #text: (id: number) => string;
+  readonly #intern: (text: string) => number;
 
   /** `now` gives the time of an event in ns: boot time of its recording unless several streams share the store. */
   constructor(
@@ -118,6 +136,8 @@ export class VariableStore implements VariableReader<Event> {
   ) {
     for (const declaration of rules.variables.values())
       this.#slots.set(declaration.name, new Slot(declaration));
+    this.#text = (id) => rules.model.strings.text(id);
+    this.#intern = (text) => rules.model.strings.intern(text);
     rules.model.strings.hold(this);
   }
 
@@ -215,6 +235,60 @@ export class VariableStore implements VariableReader<Event> {
       found[name] = slot.global === undefined ? slot.declaration.initial : this.#read(slot, slot.global, now);
     }
     return found;
+  }
+
+  /** What was set, as far as `images` (by number) and the names of scopes tell whose it is. */
+  save(images: ReadonlyMap<number, Process>): SavedVariable[] {
+    const saved: SavedVariable[] = [];
+    const end = (expires: number): number | null => (Number.isFinite(expires) ? expires : null);
+    const put = (slot: Slot, cell: Cell, whose: { image?: number; key?: string }): void => {
+      if (saved.length >= MAX_SAVED) return;
+      const { declaration } = slot;
+      const content =
+        cell.members === undefined
+          ? { value: cell.value, expires: end(cell.expires) }
+          : { members: [...cell.members].map(([member, expires]) => [member, end(expires)] as const) };
+      saved.push({ name: declaration.name, ...whose, ...content, origin: cell.origin });
+    };
+    for (const slot of this.#slots.values()) {
+      if (!slot.touched) continue;
+      if (slot.global !== undefined) put(slot, slot.global, {});
+      for (const [key, cell] of slot.scopes) put(slot, cell, { key: this.#text(key) });
+      if (slot.declaration.scope !== 'process') continue;
+      for (const [image, process] of images) {
+        const cell = slot.processes.get(process);
+        if (cell !== undefined) put(slot, cell, { image });
+      }
+    }
+    return saved;
+  }
+
+  /** Takes what `save` gave; `shift` is added to times. What fits no declaration is left out. */
+  load(saved: readonly SavedVariable[], images: ReadonlyMap<number, Process>, shift: number): void {
+    const begin = (expires: number | null | undefined): number =>
+      typeof expires === 'number' ? expires + shift : Number.POSITIVE_INFINITY;
+    for (const one of saved) {
+      const slot = this.#slots.get(one.name);
+      if (slot === undefined || slot.declaration.multi !== (one.members !== undefined)) continue;
+      const cell: Cell = {
+        value: one.value,
+        expires: begin(one.expires),
+        members:
+          one.members === undefined
+            ? undefined
+            : new Map(one.members.map(([member, end]) => [member, begin(end)])),
+        origin: one.origin,
+      };
+      if (cell.members !== undefined) cell.value = undefined;
+      const process = one.image === undefined ? undefined : images.get(one.image);
+      if (slot.declaration.scope === 'global') slot.global = cell;
+      else if (slot.declaration.scope === 'process' && process !== undefined)
+        slot.processes.set(process, cell);
+      else if (slot.declaration.scope !== 'process' && one.key !== undefined)
+        slot.scopes.set(this.#intern(one.key), cell);
+      else continue;
+      slot.touched = true;
+    }
   }
 
   /** Takes over the values of an earlier store where name, scope and type agree (reload of rules). */

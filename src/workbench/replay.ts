@@ -88,6 +88,7 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
     costs === undefined
       ? new Engine(inUse.rules, {
           limits: options.noLimits !== true,
+          ...(folder === undefined ? {} : { clock: 'boot' as const }),
           ...(isNormal === undefined ? {} : { isNormal }),
           ...(book === undefined ? {} : { observer: book.observer }),
         })

@@ -3,7 +3,7 @@
  * and act. An engine that is asked through it (`isNormal: watch.explains`) suppresses detections on what it
  * explains.
  */
-import type { Event } from '../../catalogue/event.js';
+import type { Event, Process } from '../../catalogue/event.js';
 import type { StringTable } from '../../support/strings.js';
 import type { Detection } from '../detection.js';
 import { type Act, actor, actsOf } from './acts.js';
@@ -12,6 +12,7 @@ import type { CompiledProfile } from './profile.js';
 /** What has an engine's shape. */
 interface Decides {
   evaluate(event: Event): readonly Detection[];
+  restore?(state: unknown, event: Event, images: ReadonlyMap<number, Process>): void;
 }
 
 const none: readonly Detection[] = [];
@@ -43,6 +44,10 @@ export class ProfileWatch implements Decides {
     const acts = behaviours.length === 0 ? [] : actsOf(event, this.#strings);
     return acts.length > 0 && acts.every((act) => behaviours.some((behaviour) => behaviour.explains(act)));
   };
+
+  restore(state: unknown, event: Event, images: ReadonlyMap<number, Process>): void {
+    this.engine?.restore?.(state, event, images);
+  }
 
   evaluate(event: Event): readonly Detection[] {
     const found = this.engine?.evaluate(event) ?? none;
