@@ -2,7 +2,7 @@
  * Runs Debian's own test suites of bash and python3 with and without a recorder, and compares test by test.
  *
  *   npx tsx scripts/transparency.ts bash [FOLDER]        every run-* script of the source package's tests
- *   npx tsx scripts/transparency.ts python3 [MODULE...]  modules of libpython3-testsuite
+ *   npx tsx scripts/transparency.ts python3 [MODULE...]  modules of libpython3-testsuite, without those of vsock, which hang in some virtual machines
  *
  * Sources come from where this machine's apt gets its packages. A test whose result differs between two
  * runs without a recorder says nothing, and is told apart (`unsteady`).
@@ -163,7 +163,7 @@ function pythonTests(
       [
         '--wait',
         ...way(recording),
-        'python3',
+        '/usr/bin/python3',
         '-m',
         'test',
         '--timeout',
@@ -172,6 +172,8 @@ function pythonTests(
         xml,
         '-u',
         'all,-network,-largefile,-cpu',
+        '-i',
+        '*VSOCK*',
         name,
       ],
       {
@@ -183,21 +185,22 @@ function pythonTests(
       },
     );
     results.set(`${name}: exit status`, String(run.status ?? run.signal));
+    console.error(`${name}: ${run.status ?? run.signal}`);
     if (!existsSync(xml)) continue;
     for (const [, id, rest] of readFileSync(xml, 'utf8').matchAll(
-      /<testcase name="([^"]*)"([^]*?)(?=<testcase |<\/testsuite)/g,
+      /<testcase name="([^"]*)"([\s\S]*?)(?=<testcase |<\/testsuite)/g,
     ))
       results.set(id!, /<(failure|error|skipped)/.exec(rest!)?.[1] ?? 'passed');
   }
   return results;
 }
 
-function compare(plain: Results, again: Results, other: Results, way: string): number {
+function compare(plain: Results, again: () => Results, other: Results, way: string): number {
   let differing = 0;
   let unsteady = 0;
   for (const name of new Set([...plain.keys(), ...other.keys()])) {
     if (plain.get(name) === other.get(name)) continue;
-    if (plain.get(name) !== again.get(name)) {
+    if (plain.get(name) !== again().get(name)) {
       unsteady++;
       console.log(`unsteady by itself: ${name}`);
       continue;
@@ -242,7 +245,9 @@ try {
     throw new Error('want bash or python3');
   }
   const plain = run('plain');
-  const again = run('plain');
+  // Only when something differs it matters whether it does so by itself.
+  let second: Results | undefined;
+  const again = (): Results => (second ??= run('plain'));
   let differing = 0;
   for (const way of ['record', 'trace']) differing += compare(plain, again, run(way), way);
   process.exitCode = differing > 0 ? 1 : 0;
