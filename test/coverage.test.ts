@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import t from 'tap';
 import { coverageHeadline, coverageText } from '../src/outputs/coverage.js';
 import { plain } from '../src/outputs/text.js';
-import type { CoverageReport, TestOptions, TestSummary } from '../src/workbench/results.js';
+import { replay } from '../src/workbench/replay.js';
+import type { CoverageReport, ReplaySummary, TestOptions, TestSummary } from '../src/workbench/results.js';
 import { runTests } from '../src/workbench/test.js';
 
 const project = fileURLToPath(new URL('../fixtures/project', import.meta.url));
@@ -73,3 +74,36 @@ t.test('thresholds: below is a failure, at is not', async (t) => {
   t.match(missed.coverage?.thresholds, [{ name: 'rules', have: percent, want: percent + 1, met: false }]);
   t.ok(missed.answer > 0);
 });
+
+t.test(
+  'replay --profile: each rule and each condition on every event it is asked of, dearest first',
+  async (t) => {
+    const recordings = [`${project}/recordings/web-shell.seccam`];
+    const summaries: ReplaySummary[] = [];
+    for (const profile of [false, true])
+      for await (const item of replay({ cwd: project, recordings, profile, noLimits: true }))
+        if (item.kind === 'summary') summaries.push(item.summary);
+    const [usual, profiled] = summaries;
+    t.equal(usual!.profile, undefined);
+    t.equal(profiled!.detections, usual!.detections, 'looking changes nothing');
+    const rules = profiled!.profile!;
+    const conditions = profiled!.predicates!;
+    t.equal(rules.length, profiled!.rulesLoaded);
+    t.equal(
+      rules.reduce((sum, rule) => sum + rule.matches, 0),
+      usual!.detections,
+    );
+    for (const list of [rules, conditions]) {
+      const costs = list.map((one) => one.nanoseconds);
+      t.same(
+        costs,
+        [...costs].sort((a, b) => b - a),
+      );
+      t.ok(costs[0]! > 0);
+    }
+    const reads = rules.find((one) => one.rule === 'web_shell_reads_key')!;
+    const servers = conditions.find((one) => one.predicate === 'process.ancestors.file.name in web_servers')!;
+    t.ok(servers.rules.includes('web_shell_reads_key') && servers.rules.length > 3);
+    t.ok(servers.evaluations > reads.evaluations && servers.matches > reads.matches);
+  },
+);

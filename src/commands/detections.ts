@@ -7,6 +7,8 @@ import { openSink, targets } from './format.js';
 
 export interface DetectionOutput {
   detection(line: DetectionLine): void;
+  /** A further line of JSON, for targets that are JSON. */
+  json(value: unknown): void;
   end(): void;
 }
 
@@ -22,11 +24,14 @@ export function openDetections(values: readonly string[], hostname: string, live
       });
       const begin = format.begin?.();
       if (begin !== undefined) sink.write(begin);
-      return { sink, format };
+      return { name: target.name, sink, format };
     });
   return {
     detection(line) {
       for (const { sink, format } of open) sink.write(format.detection(line));
+    },
+    json(value) {
+      for (const { name, sink } of open) if (name === 'json') sink.write(`${JSON.stringify(value)}\n`);
     },
     end() {
       for (const { sink, format } of open) {

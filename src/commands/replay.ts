@@ -2,8 +2,9 @@ import { hostname } from 'node:os';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import type { ReplaySummary, RulesOrigin } from '../outputs/answers.js';
+import { costText } from '../outputs/costs.js';
 import { detectionFormatNames } from '../outputs/detections/index.js';
-import { columns, counted, printable } from '../outputs/text.js';
+import { counted, printable } from '../outputs/text.js';
 import { SeccamCommand } from './base.js';
 import { openDetections } from './detections.js';
 import { given, recordingFlags, recordingOptions } from './flags.js';
@@ -39,7 +40,7 @@ export default class Replay extends SeccamCommand {
       description:
         'a profile of normal behaviour: what it explains fires no rule, what it does not is an anomaly',
     }),
-    profile: Flags.boolean({ description: 'show what each rule costs' }),
+    profile: Flags.boolean({ description: 'show what each rule and each condition costs, dearest first' }),
     quiet: Flags.boolean({ char: 'q', description: 'no summary on standard error' }),
   };
 
@@ -67,6 +68,8 @@ export default class Replay extends SeccamCommand {
           this.remark(`replaying the newest recording, ${printable(item.recordings[0] ?? '')}`);
         if (!flags.quiet) this.remark(originText(item.rules));
       } else {
+        const { profile, predicates } = item.summary;
+        if (profile !== undefined) output.json({ schema: 'seccam/profile@1', rules: profile, predicates });
         output.end();
         answer = item.summary.answer;
         if (!flags.quiet) for (const line of summaryLines(item.summary)) this.remark(line);
@@ -91,18 +94,7 @@ function summaryLines(summary: ReplaySummary): string[] {
     lines.push(
       `${counted(summary.anomalies ?? 0)} ${summary.anomalies === 1 ? 'anomaly' : 'anomalies'}; ${counted(summary.explained, 'detection')} explained by the security profile`,
     );
-  for (const cost of summary.profile ?? []) {
-    lines.push(
-      ...columns([
-        [
-          counted(Math.round(cost.nanoseconds / 1000)).padStart(10),
-          'µs',
-          counted(cost.evaluations).padStart(10),
-          printable(cost.rule),
-        ],
-      ]),
-    );
-  }
+  if (summary.profile !== undefined) lines.push(...costText(summary.profile, summary.predicates ?? []));
   const blocked =
     summary.cannotFire.length === 0 ? '' : `, ${summary.cannotFire.length} cannot fire on this recording`;
   lines.push(

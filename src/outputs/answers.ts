@@ -112,12 +112,23 @@ export interface ReplaySummary {
     readonly seq: number;
     readonly recording: string;
   };
+  /** With `--profile`: dearest first. */
   readonly profile?: readonly RuleCost[];
+  readonly predicates?: readonly PredicateCost[];
   readonly answer: Answer;
 }
 
 export interface RuleCost {
   readonly rule: string;
+  readonly evaluations: number;
+  readonly nanoseconds: number;
+  readonly matches: number;
+}
+
+/** One condition, decided on every event of its rules; conditions of the same text are one. */
+export interface PredicateCost {
+  readonly predicate: string;
+  readonly rules: readonly string[];
   readonly evaluations: number;
   readonly nanoseconds: number;
   readonly matches: number;

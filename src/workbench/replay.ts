@@ -20,6 +20,7 @@ import { StringTable } from '../support/strings.js';
 import { Channel } from './channel.js';
 import { closestRule } from './closest.js';
 import { workbenchCodes } from './codes.js';
+import { Costs } from './costs.js';
 import { fits } from './glob.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
@@ -29,7 +30,6 @@ import type {
   ReplayItem,
   ReplayOptions,
   ReplaySummary,
-  RuleCost,
   RulesOrigin,
 } from './results.js';
 import { RuleSets, type RulesInUse, rulesOfTexts } from './ruleset.js';
@@ -92,7 +92,10 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
           ...(isNormal === undefined ? {} : { isNormal }),
           ...(book === undefined ? {} : { observer: book.observer }),
         })
-      : costs.engine(options.noLimits !== true, isNormal);
+      : costs.engine({
+          limits: options.noLimits !== true,
+          ...(isNormal === undefined ? {} : { isNormal }),
+        });
   const watched = (decider: Engine) => {
     if (watching === undefined) return decider;
     watching.engine = decider;
@@ -175,7 +178,7 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
     suppressed,
     ...(normal === undefined ? {} : { explained, anomalies }),
     ...(closest === undefined ? {} : { closest }),
-    ...(costs === undefined ? {} : { profile: costs.report() }),
+    ...(costs === undefined ? {} : { profile: costs.rules(), predicates: costs.predicates() }),
     answer: !readable ? 2 : failing ? 1 : 0,
   };
   yield { kind: 'summary', summary: answer };
@@ -224,44 +227,4 @@ function whySilent(
   )
     return `"${rule.eventType}" was not recorded`;
   return `no "${rule.eventType}" happened`;
-}
-
-/** CPU of each rule: its own engine call is timed, so a profile is slower than the ordinary path. */
-class Costs {
-  readonly #costs = new Map<string, { evaluations: number; nanoseconds: number; matches: number }>();
-
-  constructor(public inUse: RulesInUse) {
-    this.take(inUse);
-  }
-
-  /** Other rules decide from here on. */
-  take(inUse: RulesInUse): void {
-    this.inUse = inUse;
-    for (const rule of inUse.rules.rules)
-      if (!this.#costs.has(rule.id)) this.#costs.set(rule.id, { evaluations: 0, nanoseconds: 0, matches: 0 });
-  }
-
-  engine(limits: boolean, isNormal: ((event: Event) => boolean) | undefined): Engine {
-    const engine: Engine = new Engine(this.inUse.rules, {
-      limits,
-      ...(isNormal === undefined ? {} : { isNormal }),
-      observer: {
-        rule: (rule, event, value, _trace) => {
-          const cost = this.#costs.get(rule.id)!;
-          const began = process.hrtime.bigint();
-          engine.trace(rule.index, event);
-          cost.nanoseconds += Number(process.hrtime.bigint() - began);
-          cost.evaluations += 1;
-          if (value) cost.matches += 1;
-        },
-      },
-    });
-    return engine;
-  }
-
-  report(): RuleCost[] {
-    return [...this.#costs]
-      .map(([rule, cost]) => ({ rule, ...cost }))
-      .sort((a, b) => b.nanoseconds - a.nanoseconds || (a.rule < b.rule ? -1 : 1));
-  }
 }
