@@ -2,13 +2,13 @@ import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import type { CheckSummary } from '../outputs/answers.js';
 import { findingOf, sarif } from '../outputs/sarif.js';
-import { counted } from '../outputs/text.js';
+import { counted, printable } from '../outputs/text.js';
 import { renderDiagnostic } from '../support/diagnostic.js';
 import { packageVersion } from '../support/package.js';
 import { SeccamCommand, sourceReader } from './base.js';
 import { allCodes } from './code-tables.js';
 import { given, rulesFlag } from './flags.js';
-import { formatFlag, openSink, targets } from './format.js';
+import { answer, formatFlag, openSink, targets } from './format.js';
 
 export default class Check extends SeccamCommand {
   static override summary = 'Find what is wrong in policies, tests and project files.';
@@ -20,11 +20,15 @@ export default class Check extends SeccamCommand {
   static override flags = {
     rules: rulesFlag,
     fix: Flags.boolean({ description: 'mend what can be mended mechanically' }),
+    'print-config': Flags.boolean({
+      description: 'show each value of seccam.yaml and where it comes from, and check nothing',
+    }),
     format: formatFlag(['pretty', 'json', 'sarif', 'github']),
   };
 
   override async run(): Promise<number> {
     const { argv, flags } = await this.parse(Check);
+    if (flags['print-config']) return this.#printConfig(flags.format);
     const { check } = await import('../workbench/check.js');
     const summary = await check({
       ...(argv.length > 0 ? { paths: argv.map(String) } : {}),
@@ -37,6 +41,20 @@ export default class Check extends SeccamCommand {
       sink.end();
     }
     return summary.answer;
+  }
+
+  async #printConfig(format: readonly string[]): Promise<number> {
+    const { settings } = await import('../workbench/settings.js');
+    const found = settings();
+    const width = Math.max(...found.settings.map((item) => item.key.length));
+    answer(format, 'config', { file: found.file ?? null, settings: found.settings }, () => [
+      found.file === undefined ? 'no seccam.yaml here or above' : printable(found.file),
+      ...found.settings.map(
+        ({ key, value, from }) =>
+          `  ${key.padEnd(width)}  ${printable(JSON.stringify(value))}   (${printable(from)})`,
+      ),
+    ]);
+    return 0;
   }
 }
 

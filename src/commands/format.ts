@@ -1,6 +1,6 @@
 /** `--format NAME[=FILE]`, repeatable: where the answer of a verb goes, and in which form. */
 
-import { closeSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
@@ -77,6 +77,18 @@ export function targets(values: readonly string[]): Target[] {
   return list;
 }
 
+/** With its parents, one by one: below /proc the recursive way never comes to an end. */
+function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  if (dirname(path) !== path) makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Somebody else was quicker.
+    if (!existsSync(path)) throw error;
+  }
+}
+
 const BATCH = 1 << 16;
 
 /** Opens a target: a file (parents are made) or standard output, written in batches or, when `live`, at once. */
@@ -86,7 +98,7 @@ export function openSink(target: Target, live = false): Sink {
   let write: (text: string) => void = (text) => void process.stdout.write(text);
   let close = (): void => undefined;
   if (target.file !== undefined) {
-    mkdirSync(dirname(target.file), { recursive: true });
+    makeFolder(dirname(target.file));
     const descriptor = openSync(target.file, 'w');
     write = (text) => {
       const bytes = Buffer.from(text);

@@ -39,6 +39,15 @@ export class LastRun {
     return new LastRun(path, {});
   }
 
+  /** There was a run before. */
+  get known(): boolean {
+    return Object.keys(this.before).length > 0;
+  }
+
+  get anyFailed(): boolean {
+    return Object.values(this.before).some(({ outcome }) => outcome === 'fail' || outcome === 'inconclusive');
+  }
+
   failed(test: TestCase): boolean {
     const outcome = this.before[keyOf(test)]?.outcome;
     return outcome === 'fail' || outcome === 'inconclusive';

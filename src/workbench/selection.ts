@@ -1,5 +1,6 @@
 /** Which tests are run: by place, name, rule, last answer, change, and shard. */
 import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
@@ -38,6 +39,18 @@ export function places(options: TestOptions, project: Project): Place[] {
     const path = split !== null && !exists(resolve(cwd, text)) ? split[1]! : text;
     const line = path === text ? undefined : Number(split![2]);
     const whole = resolve(cwd, path);
+    const lines = line !== undefined && exists(whole) && !isFolder(whole) ? linesOf(whole) : undefined;
+    if (line !== undefined && (isFolder(whole) || (lines !== undefined && (line < 1 || line > lines))))
+      throw new DiagnosticError([
+        diagnostic(
+          workbenchCodes,
+          'bad-value',
+          lines === undefined
+            ? `"${path}" is a folder, which has no line ${line}`
+            : `"${path}" has ${lines} lines, and no line ${line}`,
+          { suggestions: [`seccam test ${path}`] },
+        ),
+      ]);
     if (isFolder(whole))
       found.push(
         ...walk(whole)
@@ -61,6 +74,9 @@ export function places(options: TestOptions, project: Project): Place[] {
       found.findIndex((other) => other.file === place.file && other.line === place.line) === index,
   );
 }
+
+/** Lines of a file; what comes after the last newline is one only when there is something. */
+const linesOf = (file: string): number => readFileSync(file, 'utf8').replace(/\n$/, '').split('\n').length;
 
 export function select(
   cases: readonly TestCase[],

@@ -49,9 +49,19 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
         1,
       ),
     );
+    const nearRules = (options.ruleIds ?? []).flatMap((id) =>
+      nearest(id, new Set(suite.cases.flatMap(rulesNamed)), 1),
+    );
+    const message =
+      options.failed === true && last.known && !last.anyFailed
+        ? 'No test failed in the run before, so there is none to run again'
+        : `None of ${suite.cases.length} tests was selected`;
     throw new DiagnosticError([
-      diagnostic(workbenchCodes, 'no-tests', `None of ${suite.cases.length} tests was selected`, {
-        suggestions: near.map((name) => `-t ${JSON.stringify(name)}`),
+      diagnostic(workbenchCodes, 'no-tests', message, {
+        suggestions: [
+          ...near.map((name) => `-t ${JSON.stringify(name)}`),
+          ...nearRules.map((id) => `--rule ${id}`),
+        ],
       }),
     ]);
   }
