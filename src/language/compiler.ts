@@ -1,12 +1,12 @@
 /** Checked rules → functions. One generated module per set; one function per event type, in parts of a few rules. */
 
 import { expects } from '../support/assert.js';
-import { Emitter, memoSizeMark } from './emitter.js';
+import { Emitter } from './emitter.js';
 import type { Evaluate, EvaluateAll, RuleSet } from './evaluation.js';
 import { Candidates, Gate, gateReads, type Need, needsOf } from './gate.js';
 import { traceRule } from './interpreter.js';
 import type { Model, VariableReader } from './model.js';
-import { registerLimit, runtime } from './runtime.js';
+import { registerLimit } from './runtime.js';
 import type { FieldNode, Rule, ValueExpression } from './tree.js';
 import { isCondition } from './types.js';
 
@@ -17,7 +17,7 @@ const rulesPerPart = 12;
 export function compileRule<E>(rule: Rule, model: Model<E>): Evaluate<E> {
   const emitter = new Emitter(model as Model<never>, false);
   const body = ruleBody(emitter, rule);
-  return load(emitter, `return function (event, now, V) { ${body} };`) as Evaluate<E>;
+  return emitter.module.load(`return function (event, now, V) { ${body} };`) as Evaluate<E>;
 }
 
 /** Compiles the value of an expression; several values come as an array, addresses as text or `Address`. */
@@ -32,7 +32,7 @@ export function compileValue<E>(
     : root.multi
       ? `[...${emitter.list(root)}]`
       : emitter.scalar(root);
-  return load(emitter, `return function (event, now, V) { return ${code}; };`) as (
+  return emitter.module.load(`return function (event, now, V) { return ${code}; };`) as (
     event: E,
     now: number,
     variables: VariableReader<E>,
@@ -63,7 +63,7 @@ export function compileSet<E>(rules: readonly Rule[], model: Model<E>): RuleSet<
   const table: string[] = [];
   const names = rules.map((_, index) => `q${index}`);
   bodies.forEach((body, index) => {
-    parts.push(`function ${names[index]}(event, now, V, C) { ${emitter.resolve(body, slot)} }`);
+    parts.push(`function ${names[index]}(event, now, V, C) { ${emitter.module.resolve(body, slot)} }`);
   });
   const add = (event: string | undefined): string => {
     const own = rules.flatMap((rule, index) =>
@@ -99,7 +99,7 @@ const pool = [];
 const Q = [${names.join(', ')}];
 function take() { const C = pool.pop() ?? new Uint8Array(${slots}); C.fill(0); return C; }
 return { table: new Map([${table.join(',\n')}]), rest: ${rest}, type: ${type === undefined ? 'undefined' : `function (event) { return (${type}); }`} };`;
-  const module = load(emitter, code) as {
+  const module = emitter.module.load(code) as {
     table: Map<string, EvaluateAll<E>>;
     rest: EvaluateAll<E> | undefined;
     type: ((event: E) => string) | undefined;
@@ -148,11 +148,11 @@ function gates(
   }
   const lines: string[] = [];
   const candidates = new Candidates(open);
-  const states = emitter.constant(candidates);
+  const states = emitter.module.constant(candidates);
   for (const { field, members } of byField.values()) {
     const gate = new Gate(strings!, candidates);
     for (const { rule, need } of members) gate.add(rule, need);
-    const name = emitter.constant(gate);
+    const name = emitter.module.constant(gate);
     const look = (id: string): string =>
       `{ const id = ${id}; const e = ${name}.l[id] || ${name}.f(id); if (e !== 1) s = ${states}.t.get(s * 16777216 + e) ?? ${states}.n(s, e); }`;
     for (const { read, multi } of gateReads(field)) {
@@ -171,14 +171,4 @@ function ruleBody(emitter: Emitter, rule: Rule): string {
   const [register] = rule.registers.values();
   if (register === undefined) return `return ${emitter.condition(rule.root)};`;
   return emitter.withRegister(() => emitter.registered(register, rule.root, registerLimit));
-}
-
-function load(emitter: Emitter, code: string): unknown {
-  const names = emitter.constants.map((_, index) => `k${index} = K[${index}]`);
-  const constants = names.length === 0 ? '' : `const ${names.join(', ')};\n`;
-  const text = `'use strict';\n${constants}${emitter.functions.join('\n')}\n${code}`.replaceAll(
-    memoSizeMark,
-    String(emitter.memoSize),
-  );
-  return new Function('R', 'K', text)(runtime, emitter.constants);
 }

@@ -11,6 +11,7 @@ import { invariant } from '../support/assert.js';
 import type { Address } from './address.js';
 import { withAliases } from './aliases.js';
 import { costOf } from './cost.js';
+import { GeneratedModule, memoSizeMark } from './generated.js';
 import { compileMatcher, compileMatchers, matcherKey, textVariant } from './matcher.js';
 import type { Field, Iterator, Model, Read } from './model.js';
 import { flipped } from './operators.js';
@@ -49,27 +50,12 @@ const symbols: Readonly<Record<TestOp, string>> = {
 
 const zero = { bool: 'false', int: '0', string: '""', cidr: '""' } as const;
 
-/** Stands in code for the number of memo slots, which is known at the end. No literal can hold it: JSON escapes it. */
-export const memoSizeMark = '\u0002';
-
-/** A shared condition in code; the digits are its number. No literal can hold these characters either. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: chosen because no literal can hold it
-const sharedMark = /\u0001(\d+)\u0001/g;
-
 /** The shortest condition that is worth keeping for later rules of the same event. */
 const sharedCost = 8;
 
 export class Emitter {
-  readonly constants: unknown[] = [];
-  readonly functions: string[] = [];
+  readonly module = new GeneratedModule();
   readonly predicates = new Map<string, Predicate>();
-  /** Conditions that may be shared: code → number; their texts and uses. */
-  readonly shared: { readonly code: string; uses: number }[] = [];
-  readonly #sharedByCode = new Map<string, number>();
-  readonly #constantNames = new Map<unknown, string>();
-  readonly #functionNames = new Map<string, string>();
-  readonly #owner = {};
-  readonly #memoSlots = new Map<string, number>();
   /** Set while code is emitted that must not be shared: it reads a register or a variable. */
   #unshareable = false;
 
@@ -77,33 +63,6 @@ export class Emitter {
     readonly model: Model<never>,
     readonly sharing: boolean,
   ) {}
-
-  constant(value: unknown): string {
-    let name = this.#constantNames.get(value);
-    if (name === undefined) {
-      name = `k${this.constants.length}`;
-      this.constants.push(value);
-      this.#constantNames.set(value, name);
-    }
-    return name;
-  }
-
-  /** A function of the generated module; equal bodies are one function. */
-  #function(given: string): string {
-    const body = this.#inlined(given);
-    let name = this.#functionNames.get(body);
-    if (name === undefined) {
-      name = `h${this.functions.length}`;
-      this.#functionNames.set(body, name);
-      this.functions.push(`function ${name}(event, now, V, item, y) { ${body} }`);
-    }
-    return name;
-  }
-
-  /** Loops have no cache at hand: shared conditions inside them are written out. */
-  #inlined(code: string): string {
-    return code.replace(sharedMark, (_, digits: string) => this.#inlined(this.shared[Number(digits)]!.code));
-  }
 
   #strings(): NonNullable<Model<never>['strings']> {
     invariant(this.model.strings !== undefined, 'a model with string-id fields has a string table');
@@ -143,26 +102,7 @@ export class Emitter {
     const own = this.#unshareable;
     this.#unshareable = before || own;
     if (own || costOf(node) < sharedCost) return code;
-    let index = this.#sharedByCode.get(code);
-    if (index === undefined) {
-      index = this.shared.length;
-      this.shared.push({ code, uses: 0 });
-      this.#sharedByCode.set(code, index);
-    }
-    this.shared[index]!.uses += 1;
-    return `\u0001${index}\u0001`;
-  }
-
-  /** Replaces the marks of shared conditions; `slot` gives the place of one in `C`. */
-  resolve(code: string, slot: (index: number) => number): string {
-    return code.replace(sharedMark, (_, digits: string) => {
-      const index = Number(digits);
-      const { code: inner, uses } = this.shared[index]!;
-      const resolved = this.resolve(inner, slot);
-      if (uses < 2) return resolved;
-      const at = slot(index);
-      return `((C[${at}] || (C[${at}] = ${resolved} ? 2 : 1)) === 2)`;
-    });
+    return this.module.share(code);
   }
 
   #test(node: TestNode): string {
@@ -214,7 +154,7 @@ export class Emitter {
         );
       case 'cidr': {
         const networks = literals.map((item) => item.value as Address);
-        if (value.interned !== true) return `R.within(${value.code}, ${this.constant(networks)})`;
+        if (value.interned !== true) return `R.within(${value.code}, ${this.module.constant(networks)})`;
         const key = `cidr ${networks.map((item) => item.text).join(' ')}`;
         return this.#predicate(value.code, key, () => (text) => runtime.within(text, networks));
       }
@@ -223,7 +163,7 @@ export class Emitter {
         if (literals.length === 1) return `(${code} ${symbols[op]} ${literal(literals[0]!)})`;
         if (literals.length <= 4 && /^\w+$/.test(code))
           return `(${literals.map((item) => `${code} === ${literal(item)}`).join(' || ')})`;
-        return `${this.constant(new Set(literals.map((item) => item.value)))}.has(${code})`;
+        return `${this.module.constant(new Set(literals.map((item) => item.value)))}.has(${code})`;
       }
     }
   }
@@ -256,7 +196,7 @@ export class Emitter {
   #tests(key: string, build: () => TextTest): string {
     let name = this.#testNames.get(key);
     if (name === undefined) {
-      name = this.constant(build());
+      name = this.module.constant(build());
       this.#testNames.set(key, name);
     }
     return name;
@@ -268,7 +208,7 @@ export class Emitter {
       predicate = new Predicate(this.#strings(), build());
       this.predicates.set(key, predicate);
     }
-    const name = this.constant(predicate);
+    const name = this.module.constant(predicate);
     return `((${name}.b[${code}] || ${name}.f(${code})) === 2)`;
   }
 
@@ -289,7 +229,7 @@ export class Emitter {
         }
         const x = this.#plain(a);
         const y = this.#plain(b);
-        if (variants !== undefined) return `R.variantEqual(${x}, ${y}, ${this.constant(variants)})`;
+        if (variants !== undefined) return `R.variantEqual(${x}, ${y}, ${this.module.constant(variants)})`;
         return fold ? `R.foldEqual(${x}, ${y})` : `(${x} === ${y})`;
       }
       case 'cidr':
@@ -305,7 +245,7 @@ export class Emitter {
   /** The text itself, whatever form the value has. */
   #plain(value: Value): string {
     const text =
-      value.interned === true ? `${this.constant(this.#strings())}.text(${value.code})` : value.code;
+      value.interned === true ? `${this.module.constant(this.#strings())}.text(${value.code})` : value.code;
     return value.root === true ? `R.rootDomain(${text})` : text;
   }
 
@@ -341,7 +281,7 @@ export class Emitter {
   each(operand: Operand, build: Build, y?: string): string {
     if (operand.kind === 'literal' || !operand.multi) return build(this.#value(operand));
     const call = (body: string): string =>
-      `${this.#function(body)}(event, now, V, ${this.#item}, ${y ?? 'undefined'})`;
+      `${this.module.function(body)}(event, now, V, ${this.#item}, ${y ?? 'undefined'})`;
     if (operand.kind === 'call') {
       return this.each(operand.operand, (value) => build(this.#applied(operand.name, value)), y);
     }
@@ -365,7 +305,7 @@ export class Emitter {
     }
     const list =
       operand.kind === 'set'
-        ? this.constant(operand.members.map((member) => member.value))
+        ? this.module.constant(operand.members.map((member) => member.value))
         : this.list(operand);
     return call(
       `const a = ${list}; for (let i = 0; i < a.length; i++) { const x = a[i]; if (${build({ code: 'x' })}) return true; } return false;`,
@@ -395,7 +335,7 @@ export class Emitter {
     if (walk.kind === 'chain')
       return `for (let item = (${walk.first}); item; item = (${walk.next})) { ${body} }`;
     const items =
-      walk.kind === 'array' ? `R.list(${walk.source})` : `R.list(${this.constant(walk.items)}(event))`;
+      walk.kind === 'array' ? `R.list(${walk.source})` : `R.list(${this.module.constant(walk.items)}(event))`;
     return `const items = ${items}; for (let j = 0; j < items.length; j++) { const item = items[j]; ${body} }`;
   }
 
@@ -428,13 +368,9 @@ export class Emitter {
       );
     this.#unshareable = before || this.#unshareable;
     if (foreign) return undefined;
-    const test = this.#function(inner);
-    let slot = this.#memoSlots.get(test);
-    if (slot === undefined) {
-      slot = this.#memoSlots.size;
-      this.#memoSlots.set(test, slot);
-    }
-    const owner = this.constant(this.#owner);
+    const test = this.module.function(inner);
+    const slot = this.module.memoSlot(test);
+    const owner = this.module.constant(this.module.owner);
     const { first, next } = iterator.walk;
     const { memo } = iterator;
     const body = `const from = (${first}); let answer = 1; item = from;
@@ -446,11 +382,7 @@ for (; item; item = (${next})) {
 const end = item;
 for (item = from; item !== end && item; item = (${next})) ${memo}.bytes[${slot}] = answer;
 return answer === 2;`;
-    return `${this.#function(body)}(event, now, V, undefined, undefined)`;
-  }
-
-  get memoSize(): number {
-    return Math.max(1, this.#memoSlots.size);
+    return `${this.module.function(body)}(event, now, V, undefined, undefined)`;
   }
 
   #value(operand: Operand): Value {
@@ -469,7 +401,8 @@ return answer === 2;`;
 
   #applied(name: string, value: Value): Value {
     if (name === 'root_domain') return { ...value, root: true };
-    if (value.interned === true) return { code: `${this.constant(this.#lengths())}.of(${value.code})` };
+    if (value.interned === true)
+      return { code: `${this.module.constant(this.#lengths())}.of(${value.code})` };
     return { code: `R.byteLength(${value.code})` };
   }
 
@@ -484,7 +417,7 @@ return answer === 2;`;
     if (item && this.#itemDepth <= 1) this.#unshareable = this.#unshareable || this.#registered;
     const code =
       read.kind === 'call'
-        ? `${this.constant(read.read)}(event, ${item ? 'item' : 'undefined'}, now)`
+        ? `${this.module.constant(read.read)}(event, ${item ? 'item' : 'undefined'}, now)`
         : read.source;
     const interned = read.kind === 'string-id';
     if (row.multi === true) return { code: `R.list(${code})`, interned };
@@ -545,7 +478,7 @@ return answer === 2;`;
     if (node.name === 'root_domain') return this.#plain(this.#applied(node.name, this.#value(node.operand)));
     const { operand } = node;
     if (operand.kind === 'field' && operand.field.name === `${operand.iterator?.name}.length`) {
-      return `${this.#function(`let n = 0; ${this.#walk(operand.iterator!, 'n++;')} return n;`)}(event, now, V, undefined, undefined)`;
+      return `${this.module.function(`let n = 0; ${this.#walk(operand.iterator!, 'n++;')} return n;`)}(event, now, V, undefined, undefined)`;
     }
     if (operand.multi) return `${this.list(operand)}.length`;
     return this.#applied('length', this.#value(operand)).code;
@@ -558,8 +491,8 @@ return answer === 2;`;
 
   /** Code of all values as a list, strings as text. */
   list(operand: Operand): string {
-    if (operand.kind === 'set') return this.constant(operand.members.map((member) => member.value));
-    if (operand.kind === 'literal' && operand.type === 'cidr') return this.constant([operand.value]);
+    if (operand.kind === 'set') return this.module.constant(operand.members.map((member) => member.value));
+    if (operand.kind === 'literal' && operand.type === 'cidr') return this.module.constant([operand.value]);
     if (!operand.multi) return `[${this.scalar(operand)}]`;
     if (operand.kind === 'variable') {
       const { read } = operand.variable;
@@ -574,7 +507,7 @@ return answer === 2;`;
       operand.field.read.kind !== 'string-id';
     if (plain) return this.#read(operand.field.read, operand.field, operand.register !== undefined).code;
     const body = this.#collect(operand);
-    return `${this.#function(body)}(event, now, V, ${this.#item}, undefined)`;
+    return `${this.module.function(body)}(event, now, V, ${this.#item}, undefined)`;
   }
 
   #collect(operand: Operand): string {
