@@ -280,6 +280,8 @@ void guard_unread(struct tracer *tracer, struct task *task, const struct act *ac
 
 	for (unsigned n = 0; n < ACT_COLUMNS; n++)
 		lacking |= act->values[n].missing;
+	if (lacking && !task->process->told_blind[BLIND_SPOT_UNKNOWN] && access("/proc/self/stat", F_OK))
+		guard_blind_spot(tracer, task, BLIND_SPOT_UNKNOWN, "/proc was taken away or mounted over: what is told of files and processes lacks what stands there");
 	if (lacking && !task->process->told_blind[BLIND_SPOT_NO_TRACE_PERMISSION] && !remote_read(task->tid, task->pending.stack, &byte, 1))
 		guard_blind_spot(tracer, task, BLIND_SPOT_NO_TRACE_PERMISSION,
 				 "it cannot be read by a recorder without CAP_SYS_PTRACE (PR_SET_DUMPABLE, another user): names are missing");

@@ -14,7 +14,7 @@ int guard_enter(struct tracer *tracer, struct task *task, const struct call_list
 /* After a call that succeeded: what is not seen from here on. */
 void guard_leave(struct tracer *tracer, struct task *task, const struct call_list *list, int64_t result);
 
-/* What was captured lacks something: tells when the reason is that the program cannot be read any more. */
+/* What was captured lacks something: tells when the reason is that the program cannot be read any more, or /proc. */
 void guard_unread(struct tracer *tracer, struct task *task, const struct act *act);
 
 /* Tells a blind spot once per process. */

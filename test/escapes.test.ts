@@ -356,6 +356,44 @@ t.test('load: nothing is lost', async (t) => {
   );
 });
 
+t.test(
+  'other ABIs, children given away, vfork, scripts without a name: each opens a file, and each is told',
+  async (t) => {
+    const got = alone([program('escape-abi')]);
+    const opened = got.events('open').filter((item) => /hostname/.test(String(item.get('named'))));
+    for (const item of opened) t.equal(item.get('file.path'), '/etc/hostname', String(item.get('named')));
+    t.equal(opened.length, isX86 ? 4 : 3);
+    t.ok(
+      got
+        .events('exec')
+        .some(
+          (item) =>
+            item.get('file.path') === 'memfd:nameless' ||
+            /^\/dev\/fd/.test(String((item.get('argv') as { items: string[] }).items.at(-1))),
+        ),
+    );
+    if (/filter 0/.test(got.stdout)) {
+      t.equal(got.events('seccomp').find((item) => item.arch === 3)?.result, 0);
+      t.equal(got.records('blind_spot').at(-1)?.get('reason'), 2);
+    }
+  },
+);
+
+t.test(
+  '/proc taken away from the recorder too: events go on, flagged, and a blind spot tells',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const place = mkdtempSync(join(folder, 'proc-'));
+    const got = traced([program('escape-proc'), place], { tracer: 'unshare', flags: ['-m', executable] });
+    if (got.status === 77) return t.comment('nothing can be mounted here');
+    t.equal(got.status, 0);
+    t.equal(got.events('unlink')[0]?.get('named'), 'hidden');
+    t.match(String(got.records('blind_spot')[0]?.get('detail')), /^\/proc was taken away/);
+    t.ok(got.events('mount').some((item) => item.get('mountpoint') === '/proc' || item.result === 0));
+    return;
+  },
+);
+
 /** True when the program is there. */
 const has = (name: string): boolean => spawnSync('sh', ['-c', `command -v ${name}`]).status === 0;
 
