@@ -527,6 +527,32 @@ t.test('a checkpoint tells the state again', async (t) => {
   );
 });
 
+t.test('texts of the past survive a collection in the middle of a checkpoint', async (t) => {
+  const told = new Told();
+  told.probe.checkpoint();
+  // Dead, and nobody has been told of who comes from it: 8 execed, 64 dead.
+  told.process(20, 1, '/opt/gone', { flags: 8 | 64, image: 7, argv: told.list('gone', '--before') });
+  told.strings.collect();
+  told.strings.intern('something that takes a number which is free');
+  told.process(21, 20, '/opt/child', { image: 8, parent_image: 7 });
+  const child = told.event('open', 21).process;
+  t.equal(told.lineage(child), 'child < gone');
+  t.equal(told.text(child.parent!.argv.items[1]!), '--before');
+});
+
+t.test('what the scanner found: one image, and another after an exec', async (t) => {
+  const told = new Told();
+  told.process(1, 0, '/sbin/init');
+  told.process(30, 1, '/bin/found', { flags: 8 | 32, image: 5 });
+  const scanned = { flags: 8 };
+  const first = told.exec(30, '/bin/found', { image: 5 }, scanned);
+  t.equal(told.lineage(first), 'found < init', 'the record has told of it');
+  t.equal(told.lineage(told.exec(30, '/bin/next', { image: 6 }, scanned)), 'next < found < init');
+  told.event('exit', 30, { group: 1 }, { flags: 8 | 1 });
+  told.probe.end();
+  t.equal(told.probe.find(30), undefined);
+});
+
 t.test('facts that come late', async (t) => {
   const told = new Told();
   told.process(5, 1, '/bin/a');

@@ -94,6 +94,11 @@ export interface ReplayOptions extends PipelineOptions {
   /** Events outside `from`..`to` (seq, both included) build the state and are not handed out. */
   readonly from?: number;
   readonly to?: number;
+  /**
+   * Distinct texts in memory from which those that nobody needs any more are let go. Only for callers that keep
+   * no string number from one event to the next; default: never.
+   */
+  readonly collectFrom?: number;
   /** Stops between chunks; the summary is then of what was read. */
   readonly signal?: AbortSignal;
 }

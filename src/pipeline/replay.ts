@@ -18,6 +18,8 @@ export async function replay(inputs: readonly Input[], options: ReplayOptions = 
   const nodes = new NodeCounter();
   const range = { from: options.from ?? 0, to: options.to ?? Number.POSITIVE_INFINITY };
   const streams: StreamSummary[] = [];
+  const least = options.collectFrom ?? Number.POSITIVE_INFINITY;
+  let crowded = least;
   for (const input of inputs) {
     const name = typeof input === 'string' ? input : input.name;
     const engine = options.engineFor === undefined ? options.engine : options.engineFor(name);
@@ -26,6 +28,11 @@ export async function replay(inputs: readonly Input[], options: ReplayOptions = 
       for await (const chunk of bytesOf(input)) {
         if (options.signal?.aborted === true) break;
         stream.push(chunk);
+        if (strings.kept >= crowded) {
+          strings.collect();
+          // What is in use may be more than was asked for: then the pause grows with it.
+          crowded = Math.max(least, strings.kept * 2);
+        }
         if (stream.dead) break;
       }
     } catch (error) {

@@ -106,6 +106,8 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
     strings: inUse.strings,
     allResults: options.allResults === true,
     engineFor,
+    // A report keeps events.
+    ...(book === undefined ? { collectFrom: 1_000_000 } : {}),
     ...(book === undefined
       ? {}
       : {
