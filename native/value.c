@@ -19,7 +19,8 @@ uint32_t arena_room(struct arena *arena, uint32_t length)
 		arena->bytes = regrab(arena->bytes, size);
 		arena->size = size;
 	}
-	memset(arena->bytes + at, 0, length);
+	if (length)
+		memset(arena->bytes + at, 0, length);
 	arena->used = at + length;
 	return at;
 }
