@@ -205,6 +205,7 @@ t.test('errors point into scalars of every style', (t) => {
       '8:10',
     ],
     ['rules:\n  - id: a\n    id: b\n    expression: exec.uid == 0\n', '3:5'],
+    ['rules:\n  - {id: a, expression: exec.uid == 0}\n---\nrules:\n  - {id: b}\n', '4:1'],
   ];
   for (const [text, place] of [...cases, ...more])
     t.equal(places(load(text).diagnostics)[0]?.split(' ')[0], place, JSON.stringify(text));

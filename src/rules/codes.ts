@@ -16,6 +16,12 @@ export const ruleCodes = {
     doc: 'The file is not YAML. Nothing of it was loaded.',
     example: 'rules:\n  - id: "unclosed',
   },
+  'second-document': {
+    severity: 'warning',
+    doc: 'The file has more YAML documents behind a line `---`. The reference reads the first one only, and so is it here: put the rules into one document, or into two files.',
+    example:
+      'rules:\n  - {id: a, expression: exec.uid == 0}\n---\nrules:\n  - {id: b, expression: exec.uid == 1}',
+  },
   'wrong-shape': {
     severity: 'error',
     doc: 'A value of the policy has the wrong kind: a list where one text is wanted, or the like.',

@@ -146,6 +146,20 @@ export function readDocument(file: string, text: string, shape: ObjectShape, pla
     );
   }
   reader.document = document;
+  const second = Array.isArray(parsed) ? parsed[1] : undefined;
+  if (second !== undefined && !isEmpty(second.contents as Node | null)) {
+    const at = (second.contents?.range ?? [0])[0];
+    reader.diagnostics.push(
+      diagnostic(
+        ruleCodes,
+        'second-document',
+        'only the first YAML document of a file is read: this is the second',
+        {
+          span: lines.span(at, firstLineEnd(text, at, text.length)),
+        },
+      ),
+    );
+  }
   const contents = reader.resolve(document.contents as Node | null);
   if (document.errors.length > 0 || !isMap(contents))
     return { root: undefined, topKeys: [], diagnostics: reader.diagnostics, lines };
@@ -160,6 +174,10 @@ function readRoot(reader: Reader, map: YAMLMap, shape: ObjectShape): ReadDocumen
     diagnostics: reader.diagnostics,
     lines: reader.lines,
   };
+}
+
+function isEmpty(node: Node | null): boolean {
+  return node === null || (isScalar(node) && node.value === null);
 }
 
 function lowered(message: string): string {
