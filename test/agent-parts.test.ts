@@ -20,9 +20,10 @@ import t from 'tap';
 import { readConfiguration, settingNames, variableOf } from '../src/agent/configuration.js';
 import { ask } from '../src/agent/control.js';
 import { Daemon } from '../src/agent/daemon.js';
+import { globMatcher } from '../src/agent/glob.js';
 import { type Hello, welcomeIsProven, writeHello } from '../src/agent/message.js';
 import { FileOutput } from '../src/agent/outputs/descriptor.js';
-import { formatOf } from '../src/agent/outputs/output.js';
+import { forRules, formatOf } from '../src/agent/outputs/output.js';
 import { SyslogOutput } from '../src/agent/outputs/syslog.js';
 import { WebhookOutput } from '../src/agent/outputs/webhook.js';
 import type { DetectionLine } from '../src/outputs/answers.js';
@@ -504,6 +505,23 @@ t.test(
   },
 );
 
+t.test('an output is notified of the rules that it names', async (t) => {
+  const path = join(folder, 'some.json');
+  const output = forRules(
+    new FileOutput({ path, format: formatOf('json', 'h'), maxSize: 0, keep: 0 }),
+    globMatcher(['ssh_*', 'root']),
+  );
+  for (const name of ['ssh_key', 'root', 'rooted', 'other']) output.detection(line(name));
+  await output.close();
+  t.strictSame(
+    readFileSync(path, 'utf8')
+      .trim()
+      .split('\n')
+      .map((text) => (JSON.parse(text) as DetectionLine).rule_id),
+    ['ssh_key', 'root'],
+  );
+});
+
 t.test('a webhook is tried again until it takes the detections, in order, signed', async (t) => {
   const requests: { body: string; signature: string | undefined; time: string | undefined }[] = [];
   const server = createHttpServer((request, response) => {
@@ -577,6 +595,12 @@ t.test('figures for Prometheus name rules and causes', async (t) => {
     'seccam_links_refused_total 0',
   ])
     t.match(text, expected);
+  const gauges = [...text.matchAll(/^# TYPE (\S+) gauge$/gm)].map(([, name]) => name!);
+  t.strictSame(
+    gauges.filter((name) => name.startsWith('seccam_') && name.endsWith('_total')),
+    [],
+    'what only grows is a counter',
+  );
   t.match(await read('/healthz'), /^200 ok/);
   t.match(await read('/secret'), /^404/);
   await daemon.stop();

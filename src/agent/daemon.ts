@@ -16,10 +16,11 @@ import { Agent } from './agent.js';
 import { agentCodes } from './codes.js';
 import type { Configuration } from './configuration.js';
 import { type ControlAnswer, type ControlRequest, ControlServer } from './control.js';
+import { globMatcher } from './glob.js';
 import { isEncrypted, Listener, readToken, splitAddress } from './listener.js';
 import { RefusalReason } from './message.js';
 import { DescriptorOutput, FileOutput } from './outputs/descriptor.js';
-import { formatOf, type Output } from './outputs/output.js';
+import { formatOf, forRules, type Output } from './outputs/output.js';
 import { SyslogOutput } from './outputs/syslog.js';
 import { WebhookOutput } from './outputs/webhook.js';
 import { bytes, milliseconds, type OutputSettings, type Settings } from './settings.js';
@@ -285,7 +286,8 @@ function makeOutputs(options: DaemonOptions, settings: Settings, onClosed: () =>
         )
       : openFile(target.file, target.name, host, 0, 0, options.truncate === true),
   );
-  for (const output of settings.outputs) outputs.push(makeOutput(output, host));
+  for (const output of settings.outputs)
+    outputs.push(forRules(makeOutput(output, host), globMatcher(output.rules)));
   return outputs;
 }
 

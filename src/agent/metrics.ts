@@ -51,14 +51,7 @@ export class Metrics {
     const { registry } = this;
     collectDefaultMetrics({ register: registry });
     const total = (name: string, help: string, key: keyof ReturnType<MetricsSource['totals']>): void => {
-      new Gauge({
-        name,
-        help,
-        registers: [registry],
-        collect() {
-          this.set(source.totals()[key]);
-        },
-      });
+      measured(name, help, [], () => [[{}, source.totals()[key]]]);
     };
     total('seccam_events_total', 'Events taken from all streams.', 'events');
     total('seccam_events_lost_total', 'Events that streams say were lost.', 'lost');
@@ -108,15 +101,34 @@ export class Metrics {
       });
     }
     function perOutput(name: string, help: string, value: (facts: OutputFacts) => number): void {
-      new Gauge({
-        name,
-        help,
-        labelNames: ['output'],
-        registers: [registry],
-        collect() {
-          for (const facts of source.outputs()) this.set({ output: facts.name }, value(facts));
-        },
-      });
+      measured(name, help, ['output'], () =>
+        source.outputs().map((facts) => [{ output: facts.name }, value(facts)]),
+      );
+    }
+    /** What only grows is a counter, by its name; its value is that of the source at each look. */
+    function measured(
+      name: string,
+      help: string,
+      labelNames: string[],
+      values: () => (readonly [Record<string, string>, number])[],
+    ): void {
+      const common = { name, help, labelNames, registers: [registry] };
+      if (name.endsWith('_total'))
+        new Counter({
+          ...common,
+          collect() {
+            this.reset();
+            for (const [labels, value] of values()) this.inc(labels, value);
+          },
+        });
+      else
+        new Gauge({
+          ...common,
+          collect() {
+            this.reset();
+            for (const [labels, value] of values()) this.set(labels, value);
+          },
+        });
     }
   }
 

@@ -19,9 +19,12 @@ const addressOrNone = z
 const path = z.string().min(1);
 const format = z.enum(['pretty', 'compact', 'json', 'falco']);
 
+const notifiedOf = z.array(z.string()).default(['*']).describe('Globs of rule ids that are told here.');
+
 const output = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('file'),
+    rules: notifiedOf,
     path,
     format: format.default('json'),
     max_size: size
@@ -31,6 +34,7 @@ const output = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     type: z.literal('syslog'),
+    rules: notifiedOf,
     address: z
       .string()
       .default('/dev/log')
@@ -55,6 +59,7 @@ const output = z.discriminatedUnion('type', [
   }),
   z.strictObject({
     type: z.literal('webhook'),
+    rules: notifiedOf,
     url: z.url({ protocol: /^https?$/ }),
     secret_file: path
       .optional()
@@ -148,7 +153,7 @@ export const settingsSchema = z.strictObject({
         .number()
         .int()
         .min(10_000)
-        .default(1_000_000)
+        .default(250_000)
         .describe('Distinct texts in memory from which those that nobody needs any more are let go.'),
       greeting: duration.default('5s').describe('How long a client may take to greet.'),
       rate: z

@@ -29,6 +29,20 @@ export interface Output {
   facts(): OutputFacts;
 }
 
+/** The output, for detections of some rules only. */
+export function forRules(output: Output, wants: (rule: string) => boolean): Output {
+  return {
+    name: output.name,
+    detection: (line) => {
+      if (wants(line.rule_id)) output.detection(line);
+    },
+    flush: () => output.flush(),
+    close: () => output.close(),
+    reopen: () => output.reopen?.(),
+    facts: () => output.facts(),
+  };
+}
+
 export function formatOf(name: DetectionFormatName, hostname: string, paint: Paint = plain): DetectionFormat {
   return detectionFormats[name]({ paint, hostname });
 }
