@@ -152,6 +152,35 @@ console.error(JSON.stringify({ status: made.status, diagnostics: diagnostics.len
   });
 });
 
+t.test('the user-shaped project is green outside of the checkout', async (t) => {
+  const project = join(folder, 'project');
+  cpSync(join(root, 'fixtures/project'), project, { recursive: true });
+  const at = (...words: string[]): Ran =>
+    run(process.execPath, [join(installed, 'bin/seccam.js'), ...words], project);
+  const tested = at('test', '--format', 'pretty', '--format', 'junit=out/junit.xml', '--jobs', '2');
+  t.equal(tested.status, 0, `${tested.out}${tested.err}`);
+  t.match(tested.out, /[3-9]\d passed, 0 failed/);
+  t.match(readFileSync(join(project, 'out/junit.xml'), 'utf8'), /<\/testsuites>\n$/);
+  t.equal(at('check').status, 0, 'check');
+  t.match(at('check', '--print-config').out, /recordings\.max_size +"256KiB" +\(seccam\.yaml:\d+:\d+\)/);
+  const replayed = at('replay', 'recordings/web-shell.seccam', '--format', 'json');
+  t.match(replayed.out, /"rule_id":"web_shell_spawned"/);
+  for (const [place, says] of [
+    ['tests:5', /folder, which has no line 5/],
+    ['tests/web.test.yaml:0', /no line 0/],
+    ['tests/web.test.yaml:99999', /no line 99999/],
+  ] as const) {
+    const refused = at('test', place);
+    t.equal(refused.status, 2, place);
+    t.match(refused.err, says);
+  }
+  if (process.platform === 'linux') {
+    const refused = at('test', '--format', 'junit=/proc/no/such/place.xml');
+    t.equal(refused.status, 2, 'an output that cannot be');
+    t.match(refused.err, /\[file-error\]/);
+  }
+});
+
 t.test('what is offline works without the native parts', async (t) => {
   rmSync(join(installed, 'native'), { recursive: true, force: true });
   rmSync(join(folder, 'node_modules/koffi'), { recursive: true });
