@@ -25,7 +25,7 @@ export function eventDetails(page: Page, row: number): HTMLElement {
     const text = rows.said(row, name);
     if (text !== undefined) table.append(line(name, text));
   }
-  table.append(line('result', String(events.result[row]!)), line('thread', String(events.tid[row]!)));
+  table.append(line('result', rows.result(row)), line('thread', String(events.tid[row]!)));
   body.append(make('h3', {}, 'fields'), table);
   return body;
 }

@@ -38,10 +38,11 @@ const style = `
 *{box-sizing:border-box}
 html,body{height:100%;margin:0}
 body{background:var(--bg);color:var(--fg);font:13px/1.45 system-ui,sans-serif}
-#app{display:grid;grid-template-rows:auto auto auto 1fr;height:100vh}
+#app{display:grid;grid-template-columns:minmax(0,1fr);grid-template-rows:auto auto auto 1fr;height:100vh}
 header{display:flex;gap:16px;align-items:baseline;padding:10px 14px 4px;flex-wrap:wrap}
 header h1{font-size:15px;margin:0}
-header .facts{color:var(--dim)}
+header .facts{color:var(--dim);white-space:nowrap}
+header .command{flex:0 1 auto;min-width:0;max-width:60vw;overflow:hidden;text-overflow:ellipsis}
 nav{display:flex;gap:2px;padding:4px 14px 0;border-bottom:1px solid var(--line);align-items:center;flex-wrap:wrap}
 nav button{border:0;background:none;color:var(--dim);padding:6px 10px;font:inherit;cursor:pointer;border-bottom:2px solid transparent}
 nav button[aria-selected=true]{color:var(--fg);border-bottom-color:var(--blue);font-weight:600}

@@ -49,6 +49,7 @@ export class Rows {
   /** Row → indices of detections. */
   readonly detections = new Map<number, number[]>();
   readonly #tellingOf: (readonly string[])[];
+  #errors: ReadonlyMap<number, string> | undefined;
 
   constructor(readonly data: ReportData) {
     this.places = placesOf(data);
@@ -80,6 +81,18 @@ export class Rows {
     if (words === undefined) return brief(value);
     const list = words.split('|');
     return list.length <= 8 ? list.join(' | ') : `${list.slice(0, 6).join(' | ')} … ${list.length - 6} more`;
+  }
+
+  /** The result of a call; a failure by its name. */
+  result(row: number): string {
+    const result = this.data.events.result[row]!;
+    if (result >= 0) return String(result);
+    this.#errors ??= new Map(
+      Object.entries(this.data.constants).flatMap(([name, value]): [number, string][] =>
+        typeof value === 'number' && /^E[A-Z0-9]+$/.test(name) ? [[-Math.abs(value), name]] : [],
+      ),
+    );
+    return this.#errors.get(result) ?? String(result);
   }
 
   typeName(row: number): string {

@@ -94,7 +94,7 @@ export class Page {
           : `${data.summary.pass} passed, ${data.summary.fail} failed, ${data.summary.inconclusive} inconclusive`;
     const header = make('header', {}, make('h1', {}, data.title), make('span', { class: 'facts' }, facts));
     for (const recording of data.recordings) {
-      if (recording.command !== '' && data.recordings.length === 1) header.append(make('span', { class: 'facts' }, `$ ${recording.command}`));
+      if (recording.command !== '' && data.recordings.length === 1) header.append(make('span', { class: 'facts command', title: recording.command }, `$ ${recording.command}`));
       for (const note of recording.notes) header.append(make('span', { class: 'warn' }, note));
     }
     header.append(make('span', { class: 'facts', style: 'margin-left:auto' }, make('kbd', {}, '?'), ' keys'));
@@ -225,7 +225,7 @@ export class Page {
           make('span', { class: 'e' }, rows.typeName(row)),
           make('span', { class: 'p' }, rows.process(row)),
           make('span', { class: 'x' }, rows.about(row)),
-          ...(result < 0 ? [make('span', { class: 'r' }, String(result))] : []),
+          ...(result < 0 ? [make('span', { class: 'r' }, this.rows.result(row))] : []),
         );
       },
       (index) => this.open(eventDetails(this, kept[index]!)),
