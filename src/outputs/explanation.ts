@@ -22,6 +22,10 @@ export function explanationText(item: Explanation, paint: Paint): string[] {
     `  ${counted(events, 'event')}  ›  ${counted(ofType)} ${item.eventType}  ›  ${counted(shown)} shown to rules  ›  ${counted(matched)} matched`,
   );
   lines.push(...hiddenLines(item));
+  if (ofType === 0)
+    lines.push(
+      `  Nothing to decide on: the recording holds no ${item.eventType} event ("seccam inspect" lists what it holds).`,
+    );
   if (shown > 0) lines.push('', ...countedTree(item.tree, shown, paint));
   for (const [index, event] of item.at.entries())
     lines.push('', ...eventLines(item, event, index === 0, paint));
