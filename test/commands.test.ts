@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
 import { codeTables } from '../src/commands/code-tables.js';
 import { commandCodes } from '../src/commands/codes.js';
@@ -298,3 +299,62 @@ function timeless(line: string): string {
     .replace(/ ‹ node.*$/, '')
     .trimEnd();
 }
+
+const history = join(root, 'recordings/attacks/history-removed.seccam');
+
+t.test('what a detection shows: the whole value under a mask, and what silent rules held back', async (t) => {
+  writeFileSync(
+    join(folder, 'marks.policy'),
+    `version: 1.0.0
+rules:
+  - id: marks
+    silent: true
+    expression: exec.file.name == "mktemp"
+    actions:
+      - set: {name: marked, scope: process, value: true, inherited: true, scope_field: process.ppid}
+  - id: truncated
+    expression: open.flags & O_TRUNC > 0
+  - id: removed_by_marked
+    expression: unlink.file.name == "nothing" || \${process.marked} == true && unlink.file.name != ""
+`.replaceAll('\\$', '$'),
+  );
+  const ran = seccam(['replay', '-r', 'marks.policy', history]);
+  t.match(ran.out, /open\.flags +O_WRONLY\|O_CREAT\|O_TRUNC/);
+  t.match(ran.err, /^1 more of silent rules, which are never shown$/m);
+  t.notMatch(ran.err, /rate limits/);
+  const truncated = seccam(['explain', '-r', 'marks.policy', history, '--rule', 'truncated']);
+  t.match(truncated.out, /open\.flags & O_TRUNC > 0 +1 +1$/m, 'a rule of one condition counts so far');
+  t.match(truncated.out, /"O_WRONLY\|O_CREAT\|O_TRUNC"/);
+  const marked = seccam(['explain', '-r', 'marks.policy', history, '--rule', 'removed_by_marked']);
+  t.match(marked.out, /process\.marked}: set by marks at event 8, inherited from dash/);
+});
+
+t.test('explain at what rules are not shown says so, and that is no match', async (t) => {
+  const events = seccam(['inspect', history, '--events', '--format', 'json']).out.trim().split('\n');
+  const lines = events.map((line) => JSON.parse(line) as { seq: number; shown: boolean; type: string });
+  const hidden = lines.find((line) => !line.shown)!;
+  const other = lines.find((line) => line.shown && line.type === 'exec')!;
+  const rule = ['explain', '-r', 'marks.policy', history, '--rule', 'truncated'];
+  for (const [words, says] of [
+    [['--at', String(hidden.seq)], /is not shown to rules/],
+    [['--at', String(other.seq)], /is of type exec/],
+    [['--where', 'open.file.path == "/nowhere"'], /No event that the rules are shown/],
+  ] as const) {
+    const ran = seccam([...rule, ...words]);
+    t.equal(ran.status, 1);
+    t.match(ran.err, says);
+    t.match(ran.err, /\[nothing-to-explain\]/);
+  }
+  t.match(seccam(['inspect', history, '--events']).out, / = ENOENT \(not shown to rules\)/);
+});
+
+t.test('what is no recording gets no summary, and the newest is found beside odd names', async (t) => {
+  writeFileSync(join(folder, 'packed.gz'), gzipSync(readFileSync(history)));
+  refuses(t, ['inspect', 'packed.gz'], 2, 'not-a-recording', /gzip[\s\S]*zcat FILE/);
+  const odd = mkdtempSync(join(folder, 'odd-'));
+  writeFileSync(Buffer.concat([Buffer.from(`${odd}/a`), Buffer.from([0xff]), Buffer.from('.seccam')]), '');
+  writeFileSync(join(odd, 'good.seccam'), readFileSync(history));
+  const ran = spawnSync(process.execPath, [script, 'replay'], { cwd: odd, encoding: 'utf8' });
+  t.equal(ran.status, 0, ran.stderr);
+  t.match(ran.stderr, /replaying the newest recording, good\.seccam/);
+});

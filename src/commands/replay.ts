@@ -88,7 +88,9 @@ function originText(origin: RulesOrigin): string {
 
 function summaryLines(summary: ReplaySummary): string[] {
   const lines: string[] = [];
-  const limited = summary.suppressed - (summary.explained ?? 0);
+  const silent = summary.silent ?? 0;
+  const limited = summary.suppressed - (summary.explained ?? 0) - silent;
+  if (silent > 0) lines.push(`${counted(silent)} more of silent rules, which are never shown`);
   if (limited > 0) lines.push(`${counted(limited)} more suppressed by rate limits (--no-limits shows them)`);
   if (summary.explained !== undefined)
     lines.push(

@@ -102,6 +102,8 @@ export interface ReplaySummary {
   readonly cannotFire: readonly { readonly rule: string; readonly reason: string }[];
   readonly detections: number;
   readonly suppressed: number;
+  /** Of `suppressed`, those of rules that are `silent`: never shown. */
+  readonly silent?: number;
   /** With a security profile: of `suppressed`, those on what it explains; and what it does not explain. */
   readonly explained?: number;
   readonly anomalies?: number;

@@ -16,8 +16,9 @@ export function valueText(value: unknown, limit = 200): string {
   return printable(String(value));
 }
 
-/** The value of a field, with the names of constants where it has them: `O_WRONLY|O_CREAT`. */
+/** The value of a field, with the names of constants where it has them: `O_WRONLY|O_CREAT`; modes are octal. */
 export function fieldText(field: string, value: unknown, limit = 200): string {
+  if (typeof value === 'number' && /\.(mode|rights)$/.test(field)) return `0${value.toString(8)}`;
   const group = typeof value === 'number' ? fieldByName(field)?.constants : undefined;
   return (group === undefined ? undefined : nameConstant(group, value as number)) ?? valueText(value, limit);
 }

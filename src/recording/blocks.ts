@@ -37,7 +37,13 @@ export class BlockError extends Error {
   constructor(
     readonly offset: number,
     message: string,
-    readonly code: 'damaged-recording' | 'not-a-recording' | 'newer-format' | 'git-lfs-pointer' = 'damaged-recording',
+    readonly code:
+      | 'damaged-recording'
+      | 'not-a-recording'
+      | 'newer-format'
+      | 'git-lfs-pointer' = 'damaged-recording',
+    /** What the user can do. */
+    readonly wayOut?: string,
   ) {
     super(message);
   }
@@ -114,7 +120,9 @@ export class BlockSplitter {
   #keep(part: Buffer): void {
     const length = this.#kept + part.length;
     if (length > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(BLOCK_HEADER, Math.min(this.#want, Math.max(length, this.#buffer.length * 2))));
+      const grown = Buffer.allocUnsafeSlow(
+        Math.max(BLOCK_HEADER, Math.min(this.#want, Math.max(length, this.#buffer.length * 2))),
+      );
       this.#buffer.copy(grown, 0, 0, this.#kept);
       this.#buffer = grown;
     }
@@ -123,19 +131,39 @@ export class BlockSplitter {
   }
 
   #blockLength(bytes: Buffer): number {
-    if (bytes.readUInt32LE(0) !== BLOCK_MAGIC) throw new BlockError(this.#offset, 'a block does not begin with SCB1');
-    if (crc32(bytes.subarray(0, 44)) !== bytes.readUInt32LE(44)) throw new BlockError(this.#offset + 44, 'the checksum of a block header is wrong');
+    if (bytes.readUInt32LE(0) !== BLOCK_MAGIC)
+      throw new BlockError(this.#offset, 'a block does not begin with SCB1');
+    if (crc32(bytes.subarray(0, 44)) !== bytes.readUInt32LE(44))
+      throw new BlockError(this.#offset + 44, 'the checksum of a block header is wrong');
     const stored = bytes.readUInt32LE(8);
-    if (stored > BLOCK_MAX || bytes.readUInt32LE(12) > BLOCK_MAX) throw new BlockError(this.#offset + 8, 'a block is larger than 16 MiB');
+    if (stored > BLOCK_MAX || bytes.readUInt32LE(12) > BLOCK_MAX)
+      throw new BlockError(this.#offset + 8, 'a block is larger than 16 MiB');
     return BLOCK_HEADER + ((stored + 7) & ~7);
   }
 }
+
+/** What people compress files with; a recording that is small by itself: `seccam recording upgrade --compress`. */
+const packers = [
+  { name: 'gzip', magic: Buffer.from([0x1f, 0x8b]), unpack: 'zcat' },
+  { name: 'zstd', magic: Buffer.from([0x28, 0xb5, 0x2f, 0xfd]), unpack: 'zstdcat' },
+  { name: 'xz', magic: Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]), unpack: 'xzcat' },
+];
 
 function checkPreamble(bytes: Buffer): void {
   if (bytes.subarray(0, PREAMBLE).toString('latin1') === 'version https://') {
     throw new BlockError(0, 'this is a Git LFS pointer, not the recording itself', 'git-lfs-pointer');
   }
-  if (!bytes.subarray(0, 8).equals(MAGIC)) throw new BlockError(0, 'this is not a recording: its first 8 bytes are others', 'not-a-recording');
+  const packer = packers.find(({ magic }) => bytes.subarray(0, magic.length).equals(magic));
+  if (packer !== undefined)
+    throw new BlockError(
+      0,
+      `this was compressed with ${packer.name}`,
+      'not-a-recording',
+      `${packer.unpack} FILE | seccam replay -`,
+    );
+  if (!bytes.subarray(0, 8).equals(MAGIC))
+    throw new BlockError(0, 'this is not a recording: its first 8 bytes are others', 'not-a-recording');
   const major = bytes.readUInt16LE(8);
-  if (major !== 1) throw new BlockError(8, `format ${major} is newer than this version knows, which is 1`, 'newer-format');
+  if (major !== 1)
+    throw new BlockError(8, `format ${major} is newer than this version knows, which is 1`, 'newer-format');
 }

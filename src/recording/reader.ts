@@ -69,7 +69,8 @@ const noSchema: SchemaRow = { id: 0, name: '', columns: [] };
 
 /** Words at the place of `bytes`, copied when they are not aligned. */
 function wordsOf(bytes: Buffer): { words: Uint32Array; bytes: Buffer } {
-  if ((bytes.byteOffset & 3) === 0) return { words: new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2), bytes };
+  if ((bytes.byteOffset & 3) === 0)
+    return { words: new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2), bytes };
   const copy = Buffer.from(new Uint8Array(bytes).buffer);
   return { words: new Uint32Array(copy.buffer, copy.byteOffset, copy.length >>> 2), bytes: copy };
 }
@@ -87,8 +88,10 @@ export function decodePayload(block: Block): Buffer {
     if (stored !== decoded) throw new Damage(0, 'the two lengths of a block differ');
     return payload;
   }
-  if (codec !== Codec.deflate) throw new Damage(0, `a block is written in codec ${codec}, which this version does not know`);
-  if (decoded > limits.inflateFree && decoded > stored * limits.inflateRatio) throw new Damage(0, 'a block grows too much when it is inflated');
+  if (codec !== Codec.deflate)
+    throw new Damage(0, `a block is written in codec ${codec}, which this version does not know`);
+  if (decoded > limits.inflateFree && decoded > stored * limits.inflateRatio)
+    throw new Damage(0, 'a block grows too much when it is inflated');
   let inflated: Buffer;
   try {
     inflated = inflateRawSync(payload, { maxOutputLength: Math.max(decoded, 1) });
@@ -103,7 +106,14 @@ export class StreamReader {
   readonly strings: StringTable;
   readonly #name: string;
   readonly #frames: ((frame: Frame) => void) | undefined;
-  readonly #frame: Frame = { words: new Uint32Array(0), bytes: Buffer.alloc(0), at: 0, size: 0, kind: 0, info: 0 };
+  readonly #frame: Frame = {
+    words: new Uint32Array(0),
+    bytes: Buffer.alloc(0),
+    at: 0,
+    size: 0,
+    kind: 0,
+    info: 0,
+  };
   readonly #splitter = new BlockSplitter();
   #offset = 0;
   #header: Header | undefined;
@@ -191,24 +201,47 @@ export class StreamReader {
     if (this.#dead || this.#told) return;
     this.#told = true;
     if (this.#finished && this.#splitter.kept === 0) return;
-    const tell = (code: 'not-a-recording' | 'git-lfs-pointer' | 'unfinished-recording' | 'damaged-recording', message: string, ...suggestions: string[]) => {
+    const tell = (
+      code: 'not-a-recording' | 'git-lfs-pointer' | 'unfinished-recording' | 'damaged-recording',
+      message: string,
+      ...suggestions: string[]
+    ) => {
       this.#dead = true;
       sink.diagnostic(diagnostic(recordingCodes, code, message, { suggestions }));
     };
     if (this.#finished) {
-      tell('damaged-recording', `"${this.#name}" goes on after its footer, at byte ${this.#splitter.offset}.`);
+      tell(
+        'damaged-recording',
+        `"${this.#name}" goes on after its footer, at byte ${this.#splitter.offset}.`,
+      );
     } else if (this.#splitter.offset === 0 && this.#header === undefined) {
-      tell('not-a-recording', `"${this.#name}" is not a recording: it has ${this.#splitter.kept} bytes.`, 'seccam record -o NAME.seccam -- COMMAND');
+      tell(
+        'not-a-recording',
+        `"${this.#name}" is not a recording: it has ${this.#splitter.kept} bytes.`,
+        'seccam record -o NAME.seccam -- COMMAND',
+      );
     } else {
-      const cut = this.#splitter.kept > 0 ? `ends inside the block that begins at byte ${this.#splitter.offset}` : `ends at byte ${this.#splitter.offset} without its footer`;
-      tell('unfinished-recording', `"${this.#name}" ${cut}; what comes before was read.`, '--accept-damage makes this a warning');
+      const cut =
+        this.#splitter.kept > 0
+          ? `ends inside the block that begins at byte ${this.#splitter.offset}`
+          : `ends at byte ${this.#splitter.offset} without its footer`;
+      tell(
+        'unfinished-recording',
+        `"${this.#name}" ${cut}; what comes before was read.`,
+        '--accept-damage makes this a warning',
+      );
     }
   }
 
   #fail(error: unknown, sink: StreamSink): void {
     this.#dead = true;
     if (error instanceof BlockError) {
-      const suggestions = error.code === 'git-lfs-pointer' ? ['git lfs pull'] : [];
+      const suggestions =
+        error.code === 'git-lfs-pointer'
+          ? ['git lfs pull']
+          : error.wayOut === undefined
+            ? []
+            : [error.wayOut];
       const message =
         error.code === 'damaged-recording'
           ? `"${this.#name}" is damaged at byte ${error.offset}: ${error.message}; what comes before was read.`
@@ -239,7 +272,8 @@ export class StreamReader {
         break;
       case BlockKind.data:
         if (this.#epoch === 0) throw new Damage(0, 'a data block comes before the first checkpoint');
-        if (block.epoch !== this.#epoch) throw new Damage(0, `a block of epoch ${block.epoch} stands in epoch ${this.#epoch}`);
+        if (block.epoch !== this.#epoch)
+          throw new Damage(0, `a block of epoch ${block.epoch} stands in epoch ${this.#epoch}`);
         this.#takeFrames(block, payload, sink);
         break;
       case BlockKind.footer:
@@ -257,7 +291,8 @@ export class StreamReader {
     if (this.#header !== undefined) throw new Damage(0, 'there is a second header');
     const { words, bytes } = wordsOf(payload);
     const length = words[0] ?? 0;
-    if (words.length < 2 || length !== payload.length || (words[1]! & 0xffff) !== FrameKind.header) throw new Damage(0, 'the header block does not hold one header frame');
+    if (words.length < 2 || length !== payload.length || (words[1]! & 0xffff) !== FrameKind.header)
+      throw new Damage(0, 'the header block does not hold one header frame');
     let header: Header;
     try {
       header = parseHeader(bytes.toString('utf8', 8));
@@ -272,7 +307,11 @@ export class StreamReader {
     }
     for (const schema of header.catalogue.records) {
       const row = recordRows.find((known) => known.id === schema.id && known.name === schema.name);
-      this.#records[schema.id] = { ...makePlan(schema, row?.columns, RECORD_HEAD), id: schema.id, name: row?.name };
+      this.#records[schema.id] = {
+        ...makePlan(schema, row?.columns, RECORD_HEAD),
+        id: schema.id,
+        name: row?.name,
+      };
     }
     this.#header = header;
     this.#dictionary = new Dictionary(this.strings, header.catalogue);
@@ -282,7 +321,8 @@ export class StreamReader {
   #begin(epoch: number, sink: StreamSink): void {
     if (this.#dictionary === undefined) throw new Damage(0, 'a checkpoint comes before the header');
     if (epoch === this.#epoch) return;
-    if (epoch < this.#epoch || epoch === 0) throw new Damage(0, `epoch ${epoch} follows epoch ${this.#epoch}`);
+    if (epoch < this.#epoch || epoch === 0)
+      throw new Damage(0, `epoch ${epoch} follows epoch ${this.#epoch}`);
     this.#epoch = epoch;
     this.#dictionary.clear();
     sink.checkpoint?.(epoch);
@@ -296,7 +336,8 @@ export class StreamReader {
     for (let at = 0; at < total; ) {
       const length = words[at]!;
       const size = length >>> 2;
-      if (length < 8 || (length & 7) !== 0 || length > FRAME_MAX || size > total - at) throw new Damage(at, `a frame has the length ${length}`);
+      if (length < 8 || (length & 7) !== 0 || length > FRAME_MAX || size > total - at)
+        throw new Damage(at, `a frame has the length ${length}`);
       const second = words[at + 1]!;
       const kind = second & 0xffff;
       const info = second >>> 16;
@@ -324,7 +365,8 @@ export class StreamReader {
       count += 1;
       at += size;
     }
-    if (count !== block.frames) throw new Damage(total, `a block says that it has ${block.frames} frames, and has ${count}`);
+    if (count !== block.frames)
+      throw new Damage(total, `a block says that it has ${block.frames} frames, and has ${count}`);
   }
 
   #tell(words: Uint32Array, bytes: Buffer, at: number, size: number, kind: number, info: number): void {

@@ -127,6 +127,8 @@ export class Account {
     if (holds(node)) this.#nodeTrue.set(node, (this.#nodeTrue.get(node) ?? 0) + pattern.count);
     if (node.kind === 'not') this.#countNode(node.operand, pattern);
     if (node.kind === 'macro') this.#countNode(node.body, pattern);
+    if (node === this.rule.rule.root && node.kind !== 'and' && node.kind !== 'or' && holds(node))
+      this.#soFar.set(node, (this.#soFar.get(node) ?? 0) + pattern.count);
     if (node.kind !== 'and' && node.kind !== 'or') return;
     let all = true;
     for (const operand of node.operands) {

@@ -42,6 +42,11 @@ export const workbenchCodes = {
     severity: 'error',
     doc: 'A policy, test or project file was named where a recording is wanted.',
   },
+  'nothing-to-explain': {
+    severity: 'warning',
+    doc: 'No rule that was asked for is shown the event of `--at`, or any event that `--where` chooses: there is nothing to say about them.',
+    example: 'seccam explain story.seccam --rule web_shell_reads_key --at 1',
+  },
   'no-recording': { severity: 'error', doc: 'No recording was named and none was found.' },
   'lfs-pointer': {
     severity: 'error',

@@ -47,7 +47,7 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
     ...(options.where === undefined ? {} : { where: options.where }),
     allResults: options.allResults === true,
   });
-  if (options.at !== undefined && !found.sawAt) {
+  if (options.at !== undefined && found.sawAt === undefined) {
     throw new DiagnosticError([
       diagnostic(workbenchCodes, 'no-such-event', `"${recording}" has no event ${options.at}`, {
         suggestions: [`seccam inspect ${recording} --events`],
@@ -55,11 +55,22 @@ export async function explain(options: ExplainOptions): Promise<ExplainResult> {
     ]);
   }
   diagnostics.push(...found.diagnostics);
+  if (found.explanations.length === 0 && (options.at !== undefined || options.where !== undefined)) {
+    const which =
+      options.at === undefined ? 'No event that the rules are shown fits --where' : unseen(found, options.at);
+    diagnostics.push(
+      diagnostic(workbenchCodes, 'nothing-to-explain', which, {
+        severity: 'warning',
+        suggestions: [`seccam inspect ${recording} --events`],
+      }),
+    );
+  }
   const explanations = [...asked.silent, ...found.explanations];
   const answer =
     found.damaged && options.acceptDamage !== true
       ? 2
-      : explanations.some((one) => one.matched === 0) && options.ruleIds !== undefined
+      : options.ruleIds !== undefined &&
+          (explanations.length === 0 || explanations.some((one) => one.matched === 0))
         ? 1
         : 0;
   return { schema: 'seccam/explain@1', recording, events: found.events, explanations, diagnostics, answer };
@@ -98,9 +109,12 @@ async function askedRules(
     if (found.loaded.length === 0 && found.silent.length === 0) {
       throw new DiagnosticError([
         diagnostic(workbenchCodes, 'unknown-rule', `No rule is called "${id}"`, {
-          suggestions: nearRules(id, inUse.rules)
-            .slice(0, 1)
-            .map((name) => `--rule ${name}`),
+          suggestions: [
+            ...nearRules(id, inUse.rules)
+              .slice(0, 1)
+              .map((name) => `--rule ${name}`),
+            'seccam list rules',
+          ],
         }),
       ]);
     }
@@ -116,6 +130,14 @@ async function askedRules(
       );
   }
   return { rules, silent };
+}
+
+/** Why no rule was asked at the event of `--at`. */
+function unseen(found: ExplainedRules, at: number): string {
+  const { type, shown } = found.sawAt!;
+  return shown
+    ? `Event ${at} is of type ${type}, and no rule that was asked for is about that`
+    : `Event ${at} (${type}) is not shown to rules, which see calls that succeeded or were refused; --all-results shows them all`;
 }
 
 function notLoaded(rule: string, span: Span, code: string, reason: string): Explanation {
@@ -157,7 +179,8 @@ export interface ExplainedRules {
   readonly events: number;
   readonly diagnostics: readonly Diagnostic[];
   readonly damaged: boolean;
-  readonly sawAt: boolean;
+  /** The event of `at`, when there is one. */
+  readonly sawAt: { readonly type: string; readonly shown: boolean } | undefined;
 }
 
 export async function explainRules(
@@ -167,7 +190,7 @@ export async function explainRules(
 ): Promise<ExplainedRules> {
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
   const log = new VariableLog(inUse);
-  let sawAt = false;
+  let sawAt: ExplainedRules['sawAt'];
   let focus = true;
   const hidden = new Map<string, Map<number, number>>();
   // Without variables the other rules have no part in it, and need not be decided.
@@ -191,7 +214,7 @@ export async function explainRules(
     allResults: options.allResults,
     onEvent: (event, shown) => {
       declared?.apply(event);
-      if (event.seq === options.at) sawAt = true;
+      if (event.seq === options.at) sawAt = { type: event.type, shown };
       focus =
         (options.at === undefined || event.seq === options.at) &&
         (where?.condition === undefined || where.condition.decide(event));

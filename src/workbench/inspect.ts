@@ -81,7 +81,7 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
   yield* channel;
   const { streams, damaged } = await work;
   const stream = streams[0]!;
-  if (view === 'summary')
+  if (view === 'summary' && (stream.header !== undefined || stream.events > 0))
     yield {
       kind: 'summary',
       summary: summaryOf(recording, resolve(cwd, recording), stream, processes.size, exit),

@@ -19,7 +19,9 @@ export class VariableLog {
     for (const action of rule?.actions ?? []) {
       if (action.kind !== 'set') continue;
       const { name, scope } = action.variable;
-      this.#last.set(scope === 'process' ? `${name} ${event.process.node}` : name, {
+      const done = detection.actions.find((one) => one.kind === 'set' && one.detail['name'] === name);
+      const owner = done === undefined ? event.process : ownerOf(done.detail['pid'], event);
+      this.#last.set(scope === 'process' ? `${name} ${owner.node}` : name, {
         rule: detection.ruleId,
         seq: detection.seq,
       });
@@ -50,6 +52,14 @@ export class VariableLog {
   }
 }
 
+/** The process whose variable was set: with `scope_field` an ancestor or the target of the acting one. */
+function ownerOf(pid: unknown, event: Event): Process {
+  if (event.target?.pid === pid && event.target !== null && event.target !== undefined) return event.target;
+  for (let image: Process | null = event.process; image !== null; image = image.parent)
+    if (image.pid === pid) return image;
+  return event.process;
+}
+
 export function leafValues(
   leaf: Leaf,
   result: LeafResult,
@@ -71,7 +81,12 @@ export function leafValues(
     want,
     ...(left === undefined || right === undefined
       ? {}
-      : { matchedBy: { have: readable(left, group), want: readable(right, group) } }),
+      : {
+          matchedBy: {
+            have: single === undefined ? readable(left, group) : shown[0],
+            want: readable(right, group),
+          },
+        }),
   };
 }
 

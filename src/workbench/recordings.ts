@@ -57,7 +57,11 @@ function newest(cwd: string, project: Project): string {
     ...findFiles('*.seccam', cwd),
   ];
   const latest = files
-    .map((file) => ({ file, time: statSync(file).mtimeMs }))
+    // One that is gone by now, or whose name is not UTF-8, is no candidate.
+    .flatMap((file) => {
+      const time = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+      return time === undefined ? [] : [{ file, time }];
+    })
     .sort((a, b) => b.time - a.time || (a.file < b.file ? -1 : 1))[0];
   if (latest === undefined) {
     throw new DiagnosticError([

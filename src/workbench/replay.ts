@@ -25,13 +25,7 @@ import { fits } from './glob.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
 import { ReportBook } from './report.js';
-import type {
-  DetectionLine,
-  ReplayItem,
-  ReplayOptions,
-  ReplaySummary,
-  RulesOrigin,
-} from './results.js';
+import type { DetectionLine, ReplayItem, ReplayOptions, ReplaySummary, RulesOrigin } from './results.js';
 import { RuleSets, type RulesInUse, rulesOfTexts } from './ruleset.js';
 
 export async function* replay(options: ReplayOptions = {}): AsyncGenerator<ReplayItem> {
@@ -73,6 +67,7 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   let current = recordings[0]!;
   let decides = hash;
   let explained = 0;
+  let silent = 0;
   let anomalies = 0;
   const engineFor = (name: string) => {
     current = name;
@@ -121,6 +116,7 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
       book?.detection(detection, event);
       if (options.failOn?.some((wanted) => failsOn(wanted, detection)) === true) failing = true;
       if (detection.suppressedBy === 'profile') explained += 1;
+      if (detection.suppressedBy === 'silent') silent += 1;
       if (isAnomaly(detection)) anomalies += 1;
       if (!detection.delivered) return;
       const line = detectionLine(detection, event, inUse.rules.model, {
@@ -178,6 +174,7 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
     cannotFire: cannotFire(inUse, summary),
     detections: summary.detections,
     suppressed,
+    ...(silent === 0 ? {} : { silent }),
     ...(normal === undefined ? {} : { explained, anomalies }),
     ...(closest === undefined ? {} : { closest }),
     ...(costs === undefined ? {} : { profile: costs.rules(), predicates: costs.predicates() }),

@@ -35,11 +35,17 @@ function details(line: DetectionLine, paint: Paint): string[] {
   return lines;
 }
 
-/** Each matched field once with its values; the arguments of the process when nothing has a field. */
+/**
+ * Each matched field once with its values; the arguments of the process when nothing has a field. Of
+ * `open.flags & O_TRUNC` the field's own value is shown, not what the mask left of it.
+ */
 function matchedRows(line: DetectionLine): [string, string][] {
   const rows = new Map<string, string>();
-  for (const part of line.matched)
-    if (part.field !== undefined) rows.set(part.field, fieldText(part.field, part.value));
+  for (const { field, value } of line.matched) {
+    if (field === undefined) continue;
+    const own = line.fields[field];
+    rows.set(field, fieldText(field, typeof value === 'number' && typeof own === 'number' ? own : value));
+  }
   if (rows.size === 0 && line.process.args !== '') rows.set('process.args', valueText(line.process.args));
   return [...rows];
 }

@@ -18,7 +18,7 @@ export function eventText(line: EventLine, paint: Paint): string {
   }
   if (line.type === 'exec' && line.process.args !== '')
     what.push(`${paint.dim('args=')}${valueText(line.process.args, 120)}`);
-  if (line.retval < 0) what.push(paint.yellow(`= ${nameConstant('errno', -line.retval) ?? line.retval}`));
+  if (line.retval < 0) what.push(paint.yellow(`= ${nameConstant('errno', line.retval) ?? line.retval}`));
   if (!line.shown) what.push(paint.dim('(not shown to rules)'));
   if (line.flags !== undefined && line.flags.length > 0) what.push(paint.dim(`[${line.flags.join(', ')}]`));
   const type = line.syscall === undefined ? line.type : `${line.type} ${printable(line.syscall)}`;
