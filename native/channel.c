@@ -40,7 +40,8 @@ static void destroy(struct channel *channel)
 		explicit_bzero(channel->token, strlen(channel->token));
 	free(channel->token);
 	free(channel->hello);
-	free(channel->prologue);
+	while (channel->prologue_count)
+		free(channel->prologues[--channel->prologue_count]);
 	free(channel->commands);
 	free(channel);
 }
@@ -139,6 +140,12 @@ int channel_prologue(struct channel *channel, const void *bytes, size_t length)
 		return -ENOMEM;
 	memcpy(copy, bytes, length);
 	pthread_mutex_lock(&channel->lock);
+	if (channel->prologue_count == CHANNEL_PROLOGUES_MAX) {
+		pthread_mutex_unlock(&channel->lock);
+		free(copy);
+		return -ENOSPC;
+	}
+	channel->prologues[channel->prologue_count++] = copy;
 	channel->prologue = copy;
 	channel->prologue_length = length;
 	pthread_cond_broadcast(&channel->changed);

@@ -95,7 +95,7 @@ void channel_wanted(struct channel *channel, uint32_t events[CHANNEL_EVENT_WORDS
 /* Text of the last refusal or failure, for a message; never NULL. */
 const char *channel_problem(struct channel *channel);
 
-/* Preamble and header block: sent at the beginning of each link. Call once, before the first put. */
+/* Preamble and header block: sent at the beginning of each link. Call before the first put, and again when they change. */
 int channel_prologue(struct channel *channel, const void *bytes, size_t length);
 
 /*

@@ -11,6 +11,7 @@
 #include "queue.h"
 
 #define CHANNEL_COMMANDS_MAX 256
+#define CHANNEL_PROLOGUES_MAX 256
 
 /* All but `address`, `token`, `hello`, `stream` and the descriptors is under `lock`, held for copies of pointers only. */
 struct channel {
@@ -25,7 +26,8 @@ struct channel {
 	pthread_cond_t changed;
 	struct queue queue;
 	bool link_sleeps; /* it must be rung when something waits */
-	uint8_t *prologue;
+	uint8_t *prologue, *prologues[CHANNEL_PROLOGUES_MAX]; /* the present one, and all: the link's thread may still send an older one */
+	unsigned int prologue_count;
 	size_t prologue_length;
 	bool welcomed, trusted, finished;
 	int closing; /* 1: send what waits, then end; 2: end at once */

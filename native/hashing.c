@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sha256.h"
@@ -177,8 +178,18 @@ void hashing_ask(struct hashing **at, struct channel *channel, const struct chan
 
 void hashing_end(struct hashing *hashing)
 {
+	const struct timespec moment = {0, 10000000};
+	unsigned left = 1;
+
 	if (!hashing)
 		return;
+	for (int tries = 0; left && tries < 100; tries++) {
+		pthread_mutex_lock(&hashing->lock);
+		left = hashing->count;
+		pthread_mutex_unlock(&hashing->lock);
+		if (left)
+			nanosleep(&moment, NULL);
+	}
 	atomic_store(&hashing->ending, true);
 	pthread_mutex_lock(&hashing->lock);
 	pthread_cond_signal(&hashing->changed);

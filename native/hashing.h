@@ -9,7 +9,7 @@ struct hashing;
 /* Takes a request; the answer goes to the channel. `*at` is made at the first one, NULL before. */
 void hashing_ask(struct hashing **at, struct channel *channel, const struct channel_command *wanted);
 
-/* Ends the work; what is not done yet is not answered. */
+/* Ends the work; what is not done within a second is not answered. */
 void hashing_end(struct hashing *hashing);
 
 #endif
