@@ -91,7 +91,7 @@ t.test('the init script starts, restarts and stops the agent; what it wraps noti
   );
   const ended = new Promise((resolve) => traced.once('exit', resolve));
   await until('detections come', () => found() > 2);
-  t.match(init('restart'), /stopped[^]*started/);
+  t.match(init('restart'), /stopped[\s\S]*started/);
   const before = found();
   await until('they come again after the restart', () => found() > before + 2);
   init('reload');

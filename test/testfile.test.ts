@@ -626,7 +626,10 @@ t.test('every key of both formats: misspelt, it is answered with itself', (tt) =
     const seen = new Set<string>();
     const walk = (node: Schema, path: string, wrap: Wrap): void => {
       const name = node.$ref?.replace('#/$defs/', '');
-      if (name !== undefined) return walk(schema.$defs?.[name] ?? {}, path, wrap);
+      if (name !== undefined) {
+        walk(schema.$defs?.[name] ?? {}, path, wrap);
+        return;
+      }
       for (const one of node.anyOf ?? []) walk(one, path, wrap);
       if (node.items !== undefined) walk(node.items, `${path}[]`, (inner) => wrap([inner]));
       if (typeof node.additionalProperties === 'object')

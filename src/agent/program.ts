@@ -14,6 +14,8 @@ export interface ProgramOptions {
   readonly uid?: number;
   readonly gid?: number;
   readonly disableSeccomp?: boolean;
+  /** What becomes of the program when the tracer is killed; default: a guardian takes over. */
+  readonly onTracerDeath?: 'guardian' | 'kill' | 'accept-enosys';
   readonly onNotice: (message: string) => void;
 }
 
@@ -35,6 +37,7 @@ export async function runProgram(daemon: Daemon, options: ProgramOptions): Promi
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
     ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
+    ...(options.onTracerDeath === undefined ? {} : { onTracerDeath: options.onTracerDeath }),
   });
   const pass = (name: NodeJS.Signals) => (): void => running.signal(name);
   const handlers = new Map<NodeJS.Signals, () => void>([

@@ -59,6 +59,10 @@ export default class AgentStart extends SeccamCommand {
     uid: Flags.integer({ min: 0, description: 'run the program as this user' }),
     gid: Flags.integer({ min: 0, description: 'run the program as this group' }),
     'disable-seccomp': Flags.boolean({ description: 'stop the program at every system call' }),
+    'on-tracer-death': Flags.option({
+      options: ['guardian', 'kill', 'accept-enosys'] as const,
+      description: 'what becomes of the program when the tracer is killed; default: guardian',
+    })(),
     quiet: Flags.boolean({ char: 'q', description: 'no remarks on standard error' }),
   };
 
@@ -109,6 +113,7 @@ export default class AgentStart extends SeccamCommand {
         const { runProgram } = await import('../../agent/program.js');
         status = await runProgram(daemon, {
           command: this.program,
+          ...(flags['on-tracer-death'] === undefined ? {} : { onTracerDeath: flags['on-tracer-death'] }),
           ...given('uid', flags.uid),
           ...given('gid', flags.gid),
           disableSeccomp: flags['disable-seccomp'],
