@@ -7,6 +7,7 @@
 #include "calls.h"
 #include "capture.h"
 #include "emit.h"
+#include "errand.h"
 #include "filter.h"
 #include "guard.h"
 #include "lineage.h"
@@ -268,6 +269,7 @@ static void apply_effects(struct tracer *tracer, struct task *task)
 	case SPECIAL_ROOTS:
 		path_roots_changed();
 		path_mounts_changed(&tracer->mounts);
+		errand_look(task->tid);
 		process->namespaces_known = process->context_known = false;
 		process->credentials_known = false;
 		break;

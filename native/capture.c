@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "errand.h"
+#include "guard.h"
 #include "remote.h"
 
 static const struct value absent = {.type = VALUE_ABSENT};
@@ -525,14 +527,17 @@ static int open_again(const struct capture_site *site)
 	return open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-static struct value module_in_file(const struct capture_site *site)
+static struct value module_in_file(const struct capture_site *site, const struct value *file)
 {
 	struct value found = missing;
 	struct stat facts;
-	int fd = open_again(site);
 	size_t used = 0;
 	char *image;
+	int fd;
 
+	if (file->type == VALUE_FILE && errand_is_foreign(((struct file_facts *)arena_at(site->arena, file->at))->filesystem))
+		return missing;
+	fd = open_again(site);
 	if (fd < 0)
 		return missing;
 	if (!fstat(fd, &facts) && S_ISREG(facts.st_mode) && facts.st_size > 0) {
@@ -588,7 +593,7 @@ static struct value native(const struct capture_site *site, const struct catalog
 	if (call->event == EVENT_WRITE && site->row->column == WRITE_BEFORE)
 		return parameter_before(site, &act->values[WRITE_FILE]);
 	if (call->event == EVENT_LOAD_MODULE && site->row->column == LOAD_MODULE_NAME)
-		return act->values[LOAD_MODULE_FROM_MEMORY].type == VALUE_NUMBER ? module_in_memory(site) : module_in_file(site);
+		return act->values[LOAD_MODULE_FROM_MEMORY].type == VALUE_NUMBER ? module_in_memory(site) : module_in_file(site, &act->values[LOAD_MODULE_FILE]);
 	/* prctl(PR_SET_NAME): the command name as the kernel keeps it. */
 	if (call->event == EVENT_PRCTL && site->row->column == PRCTL_COMM) {
 		char name[48], text[64];
@@ -620,6 +625,7 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 	const struct catalogue_capture *captures = calls_captures(call);
 	const struct catalogue_column *columns = calls_columns(calls_event(call->event));
 	struct capture_site site = {tracer, task, NULL, 0, at_exit, result, &task->pending.arena};
+	uint64_t late;
 	/* What was opened is known by the descriptor: what the name says by now does not matter. */
 	const bool by_descriptor = call->capture_count && captures[0].kind == CAPTURE_OPENED;
 
@@ -631,6 +637,7 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 		site.column_type = columns[row->column].type;
 		if (!(row->at & (at_exit ? AT_EXIT : AT_ENTRY)))
 			continue;
+		late = errand_late();
 		if (row->kind == CAPTURE_NATIVE) {
 			act->values[row->column] = native(&site, call, act);
 		} else if (at_exit && row->at == AT_BOTH && result >= 0 && by_descriptor) {
@@ -643,6 +650,10 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 			task->pending.arena.used = mark;
 		} else {
 			act->values[row->column] = run(&site);
+		}
+		if (errand_late() != late) {
+			act->values[row->column].missing = true;
+			guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system that a program or another machine serves did not answer in time: facts of files are missing");
 		}
 	}
 }
@@ -670,8 +681,8 @@ bool capture_gate(struct tracer *tracer, struct task *task, const struct act *ac
 			return false;
 		snprintf(name, sizeof(name), "/proc/%d/fd/%d", task->tid, (int)capture_argument(task, 0));
 		{
-			struct stat there;
-			return !stat(name, &there) && S_ISREG(there.st_mode);
+			struct statx there;
+			return !statx(AT_FDCWD, name, AT_STATX_DONT_SYNC, STATX_TYPE, &there) && S_ISREG(there.stx_mode);
 		}
 	}
 	default:

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "emit.h"
+#include "errand.h"
 #include "sha256.h"
 
 #define FIRST_BYTES 4096u
@@ -146,17 +147,6 @@ static void read_hash(int fd, struct content *out)
 		snprintf(out->sha256 + 7 + 2 * n, 3, "%02x", digest[n]);
 }
 
-/* Served by a program or another machine: reading could wait for one of our own tracees. */
-static bool is_foreign(const char *filesystem)
-{
-	static const char *const foreign[] = {"fuse", "nfs", "cifs", "smb", "9p", "ceph", "afs", "virtiofs"};
-
-	for (size_t n = 0; filesystem && n < sizeof(foreign) / sizeof(foreign[0]); n++)
-		if (!strncmp(filesystem, foreign[n], strlen(foreign[n])))
-			return true;
-	return false;
-}
-
 const struct content *content_of(struct tracer *tracer, int tid, const char *link, const struct arena *arena, const struct file_facts *facts)
 {
 	const unsigned wanted = tracer->options.content;
@@ -167,7 +157,7 @@ const struct content *content_of(struct tracer *tracer, int tid, const char *lin
 	ssize_t got;
 	int fd;
 
-	if (!wanted || !(facts->flags & FACT_EXISTS) || !S_ISREG(facts->mode) || is_foreign(facts->filesystem))
+	if (!wanted || !(facts->flags & FACT_EXISTS) || !S_ISREG(facts->mode) || errand_is_foreign(facts->filesystem))
 		return NULL;
 	for (entry = cache[slot]; entry; entry = entry->next)
 		if (entry->inode == facts->inode && entry->device == facts->device && entry->size == facts->size && entry->modified == facts->modified &&

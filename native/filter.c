@@ -87,7 +87,7 @@ static void stop_when(struct filter *f, const struct catalogue_test *test)
 
 static void number_code(struct filter *f, const struct selection *selection, const struct call_list *list)
 {
-	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC;
+	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC || list->special == SPECIAL_ROOTS;
 
 	for (unsigned n = 0; n < list->count; n++)
 		always |= !calls_test_count(selection, calls_at(selection, list, n));
@@ -137,6 +137,7 @@ bool filter_selects(const struct selection *selection, const struct call_list *l
 	case SPECIAL_EXEC:
 	case SPECIAL_CLONE3:
 	case SPECIAL_SOCKETCALL:
+	case SPECIAL_ROOTS:
 		return true;
 	case SPECIAL_CLONE:
 		if (low & CLONE_UNTRACED_BIT)
@@ -169,7 +170,7 @@ bool filter_selects(const struct selection *selection, const struct call_list *l
 
 static bool stops(const struct call_list *list)
 {
-	return list->count || (list->special != SPECIAL_NONE && list->special < SPECIAL_ROOTS);
+	return list->count || (list->special != SPECIAL_NONE && list->special <= SPECIAL_ROOTS);
 }
 
 static void search(struct filter *f, const struct selection *selection, unsigned arch, const uint16_t *numbers, unsigned count)

@@ -6,6 +6,8 @@
 
 #include "capture.h"
 #include "content.h"
+#include "errand.h"
+#include "guard.h"
 #include "process.h"
 #include "redact.h"
 #include "remote.h"
@@ -108,6 +110,7 @@ struct image *image_of_running(struct tracer *tracer, struct process *process, p
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", tid);
 	path_of_link(&place, link, &image->arena, &image->file);
+	errand_distrust(image->file.filesystem);
 	image->argv = list_of_file(tracer, image, tid, "cmdline", false);
 	image->envp = list_of_file(tracer, image, tid, "environ", true);
 	snprintf(link, sizeof(link), "/proc/%d/comm", tid);
@@ -239,6 +242,11 @@ static bool same_as(const struct arena *arena, struct text_list list, uint32_t n
 	return text.stored == strlen(name) && !memcmp(arena_at(arena, text.at), name, text.stored);
 }
 
+static bool same_path(const struct arena *arena, struct text a, struct text b)
+{
+	return a.stored == b.stored && !memcmp(arena_at(arena, a.at), arena_at(arena, b.at), a.stored);
+}
+
 /* `link` is /proc/T/exe: of a script that is its interpreter, and the script lies below the task's root. */
 static void read_content(struct tracer *tracer, struct image *image, pid_t tid, const char *link)
 {
@@ -264,6 +272,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	uint32_t got;
 	struct layout l;
 	char link[48], name[PATH_BYTES + 1] = "";
+	const uint64_t late = errand_late();
 	bool whole;
 
 	*changed = false;
@@ -294,11 +303,15 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	snprintf(link, sizeof(link), "/proc/%d/exe", task->tid);
 	if (!path_of_link(&place, link, &image->arena, &image->file))
 		*missing |= 1u << EXEC_FILE;
+	errand_distrust(image->file.filesystem);
 	/* A script: the kernel put the interpreter before the name of the script. */
 	if (name[0] && (same_as(&image->arena, image->argv, 1, name) || same_as(&image->arena, image->argv, 2, name))) {
 		struct file_facts script;
-		if (path_resolve(&place, -100, name, (uint32_t)strlen(name), true, false, &image->arena, &script) &&
-		    (script.inode != image->file.inode || script.device != image->file.device) && script.flags & FACT_EXISTS) {
+		bool found = path_resolve(&place, -100, name, (uint32_t)strlen(name), true, false, &image->arena, &script);
+
+		/* In time, its facts tell; else its name has to. */
+		if (found && (errand_late() == late ? (script.inode != image->file.inode || script.device != image->file.device) && script.flags & FACT_EXISTS
+						    : !same_path(&image->arena, script.path, image->file.path))) {
 			image->interpreter = image->file;
 			image->has_interpreter = true;
 			image->file = script;
@@ -316,6 +329,10 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	}
 	if (image->named.stored && *(const char *)arena_at(&image->arena, image->named.at) != '/')
 		image->cwd = path_directory(&place, false, &image->arena);
+	if (errand_late() != late) {
+		*missing |= 1u << EXEC_FILE;
+		guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system that a program or another machine serves did not answer in time: facts of programs are missing");
+	}
 	image->exec_time = boot_time();
 	return image;
 }

@@ -24,6 +24,7 @@
 #include "content.h"
 #include "emit.h"
 #include "endure.h"
+#include "errand.h"
 #include "filter.h"
 #include "guardian.h"
 #include "hashing.h"
@@ -123,6 +124,7 @@ static void on_tick(struct tracer *tracer)
 	uint64_t now = boot_time();
 
 	act_adopt(tracer);
+	errand_look(0);
 	scan_tick(tracer, now);
 	frame_flush(&tracer->frame);
 	if (tracer->channel) {
@@ -258,6 +260,7 @@ static void prepare(struct tracer *tracer)
 	tracer->own_pid = getpid();
 	tracer->thread_id = (pid_t)syscall(SYS_gettid);
 	tracer->main_status = -1;
+	errand_begin();
 	tracer->report = -1;
 	tracer->attached = tracer->options.pid_count > 0;
 	tracer->use_filter = !tracer->options.disable_seccomp && !tracer->attached;

@@ -6,13 +6,16 @@
 #include "package.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "die.h"
+#include "errand.h"
 
 #define DATABASES 8u
 #define PACKAGES_MAX 65536u
@@ -182,15 +185,17 @@ static void read_lists(struct database *db, const char *folder)
 static struct database *database_of(const char *root)
 {
 	char path[4096];
-	struct stat facts;
+	struct statx facts;
 	struct database *db;
 	FILE *file;
+	dev_t device;
 
 	snprintf(path, sizeof(path), "%s/var/lib/dpkg/status", root);
-	if (stat(path, &facts) != 0 || !S_ISREG(facts.st_mode))
+	if (errand_facts(path, 0, STATX_TYPE | STATX_INO | STATX_MTIME | STATX_MNT_ID, &facts) || !S_ISREG(facts.stx_mode))
 		return NULL;
+	device = makedev(facts.stx_dev_major, facts.stx_dev_minor);
 	for (unsigned n = 0; n < database_count; n++)
-		if (databases[n].device == facts.st_dev && databases[n].inode == facts.st_ino && databases[n].modified == facts.st_mtime)
+		if (databases[n].device == device && databases[n].inode == facts.stx_ino && databases[n].modified == facts.stx_mtime.tv_sec)
 			return &databases[n];
 	if (database_count == DATABASES)
 		return NULL;
@@ -198,7 +203,7 @@ static struct database *database_of(const char *root)
 	if (!file)
 		return NULL;
 	db = &databases[database_count++];
-	*db = (struct database){.device = facts.st_dev, .inode = facts.st_ino, .modified = facts.st_mtime};
+	*db = (struct database){.device = device, .inode = facts.stx_ino, .modified = facts.stx_mtime.tv_sec};
 	read_status(db, file);
 	fclose(file);
 	snprintf(path, sizeof(path), "%s/var/lib/dpkg/info", root);

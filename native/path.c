@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "die.h"
+#include "errand.h"
 #include "facts.h"
 #include "remote.h"
 
@@ -114,13 +115,13 @@ static struct mount_facts *known_mount(struct path_mounts *mounts, uint64_t id)
 static void take_upper(struct mount_facts *mount, const char *options)
 {
 	const char *at = strstr(options, ",upperdir=");
-	struct stat facts;
+	struct statx facts;
 
 	if (!at)
 		return;
 	at += 10;
 	mount->upper = unescape(at, strcspn(at, ", \n"));
-	mount->upper_is_ours = !stat(mount->upper, &facts) && S_ISDIR(facts.st_mode);
+	mount->upper_is_ours = !errand_facts(mount->upper, 0, STATX_TYPE, &facts) && S_ISDIR(facts.stx_mode);
 }
 
 /* 36 35 98:0 /mnt1 /mnt2 rw,noatime master:1 - ext3 /dev/root rw,errors=continue */
@@ -252,7 +253,7 @@ static bool in_upper_layer(const struct path_task *task, const struct mount_fact
 	if (!mount->upper_is_ours)
 		end = proc_name(name, task->tid, "/root");
 	used = snprintf(end, sizeof(name) - 64, "%s%s%.*s", mount->upper, strcmp(mount->root, "/") ? mount->root : "", (int)(length - point), path + point);
-	return used < (int)sizeof(name) - 64 && !statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &found) &&
+	return used < (int)sizeof(name) - 64 && !errand_facts(name, AT_SYMLINK_NOFOLLOW, STATX_TYPE | STATX_SIZE, &found) &&
 	       (found.stx_mode & S_IFMT) == (shown->stx_mode & S_IFMT);
 }
 
@@ -297,7 +298,7 @@ void path_root_read(const struct path_task *task)
 	else
 		task->root->path[length] = 0;
 	task->root->differs = strcmp(task->root->path, "/") != 0;
-	if (!task->root->differs && !statx(AT_FDCWD, "/", 0, WANTED, &ours) && !statx(AT_FDCWD, name, 0, WANTED, &theirs))
+	if (!task->root->differs && !statx(AT_FDCWD, "/", AT_STATX_DONT_SYNC, WANTED, &ours) && !statx(AT_FDCWD, name, AT_STATX_DONT_SYNC, WANTED, &theirs))
 		task->root->differs = ours.stx_ino != theirs.stx_ino || ours.stx_dev_minor != theirs.stx_dev_minor ||
 				      ours.stx_dev_major != theirs.stx_dev_major || ours.stx_mnt_id != theirs.stx_mnt_id;
 	task->root->age = age;
@@ -351,7 +352,7 @@ static bool is_unlinked(const char *link_text, const struct statx *facts)
 
 	if (!facts->stx_nlink)
 		return true;
-	return statx(AT_FDCWD, link_text, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC, STATX_INO, &named) || named.stx_ino != facts->stx_ino;
+	return errand_facts(link_text, AT_SYMLINK_NOFOLLOW, STATX_INO, &named) || named.stx_ino != facts->stx_ino;
 }
 
 static bool ends_with_mark(const char *text, ssize_t length)
@@ -522,71 +523,54 @@ static int open_below(int base, const char *name, int flags)
 	return base < 0 ? -errno : base;
 }
 
-/* O_PATH descriptor of what the name means to the task, or -errno. Never blocks on more than the walk. */
+/* O_PATH descriptor of what the name means to the task, or -errno; -ETIMEDOUT: a file system did not answer in time. */
 static int walk(const struct path_task *task, int dirfd, const char *name, int flags)
 {
-	char link[64], substituted[PATH_BYTES + 64];
+	char link[64], substituted[PATH_BYTES + 64], joined[PATH_BYTES * 2 + 64];
 	int base, fd;
 
-	flags |= O_PATH | O_CLOEXEC;
 	path_root_read(task);
 	if (!task->root->differs) {
-		if (name[0] == '/') {
-			if (substitute(task, name, substituted, sizeof(substituted)))
-				name = substituted;
-			fd = open(name, flags);
-			return fd < 0 ? -errno : fd;
-		}
-		/* One walk through the magic link: absolute symbolic links resolve in the root that we share. */
+		if (name[0] == '/')
+			return errand_open(NULL, substitute(task, name, substituted, sizeof(substituted)) ? substituted : name, flags, 0);
+		/* Through the magic link: absolute symbolic links resolve in the root that we share. */
 		base_link(task, dirfd, link, sizeof(link));
-		snprintf(substituted, sizeof(substituted), "%s/%s", link, name);
-		fd = open(substituted, flags);
-		return fd < 0 ? -errno : fd;
-	} else {
-		struct open_how how = {.flags = (uint64_t)flags, .resolve = RESOLVE_IN_ROOT};
-		char joined[PATH_BYTES * 2 + 64];
+		return errand_open(link, name, flags, 0);
+	}
+	if (name[0] != '/') {
+		char text[PATH_BYTES];
+		size_t prefix = strlen(task->root->path);
+		ssize_t length;
 
-		if (name[0] != '/') {
-			char text[PATH_BYTES];
-			size_t prefix = strlen(task->root->path);
-			ssize_t length;
-
-			base_link(task, dirfd, link, sizeof(link));
-			length = readlink(link, text, sizeof(text) - 1);
-			if (length <= 0)
-				return -ENOENT;
-			text[length] = 0;
-			if (prefix == 1)
-				prefix = 0;
-			if (strncmp(text, task->root->path, prefix) || (text[prefix] && text[prefix] != '/')) {
-				/* Outside its own root: what it can reach does not depend on the root. */
-				snprintf(joined, sizeof(joined), "%s/%s", link, name);
-				fd = open(joined, flags);
-				return fd < 0 ? -errno : fd;
-			}
-			snprintf(joined, sizeof(joined), "%s/%s", text + prefix, name);
-			name = joined;
-		} else if (substitute(task, name, substituted, sizeof(substituted))) {
-			/* The names of /proc in its own pid namespace are not ours: taken from ours, where the file is the same. */
-			fd = open(substituted, flags);
-			return fd < 0 ? -errno : fd;
-		}
-		proc_name(link, task->tid, "/root");
+		base_link(task, dirfd, link, sizeof(link));
+		length = readlink(link, text, sizeof(text) - 1);
+		if (length <= 0)
+			return -ENOENT;
+		text[length] = 0;
+		if (prefix == 1)
+			prefix = 0;
+		/* Outside its own root: what it can reach does not depend on the root. */
+		if (strncmp(text, task->root->path, prefix) || (text[prefix] && text[prefix] != '/'))
+			return errand_open(link, name, flags, 0);
+		snprintf(joined, sizeof(joined), "%s/%s", text + prefix, name);
+		name = joined;
+	} else if (substitute(task, name, substituted, sizeof(substituted))) {
+		/* The names of /proc in its own pid namespace are not ours: taken from ours, where the file is the same. */
+		return errand_open(NULL, substituted, flags, 0);
+	}
+	proc_name(link, task->tid, "/root");
+	while (*name == '/')
+		name++;
+	fd = lacks_openat2 ? -ENOSYS : errand_open(link, *name ? name : ".", flags, RESOLVE_IN_ROOT);
+	if (fd == -ENOSYS) {
+		lacks_openat2 = true;
 		base = open(link, O_PATH | O_CLOEXEC | O_DIRECTORY);
 		if (base < 0)
 			return -errno;
-		while (*name == '/')
-			name++;
-		fd = lacks_openat2 ? -ENOSYS : (int)syscall(SYS_openat2, base, *name ? name : ".", &how, sizeof(how));
-		if (fd == -1)
-			fd = -errno;
-		if (fd == -ENOSYS) {
-			lacks_openat2 = true;
-			fd = open_below(base, name, flags);
-		}
+		fd = open_below(base, name, flags | O_PATH | O_CLOEXEC);
 		close(base);
-		return fd;
 	}
+	return fd;
 }
 
 /* The number that /proc/self stood for in names that we resolved: the same for the life of the process. */
@@ -648,6 +632,10 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 			close(fd);
 			return true;
 		}
+		if (fd == -ETIMEDOUT)
+			cheap = true;
+	}
+	if (!cheap) {
 		/* Its folder is mostly there: resolve that and add the last component. */
 		last = name + length;
 		while (last > name && last[-1] == '/')
@@ -711,6 +699,6 @@ bool path_still_there(const struct path_task *task, const struct arena *arena, c
 		end = proc_name(name, task->tid, "/root");
 	memcpy(end, arena_at(arena, text->at), text->stored);
 	end[text->stored] = 0;
-	return !statx(AT_FDCWD, name, AT_SYMLINK_NOFOLLOW | AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_INO, &found) && found.stx_ino == facts->inode &&
+	return !errand_facts(name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_INO, &found) && found.stx_ino == facts->inode &&
 	       ((uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor) == facts->device;
 }

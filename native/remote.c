@@ -8,6 +8,7 @@
 #include <sys/uio.h>
 
 #include "die.h"
+#include "errand.h"
 
 #define PAGE 4096u
 
@@ -56,9 +57,9 @@ uint32_t remote_read(pid_t tid, uint64_t address, void *into, uint32_t length)
 		left -= room;
 	}
 	local.iov_len = length - left;
-	got = process_vm_readv(tid, &local, 1, remote, pieces, 0);
+	got = errand_memory(tid, &local, remote, pieces);
 	if (got < 0)
-		return errno == EPERM || errno == ENOSYS ? peek(tid, address, into, length) : 0;
+		return (errno == EPERM || errno == ENOSYS) && errand_may_peek() ? peek(tid, address, into, length) : 0;
 	if (left && (uint32_t)got == length - left)
 		return (uint32_t)got + remote_read(tid, at, (char *)into + got, left);
 	return (uint32_t)got;
@@ -104,7 +105,7 @@ void remote_beginnings(pid_t tid, const uint64_t *addresses, unsigned count, cha
 		remote[n] = (struct iovec){(void *)(uintptr_t)addresses[n], got[n]};
 		local.iov_len += got[n];
 	}
-	all = process_vm_readv(tid, &local, 1, remote, count, 0);
+	all = errand_memory(tid, &local, remote, count);
 	for (unsigned n = 0; n < count; n++) {
 		if (all < (ssize_t)got[n])
 			got[n] = 0;

@@ -1,6 +1,7 @@
 #include "scan.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,13 +103,13 @@ static void look(struct tracer *tracer, struct found *found, const struct shape 
 {
 	struct process *p = found->process;
 	char path[48];
-	struct stat facts;
+	struct statx facts;
 
 	snprintf(path, sizeof(path), "/proc/%d/exe", p->tgid);
-	if (stat(path, &facts))
+	if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &facts))
 		memset(&facts, 0, sizeof(facts));
-	found->device = facts.st_dev;
-	found->inode = facts.st_ino;
+	found->device = makedev(facts.stx_dev_major, facts.stx_dev_minor);
+	found->inode = facts.stx_ino;
 	found->code = shape->code;
 	found->stack = shape->stack;
 	p->ppid = shape->standing.ppid;
@@ -126,12 +127,13 @@ static void look(struct tracer *tracer, struct found *found, const struct shape 
 static bool runs_another(const struct found *found, const struct shape *shape)
 {
 	char path[48];
-	struct stat facts;
+	struct statx facts;
 
 	if (found->code != shape->code || found->stack != shape->stack)
 		return true;
 	snprintf(path, sizeof(path), "/proc/%d/exe", found->process->tgid);
-	return !stat(path, &facts) && (facts.st_dev != found->device || facts.st_ino != found->inode);
+	return !statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_INO, &facts) &&
+	       (makedev(facts.stx_dev_major, facts.stx_dev_minor) != found->device || facts.stx_ino != found->inode);
 }
 
 static void tell_record(struct tracer *tracer, struct found *found, const struct standing *standing)

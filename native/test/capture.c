@@ -34,9 +34,10 @@ static ssize_t copied(const struct iovec *into, const struct iovec *from, unsign
 	return done ? (ssize_t)done : -1;
 }
 
-#define process_vm_readv(tid, into, one, from, pieces, flags) ((void)(tid), (void)(one), copied(into, from, pieces))
+#include "../errand.h"
+#define errand_memory(tid, into, from, pieces) ((void)(tid), copied(into, from, pieces))
 #include "../remote.c"
-#undef process_vm_readv
+#undef errand_memory
 
 #include "../capture.h"
 #include "../process.h"

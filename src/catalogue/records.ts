@@ -53,6 +53,8 @@ export const blindSpotReasons = {
   'own-ptrace': 6,
   'no-trace-permission': 7,
   'set-user-id': 8,
+  /** A file system that a program or another machine serves did not answer in time. */
+  'slow-file-system': 9,
 } as const;
 
 export const endReasons = {
