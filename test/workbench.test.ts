@@ -876,6 +876,35 @@ t.test('watch: a change runs the tests that it can affect, keys ask for others',
   tt.notOk(control.key('x'));
 });
 
+t.test('watch: what a changed rule makes fail is explained as a run of its own explains it', async (tt) => {
+  const rule = (path: string) =>
+    `rules:\n  - {id: key, expression: 'open.file.path == "${path}" && process.file.name == "cat"'}\n`;
+  const wrong = ['/etc/locale.alia', '/etc/locales.alias'];
+  const key = '/etc/locale.alias';
+  const cwd = folder({
+    'seccam.yaml': 'version: 1\n',
+    'rules/a.policy': rule(key),
+    'tests/a.test.yaml': `version: 1\ntests:\n  - {name: key, recording: ${join(process.cwd(), 'recordings/story.seccam')}, expect: [key]}\n`,
+  });
+  const stop = new AbortController();
+  const outcomes: string[] = [];
+  for await (const item of watch({ cwd, ci: false, signal: stop.signal })) {
+    if (item.kind === 'test') {
+      outcomes.push(item.test.outcome);
+      const [alone] = (await tests(cwd)).tests;
+      tt.same(item.test.checks, alone?.checks);
+      if (item.test.outcome === 'fail')
+        tt.match(item.test.checks[0]?.explanation, { matched: 0, tries: [{ matches: 1 }] });
+    }
+    if (item.kind !== 'waiting') continue;
+    const next = wrong.shift();
+    if (next !== undefined) put(cwd, { 'rules/a.policy': rule(next) });
+    else if (outcomes.length === 3) put(cwd, { 'rules/a.policy': rule(key) });
+    else stop.abort();
+  }
+  tt.same(outcomes, ['pass', 'fail', 'fail', 'pass']);
+});
+
 // ---------------------------------------------------------------- the user-shaped project
 
 t.test('fixtures/project: all green, twice the same, in shards and whole', async (tt) => {

@@ -12,7 +12,8 @@ import { packageRoot } from '../support/package.js';
 import type { Facts, ScenarioOptions } from './scenario.js';
 
 /** A replay that a thread can be asked for: plain data. */
-export interface Errand extends Omit<ScenarioOptions, 'rules' | 'observer' | 'input' | 'types'> {
+export interface Errand
+  extends Omit<ScenarioOptions, 'rules' | 'observer' | 'input' | 'types' | 'explained'> {
   /** Absolute path of the recording. */
   readonly input: string;
   /** Paths, from the working directory of the crew. */

@@ -3,8 +3,9 @@
  * they are shown, then a second one that tries changed rules on the same events.
  */
 import type { Event } from '../catalogue/event.js';
+import type { Trace } from '../language/index.js';
 import { type Input, replay } from '../pipeline/index.js';
-import { Engine, type LoadedRule } from '../rules/index.js';
+import { type Detection, Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic, type Span } from '../support/diagnostic.js';
 import { lookup } from '../support/lookup.js';
 import { Account } from './account.js';
@@ -183,29 +184,111 @@ export interface ExplainedRules {
   readonly sawAt: { readonly type: string; readonly shown: boolean } | undefined;
 }
 
+/**
+ * The first look at a recording: counts every leaf of the asked rules at every event that they are shown.
+ * Of rules without variables it needs no engine that decides the others, and may go along with any replay
+ * of the recording.
+ */
+export class Look {
+  readonly accounts: ReadonlyMap<number, Account>;
+  readonly #byType = new Map<string, Account[]>();
+  readonly #hidden = new Map<string, Map<number, number>>();
+  readonly #log: VariableLog;
+
+  /** `engine` decides single rules; its variables are those that the rules read. */
+  constructor(
+    inUse: RulesInUse,
+    rules: readonly LoadedRule[],
+    closest: number,
+    readonly engine: Engine,
+  ) {
+    this.#log = new VariableLog(inUse);
+    this.accounts = new Map(
+      rules.map((rule) => [rule.index, new Account(rule, inUse, closest, engine.variables)]),
+    );
+    for (const account of this.accounts.values())
+      lookup(this.#byType, account.rule.eventType, () => []).push(account);
+  }
+
+  /** A decision of an engine that decides all rules. `focus`: may stand among the closest events. */
+  decided(rule: LoadedRule, event: Event, trace: () => Trace, focus: boolean): void {
+    this.accounts.get(rule.index)?.see(event, trace, this.#log, focus);
+  }
+
+  /** An event that rules are shown, of rules that no variable ties to others. */
+  shown(event: Event, focus: boolean): void {
+    for (const account of this.#byType.get(event.type) ?? [])
+      account.see(event, () => this.engine.trace(account.rule.index, event), this.#log, focus);
+  }
+
+  /** An event that rules are not shown. */
+  hidden(event: Event): void {
+    const results = lookup(this.#hidden, event.type, () => new Map());
+    results.set(event.retval, (results.get(event.retval) ?? 0) + 1);
+  }
+
+  detected(detection: Detection, event: Event): void {
+    this.#log.see(detection, event);
+  }
+
+  hiddenOf(type: string): ReadonlyMap<number, number> | undefined {
+    return this.#hidden.get(type);
+  }
+}
+
+/** Rules that a look may take along with a replay: no variable, whose values other rules would have to give. */
+export const standsAlone = (rule: LoadedRule): boolean => rule.rule.variables.length === 0;
+
+/** What a replay was that a look went along with. */
+export interface LookedAt {
+  readonly look: Look;
+  readonly events: number;
+  readonly byType: ReadonlyMap<string, { readonly events: number; readonly shown: number }>;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly damaged: boolean;
+}
+
+/** `before`: the look that was taken along with an earlier replay; none is made then. */
 export async function explainRules(
   inUse: RulesInUse,
   rules: readonly LoadedRule[],
   options: ExplainRulesOptions,
+  before?: LookedAt,
 ): Promise<ExplainedRules> {
-  const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
-  const log = new VariableLog(inUse);
   let sawAt: ExplainedRules['sawAt'];
-  let focus = true;
-  const hidden = new Map<string, Map<number, number>>();
   // Without variables the other rules have no part in it, and need not be decided.
-  const alone = options.where === undefined && rules.every((rule) => rule.rule.variables.length === 0);
+  const alone = options.where === undefined && rules.every(standsAlone);
+  const look = before ?? (await looked(inUse, rules, options, alone, (seen) => (sawAt = seen)));
+  const accounts = new Map([...look.look.accounts].filter(([, account]) => rules.includes(account.rule)));
+  const attempts =
+    options.tries > 0 ? await tryCandidates(inUse, accounts, alone, options) : new Map<number, TryLine[]>();
+  const explanations = [...accounts.values()]
+    .filter((account) => (options.at === undefined && options.where === undefined) || account.shownAt)
+    .map((account) =>
+      account.explanation(
+        look.events,
+        look.byType.get(account.rule.eventType),
+        look.look.hiddenOf(account.rule.eventType),
+        attempts.get(account.rule.index) ?? [],
+      ),
+    );
+  return { explanations, events: look.events, diagnostics: look.diagnostics, damaged: look.damaged, sawAt };
+}
+
+async function looked(
+  inUse: RulesInUse,
+  rules: readonly LoadedRule[],
+  options: ExplainRulesOptions,
+  alone: boolean,
+  saw: (at: NonNullable<ExplainedRules['sawAt']>) => void,
+): Promise<LookedAt> {
+  const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
+  let focus = true;
   const engine: Engine = new Engine(inUse.rules, {
     limits: false,
-    observer: {
-      rule: (rule, event, _value, trace) => accounts.get(rule.index)?.see(event, trace, log, focus),
-    },
+    observer: { rule: (rule, event, _value, trace) => look.decided(rule, event, trace, focus) },
   });
-  const accounts = new Map(
-    rules.map((rule) => [rule.index, new Account(rule, inUse, options.closest, engine.variables)]),
-  );
-  const byType = new Map<string, Account[]>();
-  for (const account of accounts.values()) lookup(byType, account.rule.eventType, () => []).push(account);
+  const look = new Look(inUse, rules, options.closest, engine);
   const where = options.where === undefined ? undefined : engine.condition(options.where);
   if (where !== undefined && where.condition === undefined) throw new DiagnosticError(where.diagnostics);
   const summary = await replay([inputFrom(options.input)], {
@@ -214,39 +297,16 @@ export async function explainRules(
     allResults: options.allResults,
     onEvent: (event, shown) => {
       declared?.apply(event);
-      if (event.seq === options.at) sawAt = { type: event.type, shown };
+      if (event.seq === options.at) saw({ type: event.type, shown });
       focus =
         (options.at === undefined || event.seq === options.at) &&
         (where?.condition === undefined || where.condition.decide(event));
-      if (shown && alone) {
-        for (const account of byType.get(event.type) ?? [])
-          account.see(event, () => engine.trace(account.rule.index, event), log, focus);
-      }
-      if (shown) return;
-      const results = lookup(hidden, event.type, () => new Map());
-      results.set(event.retval, (results.get(event.retval) ?? 0) + 1);
+      if (!shown) look.hidden(event);
+      else if (alone) look.shown(event, focus);
     },
-    onDetection: (detection, event) => log.see(detection, event),
+    onDetection: (detection, event) => look.detected(detection, event),
   });
-  const attempts =
-    options.tries > 0 ? await tryCandidates(inUse, accounts, alone, options) : new Map<number, TryLine[]>();
-  const explanations = [...accounts.values()]
-    .filter((account) => (options.at === undefined && options.where === undefined) || account.shownAt)
-    .map((account) =>
-      account.explanation(
-        summary.events,
-        summary.byType.get(account.rule.eventType),
-        hidden.get(account.rule.eventType),
-        attempts.get(account.rule.index) ?? [],
-      ),
-    );
-  return {
-    explanations,
-    events: summary.events,
-    diagnostics: summary.diagnostics,
-    damaged: summary.damaged,
-    sawAt,
-  };
+  return { look, ...summary };
 }
 
 const inputFrom = (input: Input | (() => Input)): Input => (typeof input === 'function' ? input() : input);

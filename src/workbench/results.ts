@@ -5,6 +5,7 @@
  * where nothing can be answered at all, as a thrown `DiagnosticError` (status 2 unless it says otherwise).
  */
 import type { CoverageReport, InspectView, RulesOrigin, TestOutcome } from '../outputs/answers.js';
+import type { LoadedRule } from '../rules/index.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 
 export type * from '../outputs/answers.js';
@@ -145,6 +146,8 @@ export interface TestOptions extends CommonOptions {
   readonly since?: string;
   /** Explain failing expectations (default true). */
   readonly explain?: boolean;
+  /** Rules that are likely to fail a test now: what explains them is gathered while the tests are replayed. */
+  readonly suspect?: (rule: LoadedRule) => boolean;
 }
 
 // ---------------------------------------------------------------- explain

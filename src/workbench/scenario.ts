@@ -8,6 +8,7 @@ import { type Detection, Engine, type LoadedRule, type Observer } from '../rules
 import type { Diagnostic } from '../support/diagnostic.js';
 import { Declared, isEmptyContext } from './declared.js';
 import { type Doubt, Doubts } from './doubt.js';
+import { Look, standsAlone } from './explain.js';
 import { fits } from './glob.js';
 import { Lineage } from './lineage.js';
 import type { RulesInUse } from './ruleset.js';
@@ -49,6 +50,8 @@ export interface Facts {
   /** The time limit ended it: what is told is of what was read until then. */
   readonly cut: boolean;
   readonly tookMs: number;
+  /** Of `explained`, where there was any. */
+  readonly look?: Look;
 }
 
 /** A condition on detections of a rule (or of all that a pattern names). */
@@ -76,6 +79,8 @@ export interface ScenarioOptions {
   readonly limitMs: number;
   readonly observer?: Observer | undefined;
   readonly companion?: Companion | undefined;
+  /** Rules that are likely to need an explanation: what it has to look at is looked at in this replay. */
+  readonly explained?: readonly LoadedRule[];
 }
 
 /** Looks at the events beside the engine, before it does: how mutants are decided. */
@@ -129,6 +134,8 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
   const lineage = options.lines ? new Lineage(strings) : undefined;
   const line = (detection: Detection, event: Event): SnapshotLine | undefined =>
     lineage === undefined ? undefined : lineOf(detection, event, lineage, options.rules);
+  const asked = options.explained?.filter(standsAlone) ?? [];
+  const look = asked.length === 0 ? undefined : new Look(options.rules, asked, 1, engine);
   let last: Event | undefined;
 
   const summary = await replay([options.input], {
@@ -146,6 +153,8 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
       declared?.apply(event);
       lineage?.see(event);
       last = event;
+      if (shown) look?.shown(event, true);
+      else look?.hidden(event);
       if (!shown) return;
       doubts.see(event, (rule) => engine.trace(rule.index, event));
       options.companion?.see(event, engine.counts.matched, line);
@@ -192,6 +201,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
     synthetic: options.synthetic,
     cut: signal.aborted,
     tookMs: performance.now() - began,
+    ...(look === undefined ? {} : { look }),
   };
 }
 

@@ -5,7 +5,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import type { Input } from '../pipeline/index.js';
-import type { Observer } from '../rules/index.js';
+import type { LoadedRule, Observer } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { lookup } from '../support/lookup.js';
 import { nearest } from '../support/suggestion.js';
@@ -13,7 +13,7 @@ import { workbenchCodes } from './codes.js';
 import { checkCase } from './conditions.js';
 import { CoverageBook } from './coverage.js';
 import { Crew, usualJobs } from './crew.js';
-import { explainFailures } from './failure.js';
+import { explainFailures, mostExplained } from './failure.js';
 import { digest, LastRun, stamp } from './lastrun.js';
 import { type MutationCase, type MutationInput, mutation } from './mutation.js';
 import { pinnedRecording } from './pin.js';
@@ -172,6 +172,7 @@ class Run {
   readonly #questions = new Map<string, Question>();
   readonly #answers = new Map<string, Promise<Facts>>();
   readonly #users = new Map<string, number>();
+  readonly #suspected = new Map<RulesInUse, readonly LoadedRule[]>();
   readonly #told = new Set<RulesInUse>();
   readonly #snapshots = new Map<string, SnapshotFile>();
   readonly #inputs = new Map<TestCase, readonly MutationInput[]>();
@@ -371,7 +372,7 @@ class Run {
     checks =
       this.options.explain === false
         ? checks
-        : await explainFailures(checks, test, inputs, inUse, this.options.allResults === true);
+        : await explainFailures(checks, test, inputs, facts, inUse, this.options.allResults === true);
     const verdict = verdictOf(checks);
     const outcome = this.#marked(test, verdict, checks);
     const answer = digest(
@@ -532,6 +533,7 @@ class Run {
     return runScenario({
       ...options,
       rules: inUse,
+      explained: this.#suspects(inUse),
       observer: this.#observer(this.#key(test, recording), test, inUse),
     });
   }
@@ -564,6 +566,13 @@ class Run {
       limitMs: test.timeoutMs,
       observer: this.#observer(session, test, inUse),
     });
+  }
+
+  /** Rules whose explanation is likely to be asked for; each is asked about once. */
+  #suspects(inUse: RulesInUse): readonly LoadedRule[] {
+    const { suspect, explain } = this.options;
+    if (suspect === undefined || explain === false) return [];
+    return lookup(this.#suspected, inUse, () => inUse.rules.rules.filter(suspect).slice(0, mostExplained));
   }
 
   #observer(session: string, test: TestCase, inUse: RulesInUse): Observer | undefined {

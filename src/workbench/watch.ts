@@ -1,6 +1,7 @@
 /** Runs the tests again whenever a policy, test, recording or project file changes: only those it can affect. */
 import { type FSWatcher, watch as watchFolder } from 'node:fs';
 import { join } from 'node:path';
+import type { LoadedRule } from '../rules/index.js';
 import { DiagnosticError } from '../support/diagnostic.js';
 import { projectOf, shown } from './project.js';
 import type { TestItem, TestOptions } from './results.js';
@@ -49,8 +50,9 @@ export async function* watch(options: WatchOptions): AsyncGenerator<WatchItem> {
   const { root } = projectOf({ cwd });
   const changes = new Changes(root, options.signal);
   options.control?.onAsk((what) => changes.ask(what));
+  const suspect = changedRules();
   try {
-    yield* round(options, {}, ['start'], performance.now());
+    yield* round({ ...options, suspect }, {}, ['start'], performance.now());
     for (;;) {
       const next = await changes.next();
       if (next === undefined) return;
@@ -63,7 +65,7 @@ export async function* watch(options: WatchOptions): AsyncGenerator<WatchItem> {
             : next.asked === 'update'
               ? { update: true }
               : { changedFiles: next.files };
-      yield* round(options, choice, why, next.at);
+      yield* round({ ...options, suspect }, choice, why, next.at);
     }
   } finally {
     changes.close();
@@ -86,6 +88,17 @@ async function* round(
     for (const item of error.diagnostics) yield { kind: 'diagnostic', diagnostic: item };
   }
   yield { kind: 'waiting', ms: performance.now() - began };
+}
+
+/** Tells the rules whose text is another than when it was asked about them last. */
+function changedRules(): (rule: LoadedRule) => boolean {
+  const known = new Map<string, string>();
+  return (rule) => {
+    const key = `${rule.span.file}\n${rule.id}`;
+    const before = known.get(key);
+    known.set(key, rule.expression);
+    return before !== undefined && before !== rule.expression;
+  };
 }
 
 interface Change {
