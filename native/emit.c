@@ -162,7 +162,7 @@ static uint32_t context_id(struct tracer *tracer, const struct context *c)
 	words[CONTEXT_CONTAINER_ID] = frame_string(frame, c->container_id);
 	words[CONTEXT_CONTAINER_RUNTIME] = frame_string(frame, c->container_runtime);
 	if (c->container_id[0]) {
-		put64(words + CONTEXT_CONTAINER_CREATED, (uint64_t)c->cgroup_created);
+		put64(words + CONTEXT_CONTAINER_CREATED, (uint64_t)c->container_created);
 		words[CONTEXT_CONTAINER_TAGS] = container_tags(frame, c);
 	}
 	words[CONTEXT_UNIT] = frame_string(frame, c->unit);

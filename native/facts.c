@@ -9,6 +9,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "container.h"
+
 ssize_t facts_file(const char *path, char *into, size_t room)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
@@ -199,11 +201,6 @@ pid_t facts_group(pid_t tid)
 	return line ? (pid_t)atoi(line + 7) : 0;
 }
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 /* Where the hierarchies of cgroups are mounted: read once, they stay where they are. */
 struct hierarchy {
 	bool unified;
@@ -264,50 +261,6 @@ static bool cgroup_directory(const char *names, const char *path, char *into, si
 	return false;
 }
 
-/* Container runtimes put an id of 64 hex digits into the path; its monitor is not in the container. */
-static bool container_of(const char *cgroup, char *id, size_t room)
-{
-	const char *at = cgroup;
-
-	id[0] = 0;
-	for (; *at; at++) {
-		size_t run = 0;
-
-		if (at > cgroup && is_hex(at[-1]))
-			continue;
-		while (is_hex(at[run]))
-			run++;
-		if (run == 64 && !(at - cgroup >= 7 && !memcmp(at - 7, "conmon-", 7))) {
-			snprintf(id, room, "%.64s", at);
-		} else if (run == 32 && at[run] == '-' && strstr(cgroup, "/ecs/")) {
-			size_t more = run + 1 + strspn(at + run + 1, "0123456789");
-			if (more < room)
-				snprintf(id, room, "%.*s", (int)more, at);
-		}
-	}
-	return id[0];
-}
-
-static void name_container(struct context *out)
-{
-	static const struct {
-		const char *prefix, *runtime;
-	} marks[] = {{"docker-", "docker"}, {"/docker/", "docker"}, {"cri-containerd-", "containerd"}, {"crio-", "crio"},
-		     {"libpod-", "podman"}, {"/libpod_parent/", "podman"}, {"/ecs/", "ecs"}, {"/lxc/", "lxc"}, {"/lxc.payload", "lxc"},
-		     {"/machine.slice/", "systemd-nspawn"}, {"kubepods", "containerd"}, {"/crun/", "crun"}, {"/runc/", "runc"}};
-	const char *last;
-
-	if (container_of(out->cgroup, out->container_id, sizeof(out->container_id)))
-		for (size_t n = 0; n < sizeof(marks) / sizeof(*marks); n++)
-			if (strstr(out->cgroup, marks[n].prefix)) {
-				snprintf(out->container_runtime, sizeof(out->container_runtime), "%s", marks[n].runtime);
-				break;
-			}
-	last = strrchr(out->cgroup, '/');
-	if (last && strlen(last) < sizeof(out->unit) && (strstr(last, ".service") || strstr(last, ".scope")))
-		snprintf(out->unit, sizeof(out->unit), "%s", last + 1);
-}
-
 /*
  * A process has a cgroup in each hierarchy. The one that tells a container wins, then one that is not the
  * root: version 2, systemd's, that of pids.
@@ -317,7 +270,7 @@ static int weight(const char *names, const char *path)
 	char id[80];
 	int order = !*names ? 3 : !strcmp(names, "name=systemd") ? 2 : !strcmp(names, "pids") ? 1 : 0;
 
-	if (container_of(path, id, sizeof(id)))
+	if (container_in_path(path, id, sizeof(id)))
 		return 100 + order;
 	return order && strcmp(path, "/") ? 10 + order : order;
 }
@@ -363,6 +316,6 @@ bool facts_context(pid_t tid, struct context *out)
 		out->cgroup_mount_id = facts.stx_mask & STATX_MNT_ID ? facts.stx_mnt_id : 0;
 		out->cgroup_created = (int64_t)facts.stx_ctime.tv_sec * 1000000000 + facts.stx_ctime.tv_nsec;
 	}
-	name_container(out);
+	container_name(out);
 	return true;
 }

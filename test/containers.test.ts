@@ -3,12 +3,13 @@
  * what the fields of the container say is what the runtime says of it. In a mount namespace with nothing
  * but a cgroup hierarchy of version 2, which is all that crun wants to see.
  */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -17,8 +18,11 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import t, { type Test } from 'tap';
+import { readConfiguration } from '../src/agent/configuration.js';
+import { Daemon } from '../src/agent/daemon.js';
 import { replay } from '../src/pipeline/index.js';
 import { createModel } from '../src/rules/index.js';
+import { packageRoot } from '../src/support/package.js';
 import { StringTable } from '../src/support/strings.js';
 import { executable as tracer } from './traced.js';
 
@@ -41,17 +45,13 @@ function makeRoot(): void {
 }
 
 /** A shell script in a world with cgroups of version 2 alone. */
+const world = `umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup || exit 99`;
 function inWorld(script: string) {
-  return spawnSync(
-    'unshare',
-    [
-      '-m',
-      'sh',
-      '-c',
-      `umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup || exit 99\n${script}`,
-    ],
-    { encoding: 'utf8', cwd: folder, timeout: 120_000 },
-  );
+  return spawnSync('unshare', ['-m', 'sh', '-c', `${world}\n${script}`], {
+    encoding: 'utf8',
+    cwd: folder,
+    timeout: 120_000,
+  });
 }
 
 // Limits that need no privilege to be set, no network, nothing of the machine's own containers.
@@ -96,12 +96,19 @@ async function executions(recording: string): Promise<Map<string, Seen>> {
   return seen;
 }
 
-function isContainer(t: Test, seen: Seen | undefined, id: string, runtime: string, from: number): void {
-  t.match(seen, { id, tags: [`container_id:${id}`, `runtime:${runtime}`], version: 2 });
-  t.match(seen?.cgroup, new RegExp(id));
+function isContainer(
+  t: Test,
+  seen: Seen | undefined,
+  id: string,
+  runtime: string,
+  from: number,
+  name = runtime,
+): void {
+  t.match(seen, { id, tags: [`container_id:${id}`, `runtime:${runtime}`], version: 2 }, name);
+  t.match(seen?.cgroup, new RegExp(`^/$|${id}`), name);
   t.ok(
     seen !== undefined && seen.created >= from * 1e6 - 1e9 && seen.created <= Date.now() * 1e6 + 1e9,
-    'created in between',
+    `${name}: created in between`,
   );
 }
 
@@ -136,6 +143,105 @@ exit $status`);
   const id = readFileSync(join(folder, 'id2'), 'utf8').trim();
   isContainer(t, seen.get('/bin/true attached'), id, 'podman', from);
 });
+
+/** A shell script in the world of `inWorld`, while this process goes on. */
+function meanwhile(script: string): Promise<{ status: number | null; stdout: string; stderr: string }> {
+  const child = spawn('unshare', ['-m', 'sh', '-c', `${world}\n${script}`], { cwd: folder });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
+  return new Promise((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })));
+}
+
+t.test(
+  'images of packaging/docker, built and run: the tracer is inside, the agent outside',
+  { skip: noPodman },
+  async (t) => {
+    mkdirSync(join(folder, 'context/native/build'), { recursive: true });
+    cpSync(tracer, join(folder, 'context/native/build/seccam-trace'));
+    const dockerfile = (name: string): string => join(packageRoot(), 'packaging/docker', name);
+    const build = `build --pull=never --isolation chroot`;
+    const built = inWorld(`tar -C ${rootfs} -cf root.tar . && ${podman} import root.tar localhost/base &&
+${podman} ${build} --from localhost/base -f ${dockerfile('application.Dockerfile')} -t localhost/wrapped context &&
+${podman} ${build} -f ${dockerfile('attach.Dockerfile')} -t localhost/attach context`);
+    t.equal(built.status, 0, built.stderr);
+
+    const rules = join(folder, 'rules.policy');
+    writeFileSync(
+      rules,
+      'version: 1.0.0\nrules:\n  - id: reads\n    expression: open.file.path == "/etc/secret" && container.id != ""\n    every: 1us\n',
+    );
+    writeFileSync(join(rootfs, 'etc/secret'), 'x');
+    mkdirSync(join(folder, 'sock'));
+    const given = {
+      rules: [rules],
+      socket: join(folder, 'sock/agent.sock'),
+      control: '',
+      save: join(folder, 'saved'),
+    };
+    const found = join(folder, 'found.json');
+    const daemon = new Daemon({
+      configuration: readConfiguration({
+        file: '',
+        environment: {},
+        flags: Object.fromEntries(
+          Object.entries(given).map(([name, value]) => [name, { value, flag: 'test' }]),
+        ),
+      }),
+      targets: [{ name: 'json', file: found }],
+      onProblem: (item) => t.fail(item.message),
+      onRemark: () => undefined,
+    });
+    await daemon.listen();
+    const detections = (): number => readFileSync(found, 'utf8').split('\n').length - 1;
+    const saved = async (): Promise<Map<string, Seen>> => {
+      for (let tries = 0; daemon.agent.streams().length > 0; tries++) {
+        if (tries > 1000) throw new Error('a stream does not end');
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      const newest = readdirSync(join(folder, 'saved'))
+        .filter((name) => name.endsWith('.seccam'))
+        .sort((a, b) => Number.parseInt(b) - Number.parseInt(a))[0]!;
+      return executions(join(folder, 'saved', newest));
+    };
+
+    const common = `--network none --pids-limit=-1 --log-driver none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 -v ${folder}/sock:/run/seccam -v ${rootfs}/etc/secret:/etc/secret`;
+    let number = 0;
+    for (const [name, options, own] of [
+      ['with a cgroup namespace of its own', '--privileged', true],
+      ['in the cgroup namespace of the host', '--privileged --cgroupns host', true],
+      ['with the default capabilities and system calls, without a cgroup', '--cgroups disabled', false],
+      ['as a user without any capability', '--cgroups disabled --user 1000', false],
+    ] as const) {
+      const from = Date.now();
+      const before = detections();
+      const cid = join(folder, `cid${++number}`);
+      const { status, stderr } = await meanwhile(
+        `${podman} run --rm --cidfile ${cid} ${common} ${options} localhost/wrapped /bin/sh -c '/bin/cat /etc/secret; exit 7'`,
+      );
+      t.equal(status, 7, `${name}: ${stderr}`);
+      const seen = (await saved()).get('/bin/cat /etc/secret');
+      const id = readFileSync(cid, 'utf8').trim();
+      if (own) isContainer(t, seen, id, 'podman', from, name);
+      else t.match(seen, { id, tags: [`container_id:${id}`, 'runtime:podman'], created: 0 }, name);
+      t.equal(detections(), before + 1, `${name}: detected outside`);
+    }
+
+    const { status, stderr, stdout } = await meanwhile(`
+${podman} run -d --rm --name box --cidfile cid9 ${common} --privileged --entrypoint /bin/sh localhost/wrapped -c 'until [ -e /run/seccam/stop ]; do /bin/cat /etc/secret; /bin/sleep 0.1; done' > /dev/null &&
+{ ${podman} run --rm --pid container:box ${common} --privileged localhost/attach --duration 1500 --pid 1; status=$?; touch sock/stop; ${podman} wait box >/dev/null 2>&1; exit $status; }`);
+    t.equal(status, 0, `attached: ${stderr}${stdout}`);
+    // From another container the cgroup lies outside of what is mounted, so nobody can tell its age.
+    const id = readFileSync(join(folder, 'cid9'), 'utf8').trim();
+    t.match(
+      (await saved()).get('/bin/cat /etc/secret'),
+      { id, tags: [`container_id:${id}`, 'runtime:podman'], cgroup: new RegExp(id), created: 0 },
+      'attached',
+    );
+    await daemon.stop();
+  },
+);
 
 const crunId = 'c0ffee'.padEnd(64, '0');
 const bundle = join(folder, 'bundle');
