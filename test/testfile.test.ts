@@ -320,6 +320,19 @@ t.test('context and set: declared facts', async (tt) => {
     `  - name: a\n    context: {container: {id: 3f2a9c51d0e4, tags: ["image_tag:1.4"]}}\n    set: {process.auid: 1000}\n${where}    expect: [in_container, by_login]\n`,
   );
   tt.equal(inline.tests[0]?.outcome, 'pass', inline.tests[0]?.reason ?? '');
+  tt.same(inline.tests[0]?.declared, [
+    'container.id',
+    'container.created_at',
+    'container.tags',
+    'process.auid',
+  ]);
+  const silent = await runs(`  - name: a\n    set: {process.auid: 1001}\n${where}    expect: [by_login]\n`, {
+    explain: true,
+  });
+  tt.match(silent.tests[0]?.checks[0]?.explanation?.at[0]?.leaves, [
+    {},
+    { have: [1001], notes: ['process.auid: declared by the context, not recorded'] },
+  ]);
   const unknown = await runs(
     `  - name: a\n    context: wbe\n${where}    expect: [in_container]\n`,
     {},

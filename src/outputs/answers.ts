@@ -200,6 +200,8 @@ export interface TestResult {
   /** One line: why it was skipped, is to do, failed or is inconclusive. */
   readonly reason?: string;
   readonly synthetic: boolean;
+  /** Fields that the test's context declares instead of having them recorded. */
+  readonly declared: readonly string[];
   readonly recordings: readonly string[];
   readonly rules: readonly string[];
   readonly events: number;

@@ -1,9 +1,12 @@
 /** Facts that a test declares instead of having them recorded: put onto the images of processes before rules look. */
 import type { Context, Credentials, Event, Process } from '../catalogue/event.js';
+import type { Leaf } from '../language/index.js';
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import type { StringTable } from '../support/strings.js';
 import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
+import { fieldsOf } from './doubt.js';
+import type { Explanation } from './results.js';
 import type { ContextEntry } from './testfile.js';
 
 /** Fields of the process that `set:` may declare → where the image keeps them. */
@@ -49,6 +52,42 @@ export function checkContext(context: ContextEntry): Diagnostic[] {
 
 export const isEmptyContext = (context: ContextEntry): boolean =>
   context.container === undefined && Object.keys(context.set ?? {}).length === 0;
+
+/** Names of the declared fields, as of the acting process. */
+export function declaredFields(context: ContextEntry): string[] {
+  const container =
+    context.container === undefined ? [] : ['container.id', 'container.created_at', 'container.tags'];
+  return [...container, ...Object.keys(context.set ?? {})];
+}
+
+/** Names of images of processes: of the acting one, those above it and the one that a call is aimed at. */
+const images = /^(?:process|exec|exit|[a-z_]+\.(?:target|tracee))(?:\.(?:parent|ancestors))*\./;
+
+/** Says of each leaf which of the fields that it read were declared. */
+export function markDeclared(
+  explanation: Explanation,
+  leaves: readonly Leaf[],
+  context: ContextEntry,
+): Explanation {
+  const declared = new Set(declaredFields(context).map((field) => field.replace(/^process\./, '')));
+  if (declared.size === 0) return explanation;
+  const notes = new Map(
+    leaves.map((leaf) => [
+      leaf.leaf,
+      fieldsOf(leaf)
+        .filter((field) => declared.has(field.replace(images, '')))
+        .map((field) => `${field}: declared by the context, not recorded`),
+    ]),
+  );
+  const at = explanation.at.map((event) => ({
+    ...event,
+    leaves: event.leaves.map((leaf) => ({
+      ...leaf,
+      notes: [...(notes.get(leaf.leaf) ?? []), ...leaf.notes],
+    })),
+  }));
+  return { ...explanation, at };
+}
 
 export class Declared {
   readonly #container:

@@ -11,7 +11,7 @@ import { lookup } from '../support/lookup.js';
 import { Account } from './account.js';
 import { closestRule } from './closest.js';
 import { workbenchCodes } from './codes.js';
-import { Declared, isEmptyContext } from './declared.js';
+import { Declared, isEmptyContext, markDeclared } from './declared.js';
 import { VariableLog } from './leaf.js';
 import { projectOf, rulesOrigin } from './project.js';
 import { findRecordings } from './recordings.js';
@@ -264,14 +264,15 @@ export async function explainRules(
     options.tries > 0 ? await tryCandidates(inUse, accounts, alone, options) : new Map<number, TryLine[]>();
   const explanations = [...accounts.values()]
     .filter((account) => (options.at === undefined && options.where === undefined) || account.shownAt)
-    .map((account) =>
-      account.explanation(
+    .map((account) => {
+      const explanation = account.explanation(
         look.events,
         look.byType.get(account.rule.eventType),
         look.look.hiddenOf(account.rule.eventType),
         attempts.get(account.rule.index) ?? [],
-      ),
-    );
+      );
+      return markDeclared(explanation, account.rule.rule.leaves, options.context);
+    });
   return { explanations, events: look.events, diagnostics: look.diagnostics, damaged: look.damaged, sawAt };
 }
 

@@ -13,6 +13,7 @@ import { workbenchCodes } from './codes.js';
 import { checkCase } from './conditions.js';
 import { CoverageBook } from './coverage.js';
 import { Crew, usualJobs } from './crew.js';
+import { declaredFields } from './declared.js';
 import { explainFailures, mostExplained } from './failure.js';
 import { digest, LastRun, stamp } from './lastrun.js';
 import { type MutationCase, type MutationInput, mutation } from './mutation.js';
@@ -259,6 +260,7 @@ class Run {
       name: test.name,
       span: test.span,
       synthetic: entry.events !== undefined,
+      declared: declaredFields(test.context),
       recordings: test.recordings.map((file) => shown(file, this.cwd)),
       rules: rulesNamed(test),
       events: 0,

@@ -49,6 +49,7 @@ function noteOf(test: TestResult, paint: Paint): string {
   if (test.outcome !== 'pass') notes.push(test.outcome);
   if (test.reason !== undefined) notes.push(printable(test.reason));
   if (test.synthetic) notes.push('synthetic');
+  if (test.declared.length > 0) notes.push(`declared: ${printable(test.declared.join(', '))}`);
   if (test.snapshot !== undefined && test.snapshot.state !== 'same') {
     notes.push(
       `snapshot ${test.snapshot.state}: +${test.snapshot.added} −${test.snapshot.removed} detections`,
