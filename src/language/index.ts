@@ -15,6 +15,7 @@ export type * from './evaluation.js';
 export { type FunctionRow, functions } from './functions.js';
 export { distanceTo, traceRule, truthOf } from './interpreter.js';
 export { valuesMacro } from './macro.js';
+export { compileMatcher } from './matcher.js';
 export type * from './model.js';
 export { type OperatorRow, operators } from './operators.js';
 export { type Parsed, type ParseOptions, parse, parseMacro } from './parser.js';

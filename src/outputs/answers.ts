@@ -316,6 +316,17 @@ export interface Explanation {
   /** Events at the same distance as the first of `at`, beyond those shown. */
   readonly moreAtDistance: number;
   readonly tries: readonly TryLine[];
+  /** Matches that are not told as detections, and why. */
+  readonly heldBack?: {
+    readonly by: 'silent' | 'rate-limit';
+    readonly matches: number;
+    /** ns; absent: the default limit. */
+    readonly every?: number;
+    /** Of `every`. */
+    readonly span?: Span;
+    /** `limiter_token`: one limit for each combination of their values. */
+    readonly tokens?: readonly string[];
+  };
   /** Why it can not match here at all, when so: an inconclusive code and a sentence. */
   readonly blocked?: { readonly code: string; readonly message: string };
 }

@@ -21,7 +21,7 @@ export function explanationText(item: Explanation, paint: Paint): string[] {
   lines.push(
     `  ${counted(events, 'event')}  ›  ${counted(ofType)} ${item.eventType}  ›  ${counted(shown)} shown to rules  ›  ${counted(matched)} matched`,
   );
-  lines.push(...hiddenLines(item));
+  lines.push(...hiddenLines(item), ...heldBackLines(item));
   if (ofType === 0)
     lines.push(
       `  Nothing to decide on: the recording holds no ${item.eventType} event ("seccam inspect" lists what it holds).`,
@@ -45,6 +45,34 @@ function hiddenLines(item: Explanation): string[] {
       ? 'succeeded'
       : `succeeded or was refused (${item.shownResults.join(', ')})`;
   return [`  ${what}; rules see one that ${also}.`];
+}
+
+/** Why a rule that matched tells less than that. */
+function heldBackLines({ heldBack, matched }: Explanation): string[] {
+  if (heldBack === undefined) return [];
+  if (heldBack.by === 'silent')
+    return ['  The rule is silent: its actions run, and no match is told as a detection.'];
+  const { matches, every, span, tokens } = heldBack;
+  const limit =
+    every === undefined
+      ? 'the default limit of one in 100 ms after the first 40'
+      : `its limit of one in ${duration(every)}${span === undefined ? '' : ` (every, ${printable(span.file)}:${span.start.line}:${span.start.column})`}`;
+  const each = tokens === undefined ? '' : ` for each ${tokens.map(printable).join(', ')}`;
+  return [
+    `  ${counted(matched - matches)} of them told as ${matched - matches === 1 ? 'a detection' : 'detections'}, ${counted(matches)} kept back by ${limit}${each}; "seccam replay --no-limits" tells all.`,
+  ];
+}
+
+/** `1h`, `90s`, `250ms`: as policies write it. */
+function duration(ns: number): string {
+  const unit = (
+    [
+      ['h', 3600e9],
+      ['m', 60e9],
+      ['s', 1e9],
+    ] as const
+  ).find(([, size]) => ns % size === 0);
+  return unit === undefined ? `${ns / 1e6}ms` : `${ns / unit[1]}${unit[0]}`;
 }
 
 interface Row {

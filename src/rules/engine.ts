@@ -255,12 +255,7 @@ export class Engine {
   #limiter(rule: LoadedRule): Limiter {
     let limiter = this.#limiters[rule.index];
     if (limiter === undefined) {
-      const { model } = this.rules;
-      const token =
-        rule.limiterToken.length === 0
-          ? undefined
-          : (at: Event) => JSON.stringify(rule.limiterToken.map((name) => model.read(name, at)));
-      limiter = makeLimiter(rule, token);
+      limiter = makeLimiter(rule, this.rules.model);
       this.#limiters[rule.index] = limiter;
     }
     return limiter;

@@ -22,6 +22,7 @@ export {
   lintCodes,
   lintRules,
 } from './lint/index.js';
+export { type Limiter, makeLimiter } from './limit.js';
 export { type LoadOptions, loadPolicies, loadRules, noRules } from './load.js';
 export { type Placement, placeWhole } from './placement.js';
 export { findPolicies, type PolicySource } from './policy.js';

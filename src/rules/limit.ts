@@ -1,6 +1,7 @@
 /** Rate limits: they decide what is delivered, on the time of events, and never what is detected. */
 import type { Event } from '../catalogue/event.js';
 import type { LoadedRule } from './ruleset.js';
+import type { ProductModel } from './scope.js';
 
 const DEFAULT_EVERY = 100e6;
 const DEFAULT_BURST = 40;
@@ -55,8 +56,12 @@ export interface Limiter {
   load(saved: SavedLimit, shift: number): void;
 }
 
-/** `token` reads the values that name the bucket; it is given for rules with `limiter_token`. */
-export function makeLimiter(rule: LoadedRule, token: ((event: Event) => string) | undefined): Limiter {
+/** The limit of a rule, full: one bucket, or one for each combination of values of `limiter_token`. */
+export function makeLimiter(rule: LoadedRule, model: ProductModel): Limiter {
+  const token =
+    rule.limiterToken.length === 0
+      ? undefined
+      : (at: Event) => JSON.stringify(rule.limiterToken.map((name) => model.read(name, at)));
   const every = rule.every === undefined || rule.every === 0 ? DEFAULT_EVERY : rule.every;
   const burst = rule.every === undefined || rule.every === 0 ? DEFAULT_BURST : 1;
   if (token === undefined) {

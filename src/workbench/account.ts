@@ -4,9 +4,10 @@ import type { Event } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
 import { type BoolNode, type Trace, truthOf } from '../language/index.js';
 import { processLine } from '../pipeline/line.js';
-import type { LoadedRule, VariableStore } from '../rules/index.js';
+import { type Limiter, type LoadedRule, makeLimiter, type VariableStore } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
 import { leafNotes, leafValues, literalsOf, type VariableLog } from './leaf.js';
+import { type Approach, approachTo, nearestOfAll } from './nearness.js';
 import { type Pattern, Patterns, textsOf } from './pattern.js';
 import type { ExplainedEvent, ExplainNode, Explanation, TryLine } from './results.js';
 import type { RulesInUse } from './ruleset.js';
@@ -17,9 +18,6 @@ interface Kept {
   readonly nearness: number;
   readonly explained: ExplainedEvent;
 }
-
-/** Nearness of texts with the same last part: longer than any prefix. */
-const whole = 10_000;
 
 /** Beyond so many kinds of closest events the first ones stay. */
 const mostPatterns = 64;
@@ -36,11 +34,14 @@ export interface NearMiss {
 /** What one rule showed over the recording. */
 export class Account {
   matched = 0;
+  /** Matches that rate limits keep back. */
+  limited = 0;
   shownAt = false;
   /** In the order of the recording; undefined: any event may be one, as of a rule with a register. */
   nearMisses: NearMiss[] | undefined;
   readonly #patterns: Patterns;
   readonly #nearness: Nearness;
+  readonly #limiter: Limiter;
   readonly #flips = new WeakMap<Pattern, readonly number[]>();
   #events = 0;
   readonly #leafTrue: number[];
@@ -60,6 +61,7 @@ export class Account {
     this.#leafTrue = rule.rule.leaves.map(() => 0);
     this.#patterns = new Patterns(rule, model, variables, (pattern) => this.#sum(pattern));
     this.#nearness = new Nearness(rule, inUse, variables);
+    this.#limiter = makeLimiter(rule, model);
     this.nearMisses = rule.rule.registers.size === 0 ? [] : undefined;
   }
 
@@ -94,8 +96,10 @@ export class Account {
   see(event: Event, trace: () => Trace, log: VariableLog, focus: boolean): void {
     const pattern = this.#patterns.at(event, trace);
     this.#events += 1;
-    if (pattern.value) this.matched += 1;
-    else if (pattern.distance === 1) this.#miss(event, pattern);
+    if (pattern.value) {
+      this.matched += 1;
+      if (!this.rule.silent && !this.#limiter.allow(event, event.elapsed)) this.limited += 1;
+    } else if (pattern.distance === 1) this.#miss(event, pattern);
     if (!focus) return;
     this.shownAt = true;
     this.#keep(event, pattern, trace, log);
@@ -152,7 +156,7 @@ export class Account {
     const full = kept.length >= this.closest;
     // What matched is as near as can be: the first ones stay.
     const nearness =
-      value || (full && kept.at(-1)!.nearness >= this.#nearness.most) ? 0 : this.#nearness.of(event, pattern);
+      value || (full && kept.at(-1)!.nearness >= nearestOfAll) ? 0 : this.#nearness.of(event, pattern);
     if (full && nearness <= kept.at(-1)!.nearness) return;
     const { model } = this.inUse.rules;
     const { leaves } = trace();
@@ -221,6 +225,24 @@ export class Account {
         this.#atLeast - best.filter((event) => event.distance === this.#least).length,
       ),
       tries,
+      ...this.#heldBack(),
+    };
+  }
+
+  /** Why there are fewer detections than matches. */
+  #heldBack(): Pick<Explanation, 'heldBack'> {
+    const { rule, matched, limited } = this;
+    if (rule.silent && matched > 0) return { heldBack: { by: 'silent', matches: matched } };
+    if (limited === 0) return {};
+    const { every, everySpan, limiterToken } = rule;
+    return {
+      heldBack: {
+        by: 'rate-limit',
+        matches: limited,
+        ...(every === undefined || every === 0 ? {} : { every }),
+        ...(everySpan === undefined ? {} : { span: everySpan }),
+        ...(limiterToken.length === 0 ? {} : { tokens: limiterToken }),
+      },
     };
   }
 
@@ -260,17 +282,12 @@ export function nodeText(node: BoolNode, inUse: RulesInUse): string {
   return text.slice(start.offset, end.offset).trim().replace(/\s+/g, ' ');
 }
 
-/**
- * How near the false leaves came: the longest prefix that a text of the event shares with a literal; a text
- * with the same last part, or the same but for upper and lower case, is nearer than any prefix.
- */
+/** How near the false leaves of an event came to their literals: the nearest one counts. */
 class Nearness {
-  /** Nothing comes nearer. */
-  readonly most = 2 * whole;
   readonly #leaves: readonly {
     readonly leaf: number;
     readonly texts: ReturnType<typeof textsOf>;
-    readonly literals: readonly string[];
+    readonly approaches: readonly Approach[];
     readonly known: Map<string, number>;
   }[];
 
@@ -281,23 +298,21 @@ class Nearness {
   ) {
     this.#leaves = rule.rule.leaves.flatMap((leaf) => {
       if (leaf.kind !== 'test' || rule.rule.registers.size > 0) return [];
-      const literals = literalsOf(leaf.right).flatMap(({ value }) =>
-        typeof value === 'string' ? [value] : [],
-      );
-      if (literals.length === 0) return [];
+      const approaches = literalsOf(leaf.right).flatMap((literal) => approachTo(literal) ?? []);
+      if (approaches.length === 0) return [];
       const texts = textsOf(leaf.left, inUse.rules.model);
-      return [{ leaf: leaf.leaf, texts, literals, known: new Map<string, number>() }];
+      return [{ leaf: leaf.leaf, texts, approaches, known: new Map<string, number>() }];
     });
   }
 
   of(event: Event, pattern: Pattern): number {
     let nearest = 0;
-    for (const { leaf, texts, literals, known } of this.#leaves) {
+    for (const { leaf, texts, approaches, known } of this.#leaves) {
       if (pattern.leaves[leaf] === true) continue;
       for (const have of texts(event, this.variables)) {
         if (known.size > mostTexts) known.clear();
         const near = lookup(known, have, () =>
-          literals.reduce((best, want) => Math.max(best, nearnessOfText(have, want)), 0),
+          approaches.reduce((best, approach) => Math.max(best, approach(have)), 0),
         );
         nearest = Math.max(nearest, near);
       }
@@ -308,12 +323,3 @@ class Nearness {
 
 /** Texts whose nearness is known at a time. */
 const mostTexts = 100_000;
-
-function nearnessOfText(have: string, want: string): number {
-  if (have.toLowerCase() === want.toLowerCase()) return 2 * whole;
-  const last = want.slice(want.lastIndexOf('/') + 1);
-  if (last !== '' && have.slice(have.lastIndexOf('/') + 1) === last) return whole;
-  let length = 0;
-  while (length < want.length && length < have.length && want[length] === have[length]) length++;
-  return length;
-}

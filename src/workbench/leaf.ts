@@ -1,10 +1,20 @@
 /** What a leaf saw, in values and sentences: have and want, the nearest member, where a variable came from. */
 import { nameConstant } from '../catalogue/constants.js';
 import type { Event, Process } from '../catalogue/event.js';
-import type { Leaf, LeafResult, LiteralNode, Node, Operand, Seen } from '../language/index.js';
+import {
+  compileMatcher,
+  type Leaf,
+  type LeafResult,
+  type LiteralNode,
+  matchPattern,
+  type Node,
+  type Operand,
+  type Seen,
+} from '../language/index.js';
 import type { Detection, ProductModel } from '../rules/index.js';
 import { editDistance } from '../support/suggestion.js';
 import { fieldsOf } from './doubt.js';
+import { bothEnds, crossing, globOf, looserRegexps } from './nearness.js';
 import type { ExplainedLeaf } from './results.js';
 import type { RulesInUse } from './ruleset.js';
 
@@ -160,7 +170,7 @@ export function literalsOf(operand: Operand): readonly LiteralNode[] {
   return operand.kind === 'literal' ? [operand] : operand.kind === 'set' ? operand.members : [];
 }
 
-export type NearKind = 'case' | 'prefix' | 'suffix' | 'basename' | 'deeper' | 'typo';
+export type NearKind = 'case' | 'prefix' | 'suffix' | 'basename' | 'deeper' | 'inside' | 'folder' | 'typo';
 
 export interface Near {
   readonly kind: NearKind;
@@ -203,18 +213,31 @@ function compare(have: string, member: LiteralNode, want: string): { near: Near;
     if (editDistance(have, want, limit) <= limit) return say('typo', 4, `is almost the member "${want}"`);
     return undefined;
   }
-  if (matcher === 'glob' || matcher === 'pattern') {
-    const deep = new RegExp(
-      `^${want
-        .replace(/[\\^$.|+()[\]{}?]/g, '\\$&')
-        .replace(/\*\*/g, '*')
-        .replaceAll('*', '.*')}$`,
-      's',
-    );
-    if (deep.test(have))
-      return say('deeper', 1, `lies deeper than ~"${want}" reaches: "*" stays within one folder`);
-    if (new RegExp(deep.source, 'is').test(have))
-      return say('case', 2, `differs from ~"${want}" in upper and lower case only`);
+  const glob = `~"${want}"`;
+  if (matcher === 'regexp') {
+    for (const { text, fold } of looserRegexps(want)) {
+      if (!compileMatcher({ kind: 'regexp', text, fold })(have)) continue;
+      return fold
+        ? say('case', 2, `differs from r"${want}" in upper and lower case only`)
+        : say('inside', 2, `holds what r"${want}" wants, but not at its beginning or end`);
+    }
+    const meant = globOf(want);
+    return matchPattern(crossing(meant), have)
+      ? say('inside', 2, `fits ~"${meant}", a pattern, and not r"${want}", a regular expression`)
+      : undefined;
   }
-  return undefined;
+  if (matchPattern(crossing(want), have))
+    return say('deeper', 1, `lies deeper than ${glob} reaches: "*" stays within one folder`);
+  if (matchPattern(crossing(want), have, true))
+    return say('case', 2, `differs from ${glob} in upper and lower case only`);
+  if (matcher === 'pattern')
+    return matchPattern(`*${crossing(want)}*`, have)
+      ? say('inside', 2, `holds ${glob}, but more before or after it`)
+      : undefined;
+  if (want === `${have}/**`) return say('folder', 1, `is the folder itself: ${glob} takes what lies in it`);
+  const folders = want.split('/');
+  const parts = have.split('/');
+  const { front, back } = bothEnds(folders, parts);
+  if (front < 2 || front + back < folders.length - 1 || folders.length !== parts.length) return undefined;
+  return say('folder', 3, `has "${parts[front]}" where ${glob} has "${folders[front]}"`);
 }

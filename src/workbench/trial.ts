@@ -1,7 +1,8 @@
 /** Changed rules that are worth a try when a rule stayed silent: made from the leaves that were false at the closest event. */
-import { checkRule, type Leaf, type LiteralNode } from '../language/index.js';
+import { checkRule, type Leaf, type LiteralNode, matchPattern } from '../language/index.js';
 import type { LoadedRule } from '../rules/index.js';
 import { editDistance } from '../support/suggestion.js';
+import { approachTo, bothEnds, crossing, globOf, looserRegexps } from './nearness.js';
 import type { ExplainedEvent } from './results.js';
 import type { RulesInUse } from './ruleset.js';
 
@@ -56,13 +57,13 @@ function* changes(
       start: member.span.start.offset - leaf.span.start.offset,
       end: member.span.end.offset - leaf.span.start.offset,
     });
-    for (const member of members) {
-      if (member.span.file !== own || typeof member.value !== 'string') continue;
-      const { start, end } = relative(member);
-      for (const value of texts) {
+    for (const value of texts) {
+      for (const member of nearestOf(members, value)) {
+        if (member.span.file !== own || typeof member.value !== 'string') continue;
+        const { start, end } = relative(member);
         for (const literal of wider(member, member.value, value)) {
           const changed = text.slice(0, start) + literal + text.slice(end);
-          yield literal.startsWith('~') && leaf.right.kind === 'literal' && / == /.test(text)
+          yield literal.startsWith('~') && leaf.right.kind === 'literal' && member.prefixed !== true
             ? changed.replace(' == ', ' =~ ')
             : changed;
         }
@@ -93,6 +94,13 @@ function isRelated(text: string, members: readonly LiteralNode[]): boolean {
   );
 }
 
+/** The members that a text came nearest to. */
+function nearestOf(members: readonly LiteralNode[], have: string): LiteralNode[] {
+  const near = members.map((member) => approachTo(member)?.(have) ?? -1);
+  const best = Math.max(...near);
+  return members.filter((_, index) => near[index] === best);
+}
+
 /** The member, widened just so far that it takes in the value. */
 function* wider(member: LiteralNode, want: string, have: string): Generator<string> {
   const kind = member.matcher?.kind ?? 'exact';
@@ -105,25 +113,48 @@ function* wider(member: LiteralNode, want: string, have: string): Generator<stri
     if (want.includes('/') && last === want.split('/').at(-1)) yield JSON.stringify(have);
     return;
   }
-  if (kind === 'glob') {
-    const above = want.replace(/\/\*[^/]*$/, '');
-    if (above !== want && have.startsWith(`${above.split('*')[0]}`)) yield `~"${above}/**"`;
-    const parts = have.split('/');
-    const wanted = want.split('/');
-    // One more folder than the pattern has: a `*` for it, where the two part.
-    if (parts.length > wanted.length) {
-      const extra = parts.length - wanted.length;
-      const at = wanted.findIndex((part, index) => !globs(part, parts[index] ?? ''));
-      if (at > 0)
-        yield `~"${[...wanted.slice(0, at), ...Array.from({ length: extra }, () => '*'), ...wanted.slice(at)].join('/')}"`;
-    } else if (parts.length === wanted.length) {
-      yield `~"${wanted.map((part, index) => (globs(part, parts[index] ?? '') ? part : index === wanted.length - 1 ? '*' : parts[index]!)).join('/')}"`;
-    }
+  const quoted = (text: string): string => (text.includes('*') ? `~"${text}"` : JSON.stringify(text));
+  switch (kind) {
+    case 'glob':
+      yield* widerGlobs(want, have, quoted);
+      break;
+    case 'pattern':
+      if (matchPattern(want, have, true)) break;
+      for (const loose of [`${want}*`, `*${want}`, `*${want}*`].map((text) => text.replace(/\*+/g, '*')))
+        if (matchPattern(loose, have)) yield quoted(loose);
+      break;
+    case 'regexp':
+      if (matchPattern(crossing(globOf(want)), have)) yield quoted(globOf(want));
+      for (const { text, fold } of looserRegexps(want)) yield `r"${fold ? '(?i)' : ''}${text}"`;
   }
+  yield JSON.stringify(have);
 }
 
-const globs = (pattern: string, text: string): boolean =>
-  new RegExp(`^${pattern.replace(/[\\^$.|+()[\]{}?]/g, '\\$&').replaceAll('*', '.*')}$`).test(text);
+/** Globs that take in the path and stay near the one that was written. */
+function* widerGlobs(want: string, have: string, quoted: (glob: string) => string): Generator<string> {
+  const above = want.replace(/\/\*[^/]*$/, '');
+  if (above !== want && have.startsWith(`${above.split('*')[0]}`)) yield quoted(`${above}/**`);
+  if (want.endsWith('/**') && globs(want.slice(0, -3), have)) yield quoted(want.slice(0, -3));
+  const folders = want.split('/');
+  const parts = have.split('/');
+  // Where the two part, the folders of the path: as they are, or any in their place.
+  const { front, back, firm } = bothEnds(folders, parts);
+  const between = parts.slice(front, parts.length - back);
+  const around = (middle: readonly string[]): string =>
+    quoted([...folders.slice(0, front), ...middle, ...folders.slice(folders.length - back)].join('/'));
+  if (firm > 0) {
+    if (back > 0) yield around(between.map(() => '*'));
+    yield around(between);
+    const ending = /[^*]\.[^.*]+$/.exec(parts.at(-1)!)?.[0].slice(1);
+    if (back === 0 && between.length === 1) yield around([ending === undefined ? '*' : `*${ending}`]);
+  }
+  if (matchPattern(crossing(want), have, true) && folders.length === parts.length)
+    yield quoted(
+      folders.map((folder, index) => (globs(folder, parts[index]!) ? folder : parts[index]!)).join('/'),
+    );
+}
+
+const globs = (pattern: string, text: string): boolean => matchPattern(pattern, text);
 
 /** Fields that are easily taken for each other. */
 const pairs: readonly (readonly [RegExp, string])[] = [
