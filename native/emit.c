@@ -1,11 +1,14 @@
 #include "emit.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "capture.h"
 #include "content.h"
+#include "hidden.h"
 #include "lineage.h"
 #include "process.h"
 #include "redact.h"
@@ -60,7 +63,8 @@ uint32_t emit_file(struct tracer *tracer, const struct arena *arena, const struc
 	if (!facts->path.stored && !facts->flags)
 		return 0;
 	words[FILE_PATH] = frame_text(frame, arena, facts->path);
-	words[FILE_OWN_PATH] = frame_text(frame, arena, facts->own_path);
+	/* Below a root of its own the pattern does not fit. */
+	words[FILE_OWN_PATH] = frame->hidden && hidden_path(frame->hidden, arena_at(arena, facts->path.at), facts->path.stored) ? words[FILE_PATH] : frame_text(frame, arena, facts->own_path);
 	words[FILE_FLAGS] = facts->flags;
 	if (facts->flags & FACT_EXISTS) {
 		words[FILE_MODE] = facts->mode;
@@ -185,7 +189,24 @@ static void identify(struct tracer *tracer, struct process *p)
 		p->context_id = context_id(tracer, p->context);
 }
 
-static uint32_t address_id(struct tracer *tracer, const struct arena *arena, const struct address_facts *facts)
+/* The path of a socket, whose name may be relative. */
+static uint32_t socket_path(struct tracer *tracer, const struct process *process, const struct arena *arena, struct text path)
+{
+	const char *given = arena_at(arena, path.at);
+
+	if (tracer->frame.hidden && path.stored && *given != '@' && !process->past) {
+		struct path_task place = {process->tgid, process->tgid, NULL, NULL};
+		char base[PATH_BYTES], joined[PATH_BYTES + 128];
+
+		path_base(&place, *given == '/', AT_FDCWD, base, sizeof(base));
+		snprintf(joined, sizeof(joined), "%s/%.*s", base, (int)path.stored, given);
+		if (hidden_path(tracer->frame.hidden, joined, (uint32_t)strlen(joined)))
+			return frame_string(&tracer->frame, joined);
+	}
+	return frame_text(&tracer->frame, arena, path);
+}
+
+static uint32_t address_id(struct tracer *tracer, const struct process *process, const struct arena *arena, const struct address_facts *facts)
 {
 	struct frame *frame = &tracer->frame;
 	uint32_t words[ADDRESS_TUPLE_WORDS] = {0};
@@ -197,7 +218,7 @@ static uint32_t address_id(struct tracer *tracer, const struct arena *arena, con
 		inet_ntop((int)facts->family, facts->ip, text, sizeof(text));
 	words[ADDRESS_IP] = frame_string(frame, text);
 	words[ADDRESS_NUMBER] = facts->number;
-	words[ADDRESS_PATH] = frame_text(frame, arena, facts->path);
+	words[ADDRESS_PATH] = socket_path(tracer, process, arena, facts->path);
 	words[ADDRESS_RAW] = frame_text(frame, arena, facts->raw);
 	return frame_tuple(frame, TUPLE_ADDRESS, words, ADDRESS_TUPLE_WORDS);
 }
@@ -212,7 +233,7 @@ static uint32_t value_id(struct tracer *tracer, struct process *process, const s
 	case VALUE_FILE:
 		return emit_file(tracer, arena, arena_at(arena, value->at));
 	case VALUE_ADDRESS:
-		return address_id(tracer, arena, arena_at(arena, value->at));
+		return address_id(tracer, process, arena, arena_at(arena, value->at));
 	case VALUE_CREDENTIALS:
 		return credentials_id(tracer, arena_at(arena, value->at));
 	case VALUE_NAMESPACES:
@@ -294,27 +315,97 @@ static void remember_act(struct task *task, const struct act *act, int64_t resul
 	}
 }
 
-/* A relative name of a file whose path is hidden would tell what the path does not. */
-static bool names_hidden(struct tracer *tracer, const struct arena *arena, const struct act *act, unsigned columns, struct text name)
+/* The folder that a name of this call begins in, as text; empty: it is no relative name of a file. */
+static void base_of(struct tracer *tracer, struct task *task, const struct act *act, unsigned column, struct text name, char *base, size_t room)
 {
-	const char *given = arena_at(arena, name.at);
-	const char *slash = memrchr(given, '/', name.stored);
-	const char *last = slash ? slash + 1 : given;
-	size_t size = (size_t)(given + name.stored - last);
+	const struct catalogue_capture *captures = calls_captures(act->call);
+	unsigned place = ARGUMENT_NONE, count = act->call->capture_count;
 
-	for (unsigned n = 0; n < columns && size; n++) {
+	base[0] = 0;
+	for (unsigned n = 0; n < count; n++)
+		if (captures[n].column == column && captures[n].kind == CAPTURE_STRING)
+			place = captures[n].args[0];
+	for (unsigned n = 0; n < count && place != ARGUMENT_NONE; n++)
+		if ((captures[n].kind == CAPTURE_PATH || captures[n].kind == CAPTURE_OPENED) && captures[n].args[1] == place) {
+			struct path_task at = {task->tid, task->process->tgid, &task->process->root, &tracer->mounts};
+			path_base(&at, *(const char *)arena_at(&task->pending.arena, name.at) == '/', (int32_t)capture_argument(task, captures[n].args[0]), base, room);
+			return;
+		}
+}
+
+/* A name, as a program gave it, of a file whose path is hidden would tell what the path does not. */
+static bool names_hidden(struct tracer *tracer, struct task *task, const struct act *act, unsigned columns, unsigned column)
+{
+	const struct arena *arena = &task->pending.arena;
+	const struct text name = act->values[column].text;
+	const char *given = arena_at(arena, name.at);
+	const char *end = given + name.stored, *last;
+	char base[PATH_BYTES], joined[2 * PATH_BYTES + 2];
+
+	while (end > given && end[-1] == '/')
+		end--;
+	for (last = end; last > given && last[-1] != '/'; last--)
+		;
+	for (unsigned n = 0; n < columns && last < end; n++) {
 		const struct file_facts *facts = act->values[n].type == VALUE_FILE ? arena_at(arena, act->values[n].at) : NULL;
 		const char *path = facts ? arena_at(arena, facts->path.at) : NULL;
-		char *safe = NULL;
+		const size_t size = (size_t)(end - last);
 
-		if (!facts || facts->path.stored < size || memcmp(path + facts->path.stored - size, last, size))
-			continue;
-		redact_paths(&tracer->options, path, facts->path.stored, &safe);
-		free(safe);
-		if (safe)
+		if (facts && facts->path.stored >= size && !memcmp(path + facts->path.stored - size, last, size) && hidden_path(&tracer->options, path, facts->path.stored))
 			return true;
 	}
-	return false;
+	if (!name.stored)
+		return false;
+	base_of(tracer, task, act, column, name, base, sizeof(base));
+	if (!base[0])
+		return false;
+	snprintf(joined, sizeof(joined), "%s/%.*s", base, (int)(name.stored < PATH_BYTES ? name.stored : PATH_BYTES), given);
+	return hidden_path(&tracer->options, joined, (uint32_t)strlen(joined));
+}
+
+/* The name of a program is one of a file. */
+static uint32_t comm_id(struct tracer *tracer, const struct image *image, const char *comm)
+{
+	const struct file_facts *files[] = {&image->file, image->has_interpreter ? &image->interpreter : NULL};
+	const size_t size = strlen(comm);
+
+	for (unsigned n = 0; tracer->frame.hidden && size && n < 2 && files[n]; n++) {
+		const char *path = arena_at(&image->arena, files[n]->path.at);
+		const char *slash = files[n]->path.stored ? memrchr(path, '/', files[n]->path.stored) : NULL;
+
+		if (slash && path + files[n]->path.stored - slash > (ptrdiff_t)size && !memcmp(slash + 1, comm, size) && hidden_path(tracer->frame.hidden, path, files[n]->path.stored))
+			return frame_string(&tracer->frame, REDACTED);
+	}
+	return frame_string(&tracer->frame, comm);
+}
+
+/* The path by which a program was started, absolute: it may be somewhere else by now. */
+static uint32_t absolute_name(struct frame *frame, const struct image *image)
+{
+	const char *named = arena_at(&image->arena, image->named.at), *cwd = arena_at(&image->arena, image->cwd.at);
+	char path[2 * PATH_BYTES + 2];
+	int length;
+
+	if (!image->named.stored || named[0] == '/' || !image->cwd.stored)
+		return frame_text(frame, &image->arena, image->named);
+	length = snprintf(path, sizeof(path), "%.*s/%.*s", (int)image->cwd.stored, cwd, (int)image->named.stored, named);
+	return frame_bytes(frame, path, (uint32_t)length, (uint32_t)length + image->named.original - image->named.stored);
+}
+
+/* The same as it was given, if it is not to be hidden. */
+static uint32_t given_name(struct frame *frame, const struct process *p, const struct image *image, const struct arena *arena, struct text cwd)
+{
+	const char *named = arena_at(&image->arena, image->named.at);
+	char path[2 * PATH_BYTES + 2];
+
+	if (frame->hidden && image->named.stored) {
+		const bool absolute = named[0] == '/';
+		snprintf(path, sizeof(path), "%.*s/%.*s", absolute ? (int)strlen(p->root.path) : (int)cwd.stored, absolute ? p->root.path : (const char *)arena_at(arena, cwd.at),
+			 (int)image->named.stored, named);
+		if (hidden_path(frame->hidden, path, (uint32_t)strlen(path)))
+			return frame_string(frame, path);
+	}
+	return frame_text(frame, &image->arena, image->named);
 }
 
 void emit_act(struct tracer *tracer, struct task *task, const struct act *act, int64_t result, uint64_t time, uint32_t flags)
@@ -339,7 +430,7 @@ void emit_act(struct tracer *tracer, struct task *task, const struct act *act, i
 			words[columns[n].word] = (uint32_t)value->number;
 			if (columns[n].type == COLUMN_U64 || columns[n].type == COLUMN_I64)
 				words[columns[n].word + 1] = (uint32_t)(value->number >> 32);
-		} else if (value->type == VALUE_TEXT && tracer->frame.hidden && names_hidden(tracer, &task->pending.arena, act, event->column_count, value->text)) {
+		} else if (value->type == VALUE_TEXT && tracer->frame.hidden && names_hidden(tracer, task, act, event->column_count, n)) {
 			words[columns[n].word] = frame_string(&tracer->frame, REDACTED);
 		} else if (value->type != VALUE_ABSENT) {
 			words[columns[n].word] = value_id(tracer, task->process, &task->pending.arena, value);
@@ -366,19 +457,6 @@ void emit_syscall(struct tracer *tracer, struct task *task, int64_t result, uint
 	written(tracer, &head, time, words, 12);
 }
 
-/* The path by which a program was started, absolute: it may be somewhere else by now. */
-static uint32_t named_id(struct frame *frame, const struct image *image)
-{
-	const char *named = arena_at(&image->arena, image->named.at), *cwd = arena_at(&image->arena, image->cwd.at);
-	char path[2 * PATH_BYTES + 2];
-	int length;
-
-	if (!image->named.stored || named[0] == '/' || !image->cwd.stored)
-		return frame_text(frame, &image->arena, image->named);
-	length = snprintf(path, sizeof(path), "%.*s/%.*s", (int)image->cwd.stored, cwd, (int)image->named.stored, named);
-	return frame_bytes(frame, path, (uint32_t)length, (uint32_t)length + image->named.original - image->named.stored);
-}
-
 void emit_exec(struct tracer *tracer, struct task *task, const struct image *image, pid_t caller, int64_t result, uint64_t time, uint32_t flags, uint32_t missing_columns)
 {
 	struct process *p = task->process;
@@ -396,7 +474,7 @@ void emit_exec(struct tracer *tracer, struct task *task, const struct image *ima
 	cwd = path_directory(&place, false, &arena);
 	path_root_read(&place);
 	AT(EXEC_FILE) = emit_file(tracer, &image->arena, &image->file);
-	AT(EXEC_NAMED) = frame_text(frame, &image->arena, image->named);
+	AT(EXEC_NAMED) = given_name(frame, p, image, &arena, cwd);
 	AT(EXEC_ARGV) = frame_list(frame, &image->arena, image->argv);
 	AT(EXEC_ENVP) = frame_list(frame, &image->arena, image->envp);
 	if (image->has_interpreter)
@@ -407,7 +485,7 @@ void emit_exec(struct tracer *tracer, struct task *task, const struct image *ima
 	AT(EXEC_CWD) = frame_text(frame, &arena, cwd);
 	if (strcmp(p->root.path, "/"))
 		AT(EXEC_ROOT) = frame_string(frame, p->root.path);
-	AT(EXEC_COMM) = frame_string(frame, result == 0 ? image->comm : p->comm);
+	AT(EXEC_COMM) = comm_id(tracer, result == 0 || !p->image ? image : p->image, result == 0 ? image->comm : p->comm);
 	AT(EXEC_TTY) = frame_string(frame, p->tty);
 	AT(EXEC_PPID) = (uint32_t)p->ppid;
 	AT(EXEC_SID) = (uint32_t)p->sid;
@@ -560,14 +638,14 @@ void emit_process(struct tracer *tracer, struct process *p, pid_t tid, uint32_t 
 	words[RECORD_PROCESS_PGID] = (uint32_t)p->pgid;
 	words[RECORD_PROCESS_SID] = (uint32_t)p->sid;
 	words[RECORD_PROCESS_OWN_PID] = (uint32_t)p->own_pid;
-	words[RECORD_PROCESS_COMM] = frame_string(frame, standing->comm[0] ? standing->comm : p->comm);
+	words[RECORD_PROCESS_COMM] = image ? comm_id(tracer, image, standing->comm[0] ? standing->comm : p->comm) : frame_string(frame, standing->comm[0] ? standing->comm : p->comm);
 	words[RECORD_PROCESS_TTY] = frame_string(frame, p->tty);
 	words[RECORD_PROCESS_CWD] = frame_text(frame, &arena, cwd);
 	if (p->root.path[0] && strcmp(p->root.path, "/"))
 		words[RECORD_PROCESS_ROOT] = frame_string(frame, p->root.path);
 	if (image) {
 		put64(words + RECORD_PROCESS_EXEC_TIME, image->exec_time);
-		words[RECORD_PROCESS_NAMED] = named_id(frame, image);
+		words[RECORD_PROCESS_NAMED] = absolute_name(frame, image);
 		words[RECORD_PROCESS_FILE] = emit_file(tracer, &image->arena, &image->file);
 		if (image->has_interpreter)
 			words[RECORD_PROCESS_INTERPRETER] = emit_file(tracer, &image->arena, &image->interpreter);

@@ -1,5 +1,5 @@
 #include "frame.h"
-#include "redact.h"
+#include "hidden.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -291,7 +291,7 @@ uint32_t frame_bytes(struct frame *frame, const void *bytes, uint32_t stored, ui
 		return 0;
 	if (frame->hidden) {
 		char *safe;
-		uint32_t length = redact_paths(frame->hidden, bytes, stored, &safe);
+		uint32_t length = hidden_in_text(frame->hidden, bytes, stored, &safe);
 
 		if (safe) {
 			const struct options *hidden = frame->hidden;

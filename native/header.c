@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "calls.h"
+#include "hidden.h"
 #include "redact.h"
 
 struct writer {
@@ -99,7 +100,7 @@ static void quote_list(struct writer *w, const char *const *list, unsigned count
 static void quote_safe(struct writer *w, const struct options *o, const char *text, size_t size)
 {
 	char *safe;
-	uint32_t length = redact_paths(o, text, (uint32_t)size, &safe);
+	uint32_t length = hidden_in_text(o, text, (uint32_t)size, &safe);
 
 	quote(w, safe ? safe : text, safe ? length : size);
 	free(safe);
@@ -131,32 +132,35 @@ char *header_text(struct tracer *tracer)
 	struct options *o = &tracer->options;
 	struct writer w = {0};
 	struct utsname host;
-	char cwd[4096];
+	struct hidden_place names = {.root = "", .home = ""};
+	const char *home = getenv("HOME");
 	bool next = false, first = true;
 
 	uname(&host);
+	if ((!o->cwd || !realpath(o->cwd, names.cwd)) && !getcwd(names.cwd, sizeof(names.cwd)))
+		names.cwd[0] = 0;
+	snprintf(names.home, sizeof(names.home), "%s", home ? home : "");
 	add(&w, "{\"format\":1,\"tool\":{\"name\":\"seccam\",\"version\":\"%s\"},\"catalogue\":", SECCAM_VERSION);
 	put(&w, calls_json(), strlen(calls_json()));
 	add(&w, ",\"mode\":\"%s\",\"command\":[", tracer->attached ? "attach" : "wrap");
 	for (char **argument = o->command; argument && *argument; argument++) {
 		size_t length = strlen(*argument);
 		char *safe = grab(length + 32);
+		char *shown;
 		uint32_t size = redact_argument(o, *argument, (uint32_t)length, safe, &next);
+		uint32_t left = hidden_in_argument(o, &names, safe, size, argument == o->command, &shown);
 
 		if (argument != o->command)
 			put(&w, ",", 1);
-		quote_safe(&w, o, safe, size);
+		quote(&w, shown ? shown : safe, shown ? left : size);
+		free(shown);
 		free(safe);
 	}
 	add(&w, "],\"pids\":[");
 	for (unsigned n = 0; n < o->pid_count; n++)
 		add(&w, n ? ",%d" : "%d", o->pids[n]);
 	add(&w, "],\"cwd\":");
-	if (o->cwd)
-		snprintf(cwd, sizeof(cwd), "%s", o->cwd);
-	else if (!getcwd(cwd, sizeof(cwd)))
-		cwd[0] = 0;
-	quote_safe(&w, o, cwd, strlen(cwd));
+	quote_safe(&w, o, o->cwd && *o->cwd == '/' ? o->cwd : names.cwd, strlen(o->cwd && *o->cwd == '/' ? o->cwd : names.cwd));
 	/* Written again when events are added: the recording began when it began. */
 	if (!tracer->began)
 		tracer->began = boot_time();

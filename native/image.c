@@ -8,6 +8,7 @@
 #include "content.h"
 #include "errand.h"
 #include "guard.h"
+#include "hidden.h"
 #include "process.h"
 #include "redact.h"
 #include "remote.h"
@@ -33,6 +34,7 @@ struct gathering {
 	struct text *items;
 	uint32_t stored, original, bytes, room;
 	bool environment, next_is_secret;
+	struct hidden_place *place; /* its home is taken from the environment */
 };
 
 static void gather(struct gathering *g, const char *bytes, uint32_t stored, uint32_t original)
@@ -52,6 +54,8 @@ static void gather(struct gathering *g, const char *bytes, uint32_t stored, uint
 	}
 	if (g->environment) {
 		uint32_t kept = redact_environment(g->options, bytes, stored);
+		if (stored > 5 && !memcmp(bytes, "HOME=", 5))
+			snprintf(g->place->home, sizeof(g->place->home), "%.*s", (int)stored - 5, bytes + 5);
 		g->items[g->stored++] = text_add_bytes(g->arena, bytes, kept, kept == stored ? original : kept);
 	} else {
 		uint32_t length = redact_argument(g->options, bytes, stored, small, &g->next_is_secret);
@@ -71,6 +75,27 @@ static struct text_list gathered(struct gathering *g)
 	return list;
 }
 
+/* Takes paths that are not to be stored out of the arguments. */
+static void hide_arguments(const struct options *options, struct image *image, const struct hidden_place *place)
+{
+	struct arena *arena = &image->arena;
+
+	for (uint32_t n = 0; options->hide_path_count && n < image->argv.stored; n++) {
+		const uint32_t at = image->argv.at + n * (uint32_t)sizeof(struct text);
+		struct text text;
+		char *safe;
+		uint32_t length;
+
+		memcpy(&text, arena_at(arena, at), sizeof(text));
+		length = hidden_in_argument(options, place, arena_at(arena, text.at), text.stored, !n, &safe);
+		if (safe) {
+			text = text_add_bytes(arena, safe, length, length);
+			memcpy(arena_at(arena, at), &text, sizeof(text));
+		}
+		free(safe);
+	}
+}
+
 static void gather_block(struct gathering *g, const char *block, size_t length)
 {
 	size_t at = 0;
@@ -82,9 +107,9 @@ static void gather_block(struct gathering *g, const char *block, size_t length)
 	}
 }
 
-static struct text_list list_of_file(struct tracer *tracer, struct image *image, pid_t tid, const char *name, bool environment)
+static struct text_list list_of_file(struct tracer *tracer, struct image *image, pid_t tid, const char *name, bool environment, struct hidden_place *place)
 {
-	struct gathering g = {.options = &tracer->options, .arena = &image->arena, .environment = environment};
+	struct gathering g = {.options = &tracer->options, .arena = &image->arena, .environment = environment, .place = place};
 	char path[48];
 	char *text = grab(BOUND_ARGV_BYTES * 2);
 	FILE *file;
@@ -105,14 +130,17 @@ struct image *image_of_running(struct tracer *tracer, struct process *process, p
 {
 	struct image *image = image_new();
 	struct path_task place = {tid, process->tgid, &process->root, &tracer->mounts};
+	struct hidden_place names;
 	char link[48], text[64];
 	ssize_t length;
 
 	snprintf(link, sizeof(link), "/proc/%d/exe", tid);
 	path_of_link(&place, link, &image->arena, &image->file);
 	errand_distrust(image->file.filesystem);
-	image->argv = list_of_file(tracer, image, tid, "cmdline", false);
-	image->envp = list_of_file(tracer, image, tid, "environ", true);
+	hidden_place_read(&tracer->options, &place, &names);
+	image->envp = list_of_file(tracer, image, tid, "environ", true, &names);
+	image->argv = list_of_file(tracer, image, tid, "cmdline", false, &names);
+	hide_arguments(&tracer->options, image, &names);
 	snprintf(link, sizeof(link), "/proc/%d/comm", tid);
 	length = facts_file(link, text, sizeof(text));
 	if (length > 1)
@@ -195,9 +223,9 @@ static uint8_t *scratch(struct tracer *tracer, size_t size)
 
 /* One list of pointers to strings that lie one after the other. */
 static struct text_list read_list(struct tracer *tracer, struct image *image, const uint8_t *stack, uint64_t sp, size_t got, bool narrow,
-				  uint64_t first, uint64_t count, uint64_t end, bool environment)
+				  uint64_t first, uint64_t count, uint64_t end, bool environment, struct hidden_place *place)
 {
-	struct gathering g = {.options = &tracer->options, .arena = &image->arena, .environment = environment};
+	struct gathering g = {.options = &tracer->options, .arena = &image->arena, .environment = environment, .place = place};
 
 	for (uint64_t n = 0; n < count; n++) {
 		uint64_t at = word_at(stack, first + n, narrow);
@@ -267,6 +295,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	struct image *image = image_new();
 	struct path_task place = capture_place(tracer, task);
 	const struct pending *pending = &task->pending;
+	struct hidden_place names;
 	uint8_t *stack = scratch(tracer, 65536);
 	uint32_t want = STACK_FIRST;
 	uint32_t got;
@@ -276,6 +305,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	bool whole;
 
 	*changed = false;
+	hidden_place_read(&tracer->options, &place, &names);
 	tracer->auxiliary.valid = false;
 	got = remote_read(task->tid, sp, stack, want);
 	while (!lay_out(tracer, stack, got, narrow, &l) && got == want && want < STACK_MOST) {
@@ -295,8 +325,8 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 			snprintf(name, sizeof(name), "%s", (const char *)stack + (l.name - sp));
 		else if (remote_string(task->tid, l.name, name, PATH_BYTES, &whole) < 0)
 			name[0] = 0;
-		image->argv = read_list(tracer, image, stack, sp, got, narrow, l.argv, l.argc, l.envc ? word_at(stack, l.envp, narrow) : l.name, false);
-		image->envp = read_list(tracer, image, stack, sp, got, narrow, l.envp, l.envc, l.name, true);
+		image->envp = read_list(tracer, image, stack, sp, got, narrow, l.envp, l.envc, l.name, true, &names);
+		image->argv = read_list(tracer, image, stack, sp, got, narrow, l.argv, l.argc, l.envc ? word_at(stack, l.envp, narrow) : l.name, false, &names);
 	} else {
 		*missing |= 1u << EXEC_ARGV | 1u << EXEC_ENVP;
 	}
@@ -317,6 +347,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 			image->file = script;
 		}
 	}
+	hide_arguments(&tracer->options, image, &names);
 	read_content(tracer, image, task->tid, link);
 	set_comm(image, task->tid, name);
 	if (pending->act_count && pending->acts[0].call->event == EVENT_EXEC && pending->acts[0].values[EXEC_NAMED].type == VALUE_TEXT) {
@@ -337,9 +368,9 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	return image;
 }
 
-static struct text_list asked_list(struct tracer *tracer, struct task *task, struct image *image, uint64_t pointer, bool environment)
+static struct text_list asked_list(struct tracer *tracer, struct task *task, struct image *image, uint64_t pointer, bool environment, struct hidden_place *place)
 {
-	struct gathering g = {.options = &tracer->options, .arena = &image->arena, .environment = environment};
+	struct gathering g = {.options = &tracer->options, .arena = &image->arena, .environment = environment, .place = place};
 	bool narrow = task->pending.narrow;
 	char text[BOUND_ARGV_MEMBER + 1];
 	char beginnings[REMOTE_BATCH][REMOTE_CHUNK];
@@ -377,6 +408,7 @@ struct image *image_asked(struct tracer *tracer, struct task *task, int64_t resu
 	struct image *image = image_new();
 	struct path_task place = capture_place(tracer, task);
 	struct act *act = &task->pending.acts[0];
+	struct hidden_place names;
 	const struct catalogue_capture *captures = calls_captures(act->call);
 	uint64_t argv = 0, envp = 0;
 	int dirfd = -100;
@@ -408,7 +440,9 @@ struct image *image_asked(struct tracer *tracer, struct task *task, int64_t resu
 	} else {
 		*missing |= 1u << EXEC_NAMED | 1u << EXEC_FILE;
 	}
-	image->argv = asked_list(tracer, task, image, argv, false);
-	image->envp = asked_list(tracer, task, image, envp, true);
+	hidden_place_read(&tracer->options, &place, &names);
+	image->envp = asked_list(tracer, task, image, envp, true, &names);
+	image->argv = asked_list(tracer, task, image, argv, false, &names);
+	hide_arguments(&tracer->options, image, &names);
 	return image;
 }

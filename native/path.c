@@ -445,6 +445,19 @@ static void base_link(const struct path_task *task, int dirfd, char *link, size_
 	}
 }
 
+void path_base(const struct path_task *task, bool absolute, int dirfd, char *out, size_t room)
+{
+	char link[64];
+	ssize_t length;
+
+	if (absolute)
+		proc_name(link, task->tid, "/root");
+	else
+		base_link(task, dirfd, link, sizeof(link));
+	length = readlink(link, out, room - 1);
+	out[length > 0 && out[0] == '/' ? length : 0] = 0;
+}
+
 static bool has_prefix(const char *text, const char *prefix)
 {
 	size_t length = strlen(prefix);

@@ -76,6 +76,9 @@ bool path_still_there(const struct path_task *task, const struct arena *arena, c
 /* /proc/T/cwd or /proc/T/root as text; empty when unreadable. */
 struct text path_directory(const struct path_task *task, bool root, struct arena *arena);
 
+/* The folder that a name begins in, as text: the root of the task, what `dirfd` is, or the working directory; empty when unreadable. */
+void path_base(const struct path_task *task, bool absolute, int dirfd, char *out, size_t room);
+
 /* The part of its file system that a mount shows, or NULL. Kept as long as the tracer. */
 const char *path_mounted_part(const struct path_task *task, uint64_t mount_id);
 

@@ -1,14 +1,8 @@
 #include "redact.h"
 
 #include <ctype.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
-
-#include "die.h"
-#include "sha256.h"
 
 static const char *const kept[] = {"PATH", "LANG", "LC_ALL", "LD_PRELOAD", "LD_LIBRARY_PATH", "LD_AUDIT", "GLIBC_TUNABLES", "HOME", "USER", "LOGNAME", "SHELL", "SSH_CONNECTION", "SSH_CLIENT", "DD_SERVICE",
 				   "TERM", "HISTFILE", "HISTSIZE", "HISTFILESIZE", "BASH_ENV", "ENV", "PWD", NULL};
@@ -39,8 +33,7 @@ static bool ends(const char *text, uint32_t length, const char *part)
 	return length >= size && !strncasecmp(text + length - size, part, size);
 }
 
-/* A name as a whole, with * for any part of it. */
-static bool covers(const char *pattern, size_t pattern_length, const char *name, size_t length, bool any_case)
+bool redact_covers(const char *pattern, size_t pattern_length, const char *name, size_t length, bool any_case)
 {
 	size_t p = 0, n = 0, star = SIZE_MAX, from = 0;
 
@@ -85,7 +78,7 @@ static bool is_secret_name(const struct options *options, const char *name, uint
 		while (*own == '-')
 			own++;
 		size = strcspn(own, "=");
-		if (covers(own, size, name, length, true))
+		if (redact_covers(own, size, name, length, true))
 			return true;
 	}
 	return false;
@@ -142,123 +135,13 @@ uint32_t redact_environment(const struct options *options, const char *variable,
 	uint32_t name = equals ? (uint32_t)(equals - variable) : length;
 
 	for (unsigned n = 0; n < options->hide_env_count; n++)
-		if (covers(options->hide_env[n], strlen(options->hide_env[n]), variable, name, false))
+		if (redact_covers(options->hide_env[n], strlen(options->hide_env[n]), variable, name, false))
 			return name;
 	for (unsigned n = 0; kept[n]; n++)
 		if (strlen(kept[n]) == name && !memcmp(kept[n], variable, name))
 			return length;
 	for (unsigned n = 0; n < options->keep_count; n++)
-		if (covers(options->keep[n], strlen(options->keep[n]), variable, name, false))
+		if (redact_covers(options->keep[n], strlen(options->keep[n]), variable, name, false))
 			return length;
 	return name;
-}
-
-/* Whether a pattern covers a path or a folder above it; segments match one by one, a last ** is implied. */
-static bool hides(const char *pattern, size_t pattern_length, const char *path, size_t length)
-{
-	size_t p = 0, n = 0;
-
-	if (pattern_length > 3 && !memcmp(pattern + pattern_length - 3, "/**", 3))
-		pattern_length -= 3;
-	while (p < pattern_length) {
-		size_t own, given;
-
-		if (n >= length || path[n] != '/')
-			return false;
-		p++;
-		n++;
-		for (own = 0; p + own < pattern_length && pattern[p + own] != '/'; own++)
-			;
-		for (given = 0; n + given < length && path[n + given] != '/'; given++)
-			;
-		if (!given || !covers(pattern + p, own, path + n, given, false))
-			return false;
-		p += own;
-		n += given;
-	}
-	return true;
-}
-
-/* How much of the pattern is told: its folders before the first segment with a pattern, or before its last. */
-static size_t told_part(const char *pattern, size_t length)
-{
-	size_t end = strcspn(pattern, "*");
-	size_t slash = 0;
-
-	if (end > length)
-		end = length;
-	for (size_t n = 0; n < end; n++)
-		if (pattern[n] == '/')
-			slash = n;
-	return slash + 1;
-}
-
-static bool in_path(char c)
-{
-	return isalnum((unsigned char)c) || c == '/' || c == '.' || c == '_' || c == '-' || c == '~' || c == '+' || c == '@' || c == '%';
-}
-
-static uint32_t write_hidden(const char *pattern, size_t size, const char *as, const char *path, uint32_t length, char *out)
-{
-	static uint8_t salt[16];
-	static bool salted;
-	const struct sha256_piece piece = {path, length};
-	uint8_t hash[SHA256_BYTES];
-	size_t told = told_part(pattern, size);
-
-	memcpy(out, pattern, told);
-	if (*as)
-		return (uint32_t)told + (uint32_t)sprintf(out + told, "%s", as);
-	/* The key is forgotten with the recorder: marks cannot be guessed at. */
-	if (!salted) {
-		must(getrandom(salt, sizeof(salt), 0) == sizeof(salt));
-		salted = true;
-	}
-	sha256_hmac(salt, sizeof(salt), &piece, 1, hash);
-	return (uint32_t)told + (uint32_t)sprintf(out + told, "redacted-%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
-}
-
-uint32_t redact_paths(const struct options *options, const char *text, uint32_t length, char **safe)
-{
-	uint32_t at = 0, used = 0;
-	size_t more = 0;
-
-	*safe = NULL;
-	if (!options->hide_path_count || !memchr(text, '/', length))
-		return 0;
-	while (at < length) {
-		uint32_t end = at;
-		bool hidden = false;
-
-		if (text[at] == '/' && (!at || !in_path(text[at - 1]))) {
-			/* A text that begins as a path is one as a whole; else it ends where paths mostly do. */
-			for (end = at; end < length && (!at || in_path(text[end])); end++)
-				;
-			for (unsigned n = 0; n < options->hide_path_count && !hidden; n++) {
-				const char *pattern = options->hide_path[n];
-				size_t size = strcspn(pattern, "=");
-				const char *as = pattern[size] ? pattern + size + 1 : "";
-
-				if (!hides(pattern, size, text + at, end - at))
-					continue;
-				hidden = true;
-				more += size + strlen(as) + 32;
-				if (!*safe) {
-					*safe = grab(length + more);
-					memcpy(*safe, text, at);
-					used = at;
-				} else {
-					*safe = regrab(*safe, length + more);
-				}
-				used += write_hidden(pattern, size, as, text + at, end - at, *safe + used);
-				at = end;
-			}
-		}
-		if (hidden)
-			continue;
-		if (*safe)
-			(*safe)[used++] = text[at];
-		at++;
-	}
-	return used;
 }

@@ -3,6 +3,7 @@
 #define SECCAM_REDACT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "options.h"
@@ -19,12 +20,8 @@ uint32_t redact_argument(const struct options *options, const char *argument, ui
 /* How many bytes of NAME=VALUE are kept: all for names that are allowed, else the name only. */
 uint32_t redact_environment(const struct options *options, const char *variable, uint32_t length);
 
-/*
- * The text without the paths that `--redact-path` names, and what is below them: a pattern's leading folders
- * stay, then comes its text, or a mark that is the same for the same path in one recording. *safe: to be
- * freed; NULL: nothing had to be hidden. Returns the length of *safe.
- */
-uint32_t redact_paths(const struct options *options, const char *text, uint32_t length, char **safe);
+/* A name as a whole, with * for any part of it. */
+bool redact_covers(const char *pattern, size_t pattern_length, const char *name, size_t length, bool any_case);
 
 /* The built-in names, for the header; ends with NULL. */
 const char *const *redact_kept_names(void);

@@ -1,12 +1,22 @@
 /** What the recorder does when it is asked to: look for processes that are not traced, and hide what is private. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { replay } from '../src/pipeline/index.js';
 import { createModel } from '../src/rules/index.js';
 import { StringTable } from '../src/support/strings.js';
+import { record } from '../src/workbench/record.js';
+import { scratchProblem } from '../src/workbench/scratch.js';
 import { executable as tracer } from './traced.js';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-asked-')));
@@ -184,3 +194,145 @@ mv ${home}/bob/bobs-file ${home}/bob/bobs-other`,
   t.ok(opened.includes(`${home}/NOBODY`));
   t.ok(opened.includes(`${home}/public/all`));
 });
+
+t.test(
+  'what is hidden is hidden however it is named: relative, below another root, by a link of the shell',
+  async (t) => {
+    const place = join(folder, 'other names');
+    for (const name of ['srv/secret/deep', 'srv/public', 'home/ann/.ssh', 'root/srv/secret'])
+      mkdirSync(join(place, name), { recursive: true });
+    writeFileSync(join(place, 'srv/secret/alpha-1'), '');
+    writeFileSync(join(place, 'srv/secret/alpha.sh'), '#!/bin/sh\nexit 0\n', { mode: 0o755 });
+    writeFileSync(join(place, 'root/srv/secret/alpha-1'), '');
+    writeFileSync(join(place, 'home/ann/.ssh/beta-2'), '');
+    symlinkSync('../public', join(place, 'srv/secret/alpha-link'));
+    writeFileSync(
+      join(folder, 'names.py'),
+      `
+import os, socket
+d = os.open('secret', os.O_RDONLY)
+os.close(os.open('alpha-1', os.O_RDONLY, dir_fd=d))
+os.listdir('secret/alpha-link/')
+for name in 'alpha-none', '../secret/alpha-none':
+  try: os.open(name, os.O_RDONLY, dir_fd=d)
+  except OSError: pass
+os.rename('secret/alpha-1', 'alpha-new', dst_dir_fd=d)
+os.rename('alpha-new', 'alpha-1', src_dir_fd=d, dst_dir_fd=d)
+os.link('secret/alpha-1', 'secret/alpha-hard'); os.unlink('secret/alpha-hard')
+s = socket.socket(socket.AF_UNIX); s.bind('secret/alpha-socket'); s.listen()
+c = socket.socket(socket.AF_UNIX); c.connect('./secret/alpha-socket'); os.unlink('secret//alpha-socket')
+if os.getuid() == 0 and os.fork() == 0:
+  os.chroot('../root/srv'); os.chdir('/')
+  open('/secret/alpha-1').close(); open('secret/../secret/alpha-1').close()
+  try: os.execv('/secret/alpha-not-there', ['/secret/alpha-not-there', '/secret/alpha-1', 'secret/alpha-1'])
+  except OSError: os._exit(0)
+`,
+    );
+    writeFileSync(
+      join(folder, 'names.sh'),
+      `
+cd '${place}/srv'
+cat secret/alpha-1 ./secret//alpha-1 ../srv/secret/alpha-1 public/../secret/alpha-1 "$PWD"//./secret/alpha-1
+/bin/true --file="$PWD"/secret/alpha-1 --file=secret/alpha-1 -Isecret/alpha-1 -o../srv/secret/alpha-1 @secret/alpha-1 here:secret/alpha-1 secret/alpha-1:/keys file://"$PWD"/secret/alpha-1
+sh -c 'true "secret/alpha 1 and" secret/alpha\ 1; cat < "$PWD/secret/alpha-1"; exit 0'
+secret/alpha.sh
+cd secret; cat alpha-1; touch -c alpha-1 alpha-none; mkdir alpha-folder; rmdir alpha-folder/; ./alpha.sh
+cd deep; cat ../alpha-1; ln -s ../alpha-1 alpha-3; rm alpha-3
+cd ../../../home; HOME="$PWD/ann"; export HOME
+sh -c 'cat ~/.ssh/beta-2 "$HOME/.ssh/beta-2" "$HOME"/.ssh/beta-2 "\${HOME}/.ssh/beta-2"; exit 0'; cat ann/.ssh/beta-2
+cd ../srv; python3 '${join(folder, 'names.py')}'
+/bin/true public/shown plain --flag=other https://srv/secret-is-a-host
+`,
+    );
+    const recording = join(folder, 'names.seccam');
+    const patterns = [`${place}/srv/secret`, `${place}/home/*/.ssh=KEYS`, `${place}/root/srv/secret`];
+    const { status, stderr } = spawnSync(
+      tracer,
+      [
+        '-o',
+        recording,
+        '--force',
+        '--no-ancestors',
+        '--redact-path',
+        patterns.join(','),
+        '--',
+        'sh',
+        join(folder, 'names.sh'),
+      ],
+      { encoding: 'utf8' },
+    );
+    t.equal(status, 0, stderr);
+    t.notMatch(stderr, /Traceback/, 'the programs did what they should');
+    const strings = new StringTable();
+    const model = createModel(strings);
+    const opened = new Set<string>();
+    const commands: string[] = [];
+    await replay([recording], {
+      strings,
+      onEvent: (event) => {
+        if (event.type === 'open') opened.add(String(model.read('open.file.path', event)));
+        if (event.type === 'exec') commands.push(String(model.read('exec.args', event)));
+      },
+    });
+    const bytes = readFileSync(recording, 'latin1');
+    const start = bytes.indexOf('{"format"');
+    t.ok(start > 0);
+    for (const secret of ['alpha', 'beta']) {
+      const at = bytes.indexOf(secret);
+      t.equal(at, -1, `${secret}: ${at < 0 ? '' : JSON.stringify(bytes.slice(at - 60, at + 40))}`);
+    }
+    t.ok(opened.has(`${place}/home/KEYS`));
+    const cat = commands.find((line) => line.split(' ').length > 4) ?? '';
+    t.equal(
+      new Set(
+        cat
+          .split(`${place}/srv/`)
+          .slice(1)
+          .map((name) => name.trim()),
+      ).size,
+      1,
+      `one file has one mark: ${cat}`,
+    );
+    t.ok(
+      commands.includes('public/shown plain --flag=other https://srv/secret-is-a-host'),
+      'the rest is as it was',
+    );
+  },
+);
+
+t.test(
+  'record --scratch hides and keeps what it is told to',
+  { skip: scratchProblem() ?? false },
+  async (t) => {
+    const cwd = join(folder, 'scratched');
+    mkdirSync(cwd);
+    writeFileSync(
+      join(cwd, 'seccam.yaml'),
+      "version: 1\nrecordings: {keep_env: [MY_NAME], redact: {args: ['--kind=(?<secret>.+)', 'Bearer (?<secret>.+)'], paths: {'/srv/hidden': THERE}, env: [MY_TOKEN]}}\n",
+    );
+    const { recording, status, diagnostics } = await record({
+      cwd,
+      command: ['/bin/sh', '/given.sh'],
+      redactArguments: ['mine'],
+      keepEnvironment: ['MY_*'],
+      scratch: {
+        environment: { MY_NAME: 'my-value', MY_TOKEN: 'tok-value' },
+        files: {
+          '/given.sh':
+            'cd /srv; mkdir hidden; echo x > hidden/gamma-3; cat hidden/gamma-3 /srv/hidden/gamma-3; /bin/true --kind=classified --mine=other; exit 3',
+        },
+      },
+    });
+    t.equal(status, 3);
+    t.strictSame(
+      diagnostics.map((item) => item.code),
+      ['redact-later'],
+      'a pattern without a name is for later, and that is said',
+    );
+    const bytes = readFileSync(join(cwd, recording), 'latin1');
+    for (const secret of ['gamma-3', 'classified', '--mine=other', 'tok-value'])
+      t.notOk(bytes.includes(secret), secret);
+    for (const kept of ['MY_NAME=my-value', 'MY_TOKEN', 'THERE', '--kind=********'])
+      t.ok(bytes.includes(kept), kept);
+  },
+);

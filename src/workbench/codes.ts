@@ -93,6 +93,10 @@ export const workbenchCodes = {
     severity: 'error',
     doc: '`only` leaves the other tests of the file out; with the variable CI set that is an error.',
   },
+  'redact-later': {
+    severity: 'warning',
+    doc: 'A pattern of `recordings.redact.args` that does not begin with a name, as `--token=…` does: the recorder hides values by the names before them. `seccam recording redact` applies every pattern.',
+  },
   'unused-recording': { severity: 'warning', doc: "A recording in the project's folder is used by no test." },
   'large-recording': {
     severity: 'warning',

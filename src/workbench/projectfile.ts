@@ -51,7 +51,10 @@ export const projectFileShape = z
           .strictObject({
             args: names
               .optional()
-              .meta({ description: 'Regular expressions; what the group `secret` matches is replaced' }),
+              .meta({
+                description:
+                  'Regular expressions; what the group `secret` matches is replaced. While recording, those that begin with a name, as `--token=…`, hide the value of the argument of that name',
+              }),
             paths: z.record(z.string(), z.string()).optional().meta({
               description:
                 'Pattern of paths (also of folders) → what stands in its place; empty: a mark for each path',

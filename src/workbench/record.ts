@@ -4,6 +4,8 @@ import { constants } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { everySignal, wantsEverySignal } from '../rules/index.js';
 import type { TraceCounters, TraceOutcome } from '../tracer/index.js';
+import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
+import { workbenchCodes } from './codes.js';
 import { isFolder } from './glob.js';
 import { type Project, projectOf, recordingsFolder, rulesOrigin, shown } from './project.js';
 import type { RecordOptions, RecordResult, ScratchOptions } from './results.js';
@@ -19,6 +21,17 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const began = performance.now();
   const hidden = hiddenOf(options, config);
   const events = eventsOf(options, project, cwd);
+  const { names, unfit } = argumentNames(config.redact?.args ?? []);
+  const told = {
+    ...(options.uid === undefined ? {} : { uid: options.uid }),
+    ...(options.gid === undefined ? {} : { gid: options.gid }),
+    ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
+    ...(options.ancestors === false ? { ancestors: false } : {}),
+    ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
+    ...(options.content === undefined ? {} : { content: options.content }),
+    ...(hidden.length === 0 ? {} : { extra: hidden }),
+    ...(names.length === 0 ? {} : { redactArguments: names }),
+  };
   const outcome = options.scratch === undefined ? await plain() : await scratch(options.scratch);
   const recording = shown(outcome.output ?? output, cwd);
   return {
@@ -28,7 +41,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     counters: countersOf(outcome.counters),
     durationMs: performance.now() - began,
     rulesOf: rulesOrigin({ cwd }, project),
-    diagnostics: outcome.diagnostics,
+    diagnostics: [...outcome.diagnostics, ...unfit],
     next: `seccam replay ${quoted(recording)}`,
   };
 
@@ -40,7 +53,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       output,
       events,
       force: options.force === true,
-      ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
+      tracer: told,
     });
   }
 
@@ -52,20 +65,36 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
       events,
       cwd,
       ...(options.force === true ? { force: true } : {}),
-      ...(options.uid === undefined ? {} : { uid: options.uid }),
-      ...(options.gid === undefined ? {} : { gid: options.gid }),
-      ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
-      ...(options.ancestors === false ? { ancestors: false } : {}),
-      ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
-      ...(options.content === undefined ? {} : { content: options.content }),
-      ...(hidden.length === 0 ? {} : { extra: hidden }),
-      ...(config.redact?.args === undefined ? {} : { redactArguments: config.redact.args }),
+      ...told,
       ...(options.onNotice === undefined ? {} : { onNotice: options.onNotice }),
       ...(options.onProgress === undefined
         ? {}
         : { onProgress: (counters: TraceCounters) => options.onProgress?.(countersOf(counters)) }),
     });
   }
+}
+
+/**
+ * The recorder hides values of arguments by the names before them, as patterns with `*`; the project has
+ * regular expressions, most of which begin with such a name.
+ */
+function argumentNames(patterns: readonly string[]): { names: string[]; unfit: Diagnostic[] } {
+  const names: string[] = [];
+  const unfit: Diagnostic[] = [];
+  for (const pattern of patterns) {
+    const name = /^\^?(-{0,2}(?:[\w-]|\\?\.|\.\*)+)(?:=.*)?$/s.exec(pattern)?.[1];
+    if (name !== undefined) names.push(name.replaceAll('.*', '*').replaceAll('\\.', '.'));
+    else
+      unfit.push(
+        diagnostic(
+          workbenchCodes,
+          'redact-later',
+          `"${pattern}" of recordings.redact.args was not applied while recording, where values are hidden by the name before them, such as "--token=(?<secret>\\S+)"`,
+          { suggestions: ['seccam recording redact'] },
+        ),
+      );
+  }
+  return { names, unfit };
 }
 
 /** What is not to be stored, of the project and of this recording, as options of the tracer. */

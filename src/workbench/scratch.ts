@@ -21,7 +21,7 @@ import { pipeline } from 'node:stream/promises';
 import { replay } from '../pipeline/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { packageRoot } from '../support/package.js';
-import type { TraceOutcome } from '../tracer/index.js';
+import type { TraceOutcome, WrapOptions } from '../tracer/index.js';
 import { workbenchCodes } from './codes.js';
 import type { ScratchOptions } from './results.js';
 
@@ -31,7 +31,18 @@ export interface ScratchRun extends ScratchOptions {
   readonly output: string;
   readonly force?: boolean;
   readonly events: readonly string[];
-  readonly keepEnvironment?: readonly string[];
+  /** What else the tracer is told: what is hidden, kept and read of programs. */
+  readonly tracer?: Pick<
+    WrapOptions,
+    | 'uid'
+    | 'gid'
+    | 'keepEnvironment'
+    | 'redactArguments'
+    | 'content'
+    | 'ancestors'
+    | 'disableSeccomp'
+    | 'extra'
+  >;
 }
 
 /** The environment of a scratch world: the same on every machine. */
@@ -104,7 +115,7 @@ export async function recordInScratch(run: ScratchRun): Promise<TraceOutcome> {
       executable: wrapper,
       events: run.events,
       onTracerDeath: 'kill',
-      ...(run.keepEnvironment === undefined ? {} : { keepEnvironment: run.keepEnvironment }),
+      ...run.tracer,
     });
     const partial = `${run.output}.partial`;
     await pipeline(tracer.stream, createWriteStream(partial, { mode: 0o600 }));
