@@ -5,12 +5,13 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import t from 'tap';
+import { mutationHeadline } from '../src/outputs/mutation.js';
 import type { ReportData } from '../src/outputs/report/data.js';
 import { reportPage } from '../src/outputs/report/page.js';
 import { testReport } from '../src/outputs/report/tests.js';
 import { inspect } from '../src/workbench/inspect.js';
 import { replay } from '../src/workbench/replay.js';
-import type { TestResult, TestSummary } from '../src/workbench/results.js';
+import type { Survivor, TestResult, TestSummary } from '../src/workbench/results.js';
 import { runTests } from '../src/workbench/test.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -172,11 +173,11 @@ t.test(
       await page.close();
     });
 
-    await t.test('tests and coverage', async (t) => {
+    await t.test('tests, coverage and mutation', async (t) => {
       const results: TestResult[] = [];
       let summary: TestSummary | undefined;
       const project = join(root, 'fixtures', 'project');
-      for await (const item of runTests({ cwd: project, ci: true, coverage: true })) {
+      for await (const item of runTests({ cwd: project, ci: true, coverage: true, mutate: true })) {
         if (item.kind === 'test') results.push(item.test);
         if (item.kind === 'summary') summary = item.summary;
       }
@@ -186,6 +187,28 @@ t.test(
       t.match(await page.locator('h2').innerText(), /rules fired \d+\/\d+ · leaves decided/);
       await page.locator('details.coverage summary').first().click();
       t.ok((await page.locator('details[open] .leaf').count()) > 0);
+
+      await page.keyboard.press('3');
+      const mutation = summary!.mutation!;
+      t.equal(await page.locator('h2').innerText(), mutationHeadline(mutation));
+      t.equal(await page.locator('.mutant').count(), mutation.survivors.length);
+      const told = async (one: Survivor): Promise<string> => {
+        const box = page.locator('details.mutants', { hasText: one.name }).first();
+        if ((await box.getAttribute('open')) === null) await box.locator('summary').click();
+        const place = `${one.span.start.line}:${one.span.start.column}  ${one.operator}`;
+        const found = box.locator('.mutant').filter({ hasText: place }).filter({ hasText: one.said });
+        return (await found.first().innerText()).replaceAll(/\s+/g, ' ');
+      };
+      const unseen = mutation.survivors.find((one) => one.missing !== undefined && one.of === 'rule')!;
+      const text = await told(unseen);
+      t.match(text, unseen.expression!.replaceAll(/\s+/g, ' ').trim(), 'the whole wrong version');
+      t.match(
+        text,
+        `unseen: no ${unseen.missing!.type} ${unseen.missing!.text}`,
+        'the event that is missing',
+      );
+      const unasserted = mutation.survivors.find((one) => one.differs?.expectation !== undefined)!;
+      t.match(await told(unasserted), unasserted.differs!.expectation!, 'the expectation that is missing');
       await page.close();
     });
   },

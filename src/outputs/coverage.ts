@@ -4,7 +4,7 @@ import type { Paint } from './text.js';
 import { clipped, counted, printable } from './text.js';
 
 /** `rules fired 41/44 · leaves decided 131/162 · members matched 88/240` */
-export function coverageHeadline(report: CoverageReport): string {
+export function coverageHeadline(report: Pick<CoverageReport, 'rules' | 'leaves' | 'members'>): string {
   const { rules, leaves, members } = report;
   return [
     `rules fired ${rules.fired}/${rules.total}`,

@@ -2,7 +2,7 @@
  * What the page is made of. Values stand once in `values` (0 is absent) and everything else names them by
  * number; events are columns by type, so that a hundred thousand of them stay small and quick to read.
  */
-import type { CoverageReport, ExplainNode, TestResult, TestSummary } from '../answers.js';
+import type { CoverageReport, ExplainNode, MutationReport, TestResult, TestSummary } from '../answers.js';
 
 export interface ReportField {
   readonly name: string;
@@ -98,6 +98,7 @@ export interface ReportData {
   readonly rules: readonly ReportRule[];
   readonly detections: readonly ReportDetection[];
   readonly tests?: readonly TestResult[];
-  readonly summary?: TestSummary;
-  readonly coverage?: CoverageReport;
+  readonly summary?: Omit<TestSummary, 'coverage' | 'mutation'>;
+  readonly coverage?: Omit<CoverageReport, 'sessions'>;
+  readonly mutation?: MutationReport;
 }

@@ -89,6 +89,8 @@ pre{font:12px/1.5 ui-monospace,monospace;white-space:pre-wrap;overflow-wrap:anyw
 .bar{display:inline-block;width:160px;height:8px;background:var(--line);border-radius:4px;overflow:hidden;vertical-align:middle}
 .bar i{display:block;height:100%;background:var(--green)}
 .leaf{display:grid;grid-template-columns:22px 90px 90px minmax(0,1fr);font:12px/1.6 ui-monospace,monospace}
+.mutant{font:12px/1.6 ui-monospace,monospace;padding:4px 0 4px 20px;border-left:2px solid var(--line);margin:4px 0}
+.mutant pre{padding-left:20px}
 details{margin:4px 0}
 summary{cursor:pointer}
 kbd{border:1px solid var(--line);border-radius:3px;padding:0 4px;background:var(--soft);font:11px ui-monospace,monospace}

@@ -1,12 +1,14 @@
 import type { TestResult, TestSummary } from '../answers.js';
 import type { ReportData } from './data.js';
 
-/** The report of a run of tests and what they cover, without events. */
+/** The report of a run of tests, what they cover and what they notice, without events. */
 export function testReport(
   results: readonly TestResult[],
   summary: TestSummary,
   version: string,
 ): ReportData {
+  const { coverage, mutation, ...rest } = summary;
+  const { sessions: _, ...covered } = coverage ?? { sessions: [] };
   return {
     title: `${summary.tests} tests`,
     version,
@@ -31,7 +33,8 @@ export function testReport(
     rules: [],
     detections: [],
     tests: results,
-    summary,
-    ...(summary.coverage === undefined ? {} : { coverage: summary.coverage }),
+    summary: rest,
+    ...('perRule' in covered ? { coverage: covered } : {}),
+    ...(mutation === undefined ? {} : { mutation }),
   };
 }

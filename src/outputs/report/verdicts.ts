@@ -70,7 +70,7 @@ function explained(node: ExplainNode, event: ExplainedEvent | undefined): HTMLEl
   return line;
 }
 
-export function coverageView(report: CoverageReport): HTMLElement {
+export function coverageView(report: Omit<CoverageReport, 'sessions'>): HTMLElement {
   const page = make('div', { class: 'page', tabindex: '0' });
   page.append(make('h2', {}, coverageHeadline(report)));
   let file: string | undefined;

@@ -5,12 +5,13 @@ import { detectionDetails, eventDetails, processDetails } from './details.js';
 import { amount, make } from './element.js';
 import { Filters } from './filter.js';
 import { LongList } from './list.js';
+import { mutationView } from './mutants.js';
 import { type Branch, base, Rows, type Use } from './rows.js';
 import { coverageView, testsView } from './verdicts.js';
 
 const keys: readonly (readonly [string, string])[] = [
   ['/', 'filter: SECL, or a plain word'],
-  ['1 … 7', 'views'],
+  ['1 … 8', 'views'],
   ['j k ↓ ↑', 'next, previous line'],
   ['PgDn PgUp Home End', 'by pages'],
   ['n p', 'next, previous detection'],
@@ -19,7 +20,15 @@ const keys: readonly (readonly [string, string])[] = [
   ['?', 'this list'],
 ];
 
-type ViewName = 'detections' | 'processes' | 'events' | 'files' | 'network' | 'tests' | 'coverage';
+type ViewName =
+  | 'detections'
+  | 'processes'
+  | 'events'
+  | 'files'
+  | 'network'
+  | 'tests'
+  | 'coverage'
+  | 'mutation';
 
 export class Page {
   readonly rows: Rows;
@@ -79,6 +88,7 @@ export class Page {
     return [
       ...(data.tests === undefined ? [] : (['tests'] as const)),
       ...(data.coverage === undefined ? [] : (['coverage'] as const)),
+      ...(data.mutation === undefined ? [] : (['mutation'] as const)),
       ...(data.rules.length === 0 && data.events.type.length === 0 ? [] : (['detections'] as const)),
       ...(data.events.type.length === 0 ? [] : (['processes', 'events', 'files', 'network'] as const)),
     ];
@@ -94,7 +104,10 @@ export class Page {
           : `${data.summary.pass} passed, ${data.summary.fail} failed, ${data.summary.inconclusive} inconclusive`;
     const header = make('header', {}, make('h1', {}, data.title), make('span', { class: 'facts' }, facts));
     for (const recording of data.recordings) {
-      if (recording.command !== '' && data.recordings.length === 1) header.append(make('span', { class: 'facts command', title: recording.command }, `$ ${recording.command}`));
+      if (recording.command !== '' && data.recordings.length === 1)
+        header.append(
+          make('span', { class: 'facts command', title: recording.command }, `$ ${recording.command}`),
+        );
       for (const note of recording.notes) header.append(make('span', { class: 'warn' }, note));
     }
     header.append(make('span', { class: 'facts', style: 'margin-left:auto' }, make('kbd', {}, '?'), ' keys'));
@@ -144,6 +157,9 @@ export class Page {
         break;
       case 'coverage':
         this.#fill(coverageView(this.data.coverage!));
+        break;
+      case 'mutation':
+        this.#fill(mutationView(this.data.mutation!));
         break;
     }
   }
