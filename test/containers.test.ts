@@ -1,9 +1,8 @@
 /**
  * Real containers, made by podman and by crun from a folder with a shell in it, recorded from outside:
- * what the fields of the container say is what the runtime says of it. In a mount namespace with nothing
- * but a cgroup hierarchy of version 2, which is all that crun wants to see.
+ * what the fields of the container say is what the runtime says of it.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -24,6 +23,7 @@ import { replay } from '../src/pipeline/index.js';
 import { createModel } from '../src/rules/index.js';
 import { packageRoot } from '../src/support/package.js';
 import { StringTable } from '../src/support/strings.js';
+import { ContainerWorld } from './container-world.js';
 import { executable as tracer } from './traced.js';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-containers-')));
@@ -44,26 +44,13 @@ function makeRoot(): void {
   }
 }
 
-/** A shell script in a world with cgroups of version 2 alone. */
-const world = `umount -R /sys/fs/cgroup 2>/dev/null; mount -t cgroup2 none /sys/fs/cgroup || exit 99`;
-function inWorld(script: string) {
-  return spawnSync('unshare', ['-m', 'sh', '-c', `${world}\n${script}`], {
-    encoding: 'utf8',
-    cwd: folder,
-    timeout: 120_000,
-  });
-}
-
-// Limits that need no privilege to be set, no network, nothing of the machine's own containers.
-const podman = `podman --root ${folder}/store --runroot ${folder}/run --storage-driver vfs --cgroup-manager cgroupfs`;
-const run = `run --privileged --network none --pids-limit=-1 --log-driver none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000`;
+const containers = new ContainerWorld(folder);
+const { podman } = containers;
+const run = `run --privileged ${containers.options}`;
 
 function why(program: string, trial: string): string | false {
-  if (process.getuid?.() !== 0) return 'wants to be root';
-  if (spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0) return `${program} is not installed`;
   if (!existsSync(rootfs)) makeRoot();
-  const { status, stderr } = inWorld(trial);
-  return status === 0 ? false : `${program} cannot run a container here: ${stderr.trim().split('\n').at(-1)}`;
+  return containers.why(program, trial);
 }
 
 interface Seen {
@@ -116,7 +103,7 @@ const noPodman = why('podman', `${podman} ${run} --rm --rootfs ${rootfs} /bin/tr
 
 t.test('podman, wrapped', { skip: noPodman }, async (t) => {
   const from = Date.now();
-  const { status, stderr } = inWorld(
+  const { status, stderr } = containers.run(
     `${tracer} -o wrapped.seccam --force --trace lean -- ${podman} ${run} --cidfile id --rootfs ${rootfs} /bin/sh -c '/bin/true within; /bin/sleep 0.1'`,
   );
   t.equal(status, 0, stderr);
@@ -131,7 +118,7 @@ t.test('podman, wrapped', { skip: noPodman }, async (t) => {
 
 t.test('podman, attached', { skip: noPodman }, async (t) => {
   const from = Date.now();
-  const { status, stderr } = inWorld(`
+  const { status, stderr } = containers.run(`
 ${podman} ${run} -d --cidfile id2 --rootfs ${rootfs} /bin/sh -c 'while :; do /bin/true attached; /bin/sleep 0.2; done' > /dev/null &&
 pid=$(${podman} inspect --format '{{.State.Pid}}' $(cat id2)) &&
 ${tracer} -o attached.seccam --force --trace lean --duration 2000 --pid $pid
@@ -144,16 +131,6 @@ exit $status`);
   isContainer(t, seen.get('/bin/true attached'), id, 'podman', from);
 });
 
-/** A shell script in the world of `inWorld`, while this process goes on. */
-function meanwhile(script: string): Promise<{ status: number | null; stdout: string; stderr: string }> {
-  const child = spawn('unshare', ['-m', 'sh', '-c', `${world}\n${script}`], { cwd: folder });
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
-  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-  return new Promise((resolve) => child.once('close', (status) => resolve({ status, stdout, stderr })));
-}
-
 t.test(
   'images of packaging/docker, built and run: the tracer is inside, the agent outside',
   { skip: noPodman },
@@ -162,7 +139,8 @@ t.test(
     cpSync(tracer, join(folder, 'context/native/build/seccam-trace'));
     const dockerfile = (name: string): string => join(packageRoot(), 'packaging/docker', name);
     const build = `build --pull=never --isolation chroot`;
-    const built = inWorld(`tar -C ${rootfs} -cf root.tar . && ${podman} import root.tar localhost/base &&
+    const built =
+      containers.run(`tar -C ${rootfs} -cf root.tar . && ${podman} import root.tar localhost/base &&
 ${podman} ${build} --from localhost/base -f ${dockerfile('application.Dockerfile')} -t localhost/wrapped context &&
 ${podman} ${build} -f ${dockerfile('attach.Dockerfile')} -t localhost/attach context`);
     t.equal(built.status, 0, built.stderr);
@@ -206,7 +184,7 @@ ${podman} ${build} -f ${dockerfile('attach.Dockerfile')} -t localhost/attach con
       return executions(join(folder, 'saved', newest));
     };
 
-    const common = `--network none --pids-limit=-1 --log-driver none --ulimit nofile=1024:1024 --ulimit nproc=1000:1000 -v ${folder}/sock:/run/seccam -v ${rootfs}/etc/secret:/etc/secret`;
+    const common = `${containers.options} -v ${folder}/sock:/run/seccam -v ${rootfs}/etc/secret:/etc/secret`;
     let number = 0;
     for (const [name, options, own] of [
       ['with a cgroup namespace of its own', '--privileged', true],
@@ -217,7 +195,7 @@ ${podman} ${build} -f ${dockerfile('attach.Dockerfile')} -t localhost/attach con
       const from = Date.now();
       const before = detections();
       const cid = join(folder, `cid${++number}`);
-      const { status, stderr } = await meanwhile(
+      const { status, stderr } = await containers.meanwhile(
         `${podman} run --rm --cidfile ${cid} ${common} ${options} localhost/wrapped /bin/sh -c '/bin/cat /etc/secret; exit 7'`,
       );
       t.equal(status, 7, `${name}: ${stderr}`);
@@ -228,7 +206,7 @@ ${podman} ${build} -f ${dockerfile('attach.Dockerfile')} -t localhost/attach con
       t.equal(detections(), before + 1, `${name}: detected outside`);
     }
 
-    const { status, stderr, stdout } = await meanwhile(`
+    const { status, stderr, stdout } = await containers.meanwhile(`
 ${podman} run -d --rm --name box --cidfile cid9 ${common} --privileged --entrypoint /bin/sh localhost/wrapped -c 'until [ -e /run/seccam/stop ]; do /bin/cat /etc/secret; /bin/sleep 0.1; done' > /dev/null &&
 { ${podman} run --rm --pid container:box ${common} --privileged localhost/attach --duration 1500 --pid 1; status=$?; touch sock/stop; ${podman} wait box >/dev/null 2>&1; exit $status; }`);
     t.equal(status, 0, `attached: ${stderr}${stdout}`);
@@ -289,7 +267,7 @@ t.test('crun, and a cgroup as systemd makes them', { skip: noCrun }, async (t) =
   ] as const) {
     const from = Date.now();
     makeBundle(['/bin/sh', '-c', '/bin/true within; /bin/sleep 0.05'], cgroup);
-    const { status, stderr } = inWorld(
+    const { status, stderr } = containers.run(
       `${tracer} -o crun.seccam --force --trace lean -- crun --root ${folder}/crun run -b ${bundle} box; status=$?; rmdir /sys/fs/cgroup/system.slice /sys/fs/cgroup/kubepods.slice/* /sys/fs/cgroup/kubepods.slice /sys/fs/cgroup/ecs/* /sys/fs/cgroup/ecs /sys/fs/cgroup/crun 2>/dev/null; exit $status`,
     );
     t.equal(status, 0, `${name}: ${stderr}`);
