@@ -91,13 +91,20 @@ function makeFolder(path: string): void {
 
 const BATCH = 1 << 16;
 
+/** Names of streams that are open already: opening them anew fails where they are sockets, and would cut a file short. */
+const open: Readonly<Record<string, NodeJS.WriteStream>> = {
+  '/dev/stdout': process.stdout,
+  '/dev/stderr': process.stderr,
+};
+
 /** Opens a target: a file (parents are made) or standard output, written in batches or, when `live`, at once. */
 export function openSink(target: Target, live = false): Sink {
   let pending: string[] = [];
   let size = 0;
-  let write: (text: string) => void = (text) => void process.stdout.write(text);
+  const stream = target.file === undefined ? process.stdout : open[target.file];
+  let write: (text: string) => void = (text) => void stream?.write(text);
   let close = (): void => undefined;
-  if (target.file !== undefined) {
+  if (target.file !== undefined && stream === undefined) {
     makeFolder(dirname(target.file));
     const descriptor = openSync(target.file, 'w');
     write = (text) => {
@@ -113,7 +120,7 @@ export function openSink(target: Target, live = false): Sink {
     size = 0;
   };
   return {
-    isTTY: target.file === undefined && process.stdout.isTTY === true,
+    isTTY: stream?.isTTY === true,
     write(text) {
       pending.push(text);
       size += text.length;

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { packageRoot, packageVersion } from '../support/package.js';
 import { workbenchCodes } from './codes.js';
 import { candidateExpressions, detectionsOf, type FoundDetection } from './found.js';
 import { findProject, projectFileName, projectOf, rulesOrigin, shown } from './project.js';
@@ -66,31 +67,18 @@ const attributes = ['*.seccam binary diff=seccam'];
 const attributesNote =
   '# Once per clone, so that "git diff" shows events: git config diff.seccam.textconv "npx seccam inspect --events --normalise"';
 
-const githubText = `name: detections
-on: [push, pull_request]
-jobs:
-  seccam:
-    runs-on: ubuntu-latest
-    steps:
-      - uses: actions/checkout@v4
-        with: {fetch-depth: 0}
-      - uses: actions/setup-node@v4
-        with: {node-version: 20}
-      - run: npm ci
-      - run: npx seccam check
-      - run: npx seccam test --format pretty --format junit=out/junit.xml --format sarif=out/seccam.sarif
-`;
+/** Template of packaging/ci → where it goes in a project. */
+const pipelines = {
+  github: { template: 'github-workflow.yml', path: '.github/workflows/seccam.yml' },
+  gitlab: { template: 'gitlab.yml', path: '.gitlab-ci.yml' },
+} as const;
 
-const gitlabText = `seccam:
-  image: node:20
-  script:
-    - npm ci
-    - npx seccam check
-    - npx seccam test --format pretty --format junit=out/junit.xml
-  artifacts:
-    when: always
-    reports: {junit: out/junit.xml}
-`;
+/** The shipped pipeline; without a lock file, which `npm ci` demands, this version is installed by name. */
+function pipelineText(template: string, cwd: string): string {
+  const text = readFileSync(join(packageRoot(), 'packaging/ci', template), 'utf8').replace(/^#.*\n/, '');
+  const locked = ['package-lock.json', 'npm-shrinkwrap.json'].some((name) => existsSync(join(cwd, name)));
+  return locked ? text : text.replace('npm ci', `npm install --no-save seccam@${packageVersion()}`);
+}
 
 /** Never overwrites: a file that is there is left alone and said to be. */
 export async function init(options: InitOptions = {}): Promise<ScaffoldResult> {
@@ -111,8 +99,7 @@ export async function init(options: InitOptions = {}): Promise<ScaffoldResult> {
     state: addLines(join(cwd, '.gitattributes'), [attributesNote, ...attributes]),
   });
   const ci = options.ci ?? (existsSync(join(cwd, '.gitlab-ci.yml')) ? 'gitlab' : 'github');
-  if (ci === 'github') write('.github/workflows/seccam.yml', githubText);
-  if (ci === 'gitlab') write('.gitlab-ci.yml', gitlabText);
+  if (ci !== 'none') write(pipelines[ci].path, pipelineText(pipelines[ci].template, cwd));
   return {
     files,
     next: ['seccam test', 'seccam record -- COMMAND', 'seccam new test --from recordings/COMMAND.seccam'],
