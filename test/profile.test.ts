@@ -1,6 +1,14 @@
 /** Profiles: learnt from recordings of real runs, quiet on another run, and loud about what was injected. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
@@ -182,7 +190,7 @@ t.test('the verbs: learn, and replay with what was learnt', async (t) => {
 
   writeFileSync(
     join(folder, 'all.policy'),
-    'rules:\n  - id: any_open\n    expression: open.file.path not in ["", "/dev/null"]\n    every: 0s\n',
+    'rules:\n  - id: any_open\n    expression: open.file.path != ""\n    every: 0s\n',
   );
   const odd = recordRun('odd', 'cat /etc/hostname > /dev/null');
   const plain = ['replay', '-r', 'all.policy', '--format', 'json', '--fail-on', 'anomaly_*'];
@@ -207,6 +215,83 @@ t.test('the verbs: learn, and replay with what was learnt', async (t) => {
     /cannot be read.*\[not-a-profile\]/,
   );
 });
+
+t.test("/dev/null is everybody's, unless something is done to it", async (t) => {
+  const text = await learn([recordRun('n1'), recordRun('n2')]);
+  t.notMatch(text, /dev.null/);
+  const act = `ln -sf /dev/null ${folder}/data/null; cat /dev/null < /dev/null; : > /dev/null; exit 0`;
+  const found = await anomalies(text, recordRun('null', act));
+  t.strictSame(
+    found.map((line) => line.replace(/: .*known to do this:/, '')),
+    ['anomaly_exec exec ' + realpathSync('/bin/ln')],
+    'only what is linked to it, by a program that nobody knew',
+  );
+});
+
+t.test(
+  'agent start with a profile: live anomalies, the rest kept back, as in the replay of what it saved',
+  async (t) => {
+    const seccam = new URL('../bin/seccam.js', import.meta.url).pathname;
+    const own = join(folder, 'agent');
+    mkdirSync(own);
+    writeFileSync(join(own, 'work.profile'), await learn([recordRun('g1'), recordRun('g2')]));
+    writeFileSync(
+      join(own, 'all.policy'),
+      'rules:\n  - id: any_open\n    expression: open.file.path != ""\n    every: 0s\n  - id: any_exec\n    expression: exec.file.path != ""\n',
+    );
+    writeFileSync(
+      join(own, 'agent.yaml'),
+      `profile: ${own}/work.profile\nrules: [${own}/all.policy]\nsocket: ''\ncontrol: ''\nsave: ${own}/saved\n`,
+    );
+    const run = (...words: string[]) =>
+      spawnSync(process.execPath, [seccam, ...words], { encoding: 'utf8', cwd: own });
+    const live = run(
+      'agent',
+      'start',
+      '--config',
+      'agent.yaml',
+      '--format',
+      'json=live.json',
+      '--',
+      'sh',
+      '-c',
+      `${work}\ncat /etc/hostname /etc/hostname > /dev/null\nid > /dev/null\nexit 7\n`,
+    );
+    t.equal(live.status, 7, live.stderr);
+    const text = readFileSync(join(own, 'live.json'), 'utf8');
+    const told = text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { rule_id: string; description: string });
+    const ids = told.map((line) => line.rule_id);
+    t.equal(ids.filter((id) => id === 'anomaly_file').length, 1, ids.join(' '));
+    t.equal(ids.filter((id) => id === 'anomaly_exec').length, 1, ids.join(' '));
+    t.match(
+      told.filter((line) => line.rule_id.startsWith('anomaly_')).map((line) => line.description),
+      [/not known to do this: file \/etc\/hostname \(read\)$/, /not known to do this: exec .*\/id$/],
+    );
+    t.equal(text.includes(`"open.file.path":"${folder}/data`), false, 'what is normal fires no rule');
+    t.strictSame(
+      ids.slice(0, 5),
+      ['any_open', 'anomaly_file', 'any_open', 'any_exec', 'anomaly_exec'],
+      'rules speak of what is odd, each time',
+    );
+    t.strictSame(new Set(ids.slice(5)), new Set(['any_open']), 'and of all that an unknown program does');
+    const [saved] = readdirSync(join(own, 'saved')).filter((name) => name.endsWith('.seccam'));
+    const again = run(
+      'replay',
+      '-r',
+      'all.policy',
+      '--security-profile',
+      'work.profile',
+      '--format',
+      'json',
+      join('saved', saved!),
+    );
+    t.ok(told.length > 3);
+    t.strictSame(again.stdout, text);
+  },
+);
 
 t.test('a profile is YAML that is read as it was written', async (t) => {
   const profile = {

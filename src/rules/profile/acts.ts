@@ -19,7 +19,7 @@ export interface Act {
 
 /** Life of processes and their places are no acts, and a descriptor that is copied was opened before. */
 const ignored: ReadonlySet<string> = new Set(['fork', 'exit', 'chdir', 'setsid', 'dup', 'syscall']);
-/** Says nothing about who uses it. */
+/** Opening it says nothing about who does: it is normal for every executable, and in no profile. */
 const NULL_DEVICE = '/dev/null';
 
 const O_ACCMODE = 3;
@@ -65,16 +65,22 @@ export function actor(event: Event): Process {
   return event.type === 'exec' ? (event.process.parent ?? event.process) : event.process;
 }
 
+/** Whether all that the event does is to open what everybody opens. */
+export function opensNothing(event: Event, strings: StringTable): boolean {
+  const column = event.type === 'open' ? planOf(event)?.files[0] : undefined;
+  return column !== undefined && strings.text((event.columns[column] as FileFacts).path) === NULL_DEVICE;
+}
+
 export function actsOf(event: Event, strings: StringTable): Act[] {
   if (event.type === 'exec')
     return [{ kind: 'exec', what: strings.text(event.process.file.path), access: [] }];
-  const plan = ignored.has(event.type) ? undefined : planOf(event);
+  const plan = ignored.has(event.type) || opensNothing(event, strings) ? undefined : planOf(event);
   if (plan === undefined) return [];
   const acts: Act[] = [];
   for (const column of plan.files) {
     const { path } = event.columns[column] as FileFacts;
     const what = strings.text(path);
-    if (what !== '' && what !== NULL_DEVICE) acts.push({ kind: 'file', what, access: accessOf(event, plan) });
+    if (what !== '') acts.push({ kind: 'file', what, access: accessOf(event, plan) });
   }
   for (const column of plan.addresses)
     acts.push({

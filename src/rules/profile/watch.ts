@@ -6,7 +6,7 @@
 import type { Event, Process } from '../../catalogue/event.js';
 import type { StringTable } from '../../support/strings.js';
 import type { Detection } from '../detection.js';
-import { type Act, actor, actsOf } from './acts.js';
+import { type Act, actor, actsOf, opensNothing } from './acts.js';
 import type { CompiledProfile } from './profile.js';
 
 /** What has an engine's shape. */
@@ -41,7 +41,9 @@ export class ProfileWatch implements Decides {
   /** The profile knows the executable, and that it does this. */
   readonly explains = (event: Event): boolean => {
     const behaviours = this.#profile.of(this.#strings.text(actor(event).file.path));
-    const acts = behaviours.length === 0 ? [] : actsOf(event, this.#strings);
+    if (behaviours.length === 0) return false;
+    if (opensNothing(event, this.#strings)) return true;
+    const acts = actsOf(event, this.#strings);
     return acts.length > 0 && acts.every((act) => behaviours.some((behaviour) => behaviour.explains(act)));
   };
 
