@@ -1,6 +1,5 @@
 #include "guardian.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -132,17 +131,29 @@ static void seize(pid_t tid, void *context)
 		mark(s->guardian, tid, false);
 }
 
-/* Numbers in a folder of /proc, or in a file of them. */
+/* Numbers in a folder of /proc. Without opendir(), which allocates: a guardian is forked while other threads may hold that lock. */
 static void seize_listed(struct sweep *s, const char *folder)
 {
-	DIR *list = opendir(folder);
-	struct dirent *entry;
+	struct entry {
+		uint64_t inode;
+		int64_t next;
+		uint16_t length;
+		uint8_t type;
+		char name[];
+	};
+	_Alignas(struct entry) char bytes[16384];
+	int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long got;
 
-	while (list && (entry = readdir(list)))
-		if (atoi(entry->d_name) > 0)
-			seize(atoi(entry->d_name), s);
-	if (list)
-		closedir(list);
+	while (fd >= 0 && (got = syscall(SYS_getdents64, fd, bytes, sizeof(bytes))) > 0)
+		for (const char *at = bytes; at < bytes + got; at += ((const struct entry *)at)->length) {
+			pid_t tid = atoi(((const struct entry *)at)->name);
+
+			if (tid > 0)
+				seize(tid, s);
+		}
+	if (fd >= 0)
+		close(fd);
 }
 
 /* Threads and children that were born while nobody watched. */
@@ -340,8 +351,14 @@ _Noreturn static void stand_by(struct tracer *tracer, pthread_mutex_t *oath)
 		_exit(0);
 	take_over(&s);
 	sched_setscheduler(0, SCHED_OTHER, &usual);
-	if (s.count)
-		dprintf(2, "seccam-trace: the tracer was killed: the program goes on, unrecorded%s [tracer-killed]\n", s.lost ? "; some of it could not be seized, and its traced calls fail" : "");
+	if (s.count) {
+		char text[160];
+		int length = snprintf(text, sizeof(text), "seccam-trace: the tracer was killed: the program goes on, unrecorded%s [tracer-killed]\n",
+				      s.lost ? "; some of it could not be seized, and its traced calls fail" : "");
+
+		if (write(2, text, (size_t)length) < 0)
+			errno = 0;
+	}
 	serve(tracer, &s);
 }
 

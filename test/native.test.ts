@@ -1,4 +1,4 @@
-/** The C code by itself: its unit tests here, for arm64 and under the sanitizers, and fixture programs recorded by a sanitized tracer. */
+/** The C code by itself: its unit tests here, for arm64 and under the sanitizers (scripts/sanitized records every fixture program with those). */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -70,34 +70,6 @@ t.test(
     const output = make(`ASAN_BUILD=${folder}/asan`, 'check-asan');
     t.strictSame(counts(output), ['filter 0', 'capture 0'], output);
     const tracer = join(folder, 'asan', 'seccam-trace');
-    const fixtures = [
-      'resolves',
-      'process-tree',
-      'threads-files',
-      'exec-from-thread',
-      'exec-memfd',
-      'leader-exits',
-      'interrupted',
-      'never-returns',
-      'identity',
-      'fields-files',
-      'fields-network',
-      'fields-kernel',
-      'fields-process',
-    ];
-    for (const name of fixtures) {
-      const all = traced([program(name), join(folder, `${name}.d`)], {
-        tracer,
-        flags: ['--trace', 'all'],
-        timeout: 120_000,
-        input: '',
-      });
-      t.notMatch(all.stderr, /Sanitizer|runtime error/, `${name} ends with ${all.status}`);
-      t.ok(
-        all.records('end').length === 1 && all.events('exec').length > 0,
-        `${name} is recorded to its end`,
-      );
-    }
     const shell = traced(
       ['sh', '-c', 'for i in 1 2 3; do ls / | cat >out; rm out; done; sleep 0.01 & wait; kill -TERM $$'],
       { tracer, timeout: 120_000 },
