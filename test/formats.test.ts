@@ -2,6 +2,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { ValidateFunction } from 'ajv';
+import Ajv from 'ajv-draft-04';
 import { parse as parseJunit } from 'junit2json';
 import type { Log } from 'sarif';
 import t from 'tap';
@@ -150,13 +152,19 @@ t.test('every format holds every odd name', async (tt) => {
     );
   });
 
-  await tt.test('SARIF: an object of the published types, with a place for each failure', async (ttt) => {
+  await tt.test('SARIF: valid against its schema and types, with a place for each failure', async (ttt) => {
     const [errors, noticed] = typeErrors(
       text.sarif,
       text.sarif.replace('"level": "error"', '"level": "bad"'),
     );
     ttt.same(errors, []);
     ttt.match(noticed, [/"bad"/], 'the types would notice');
+    const valid = sarifSchema();
+    ttt.ok(valid(JSON.parse(text.sarif)), JSON.stringify(valid.errors));
+    ttt.notOk(
+      valid(JSON.parse(text.sarif.replace('"level": "error"', '"level": "bad"'))),
+      'the schema would notice',
+    );
     const { runs } = JSON.parse(text.sarif) as Log;
     const [run] = runs;
     const told = (test: TestResult): boolean =>
@@ -202,6 +210,17 @@ t.test('TAP of a run that stopped early says so', async (tt) => {
   tt.equal(tests.at(-1)?.outcome, 'fail');
   tt.ok(Parser.parse(text.tap).some(([kind]) => kind === 'bailout'));
 });
+
+/** The published JSON schema of SARIF 2.1.0 (schemastore, Apache-2.0). */
+function sarifSchema(): ValidateFunction {
+  const schema = readFileSync(
+    join(import.meta.dirname, '..', 'fixtures', 'schemas', 'sarif-2.1.0.json'),
+    'utf8',
+  );
+  return new Ajv.default({ strict: false, validateFormats: false, unicodeRegExp: false }).compile(
+    JSON.parse(schema) as object,
+  );
+}
 
 /** Problems that the compiler finds when each document is written down as a value of the type `Log`. */
 function typeErrors(...documents: readonly string[]): string[][] {
