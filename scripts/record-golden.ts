@@ -1,23 +1,14 @@
 /**
- * `npm run record:golden [-- NAME…]`: makes the recordings of fixtures/attacks, fixtures/story and the
- * programs listed here anew, and replaces a committed one only when the normalised text of its events
+ * `npm run record:golden [-- NAME…]`: makes the recordings of scripts/golden.ts anew, and replaces a committed one only when the normalised text of its events
  * differs. They are recorded in a neutral folder, with a neutral environment and without the ancestors of
  * this machine; the header's word on the host is replaced.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { copiedHeader, rewrite } from '../src/recording/rewrite.js';
 import { inspect } from '../src/workbench/inspect.js';
+import { type Golden, goldens, layOut } from './golden.js';
 
 const root = join(import.meta.dirname, '..');
 const recordings = join(root, 'recordings');
@@ -35,52 +26,6 @@ const host = {
   page_size: 4096,
   cpus: 2,
 };
-
-/** Programs of fixtures/programs that make a recording, with their arguments. */
-const programs: Readonly<Record<string, readonly string[]>> = {
-  'threads-files': ['4', '20'],
-  'process-tree': [],
-  'exec-from-thread': [],
-  identity: [],
-};
-
-interface Golden {
-  readonly name: string;
-  prepare(folder: string): readonly string[];
-}
-
-function compile(source: string, output: string): string {
-  execFileSync('cc', ['-O1', '-pthread', '-o', output, source], { stdio: 'inherit' });
-  return output;
-}
-
-const goldens: Golden[] = [
-  {
-    name: 'story',
-    prepare(folder) {
-      const scratch = mkdtempSync('/tmp/seccam-demo-');
-      for (const path of ['home/www/.ssh', 'etc/cron.d']) mkdirSync(join(scratch, path), { recursive: true });
-      writeFileSync(join(scratch, 'home/www/.ssh/id_ed25519'), 'not a key\n');
-      return [compile(join(folder, 'story/nginx.c'), join(scratch, 'nginx')), 'story/attack.sh', scratch];
-    },
-  },
-  ...readdirSync(join(root, 'fixtures', 'attacks'))
-    .filter((file) => /\.(sh|c)$/.test(file))
-    .map((file) => ({
-      name: `attacks/${basename(file).replace(/\.\w+$/, '')}`,
-      prepare: (folder: string): readonly string[] =>
-        file.endsWith('.sh')
-          ? ['sh', `attacks/${file}`]
-          : [compile(join(folder, 'attacks', file), join(folder, file.slice(0, -2)))],
-    })),
-  ...Object.entries(programs).map(([stem, args]) => ({
-    name: stem,
-    prepare: (folder: string): readonly string[] => [
-      compile(join(folder, 'programs', `${stem}.c`), join(folder, stem)),
-      ...args,
-    ],
-  })),
-];
 
 /** The events as text that does not depend on the run, grouped by process in the order of their appearance. */
 async function eventText(path: string): Promise<string> {
@@ -102,8 +47,7 @@ async function eventText(path: string): Promise<string> {
 async function record(golden: Golden, target: string): Promise<void> {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
-  for (const part of ['attacks', 'story', 'programs'])
-    cpSync(join(root, 'fixtures', part), join(work, part), { recursive: true });
+  layOut(work);
   const command = golden.prepare(work);
   const raw = join(work, 'raw.seccam');
   const run = spawnSync(

@@ -4,12 +4,15 @@
  * that it saw, field by field.
  */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { fieldsOfEvent } from '../src/catalogue/index.js';
+import { goldens, layOut } from '../scripts/golden.js';
 import { Stream } from '../src/pipeline/index.js';
-import { createModel } from '../src/rules/index.js';
+import { detectionLine } from '../src/pipeline/line.js';
+import { createModel, Engine, loadPolicies } from '../src/rules/index.js';
 import { StringTable } from '../src/support/strings.js';
 import { spawnTracer } from '../src/tracer/index.js';
 
@@ -24,17 +27,35 @@ function recordingsUnder(folder: string): string[] {
     .sort();
 }
 
-/** Takes chunks of a stream; one line of text for each event with everything that a rule can ask for. */
+const asText = (value: unknown): string =>
+  JSON.stringify(value, (_key, inner: unknown) => (typeof inner === 'bigint' ? String(inner) : inner));
+
+/** Takes chunks of a stream; one line of text for each event with everything that a rule can ask for, and for each detection. */
 class Reader {
   readonly lines: string[] = [];
+  /** Ids of rules that were delivered, and those that a limit or another reason kept back. */
+  readonly delivered = new Set<string>();
+  readonly keptBack = new Set<string>();
+  /** Types of events, with a mark where the scanner told of them. */
+  readonly types = new Set<string>();
   readonly #stream: Stream;
 
-  constructor() {
+  constructor(policy?: string) {
     const strings = new StringTable();
-    const model = createModel(strings);
+    const loaded =
+      policy === undefined ? undefined : loadPolicies([{ file: 'live.policy', text: policy }], { strings });
+    const errors = loaded?.diagnostics.filter((item) => item.severity === 'error') ?? [];
+    if (errors.length > 0) throw new Error(errors.map((item) => item.message).join('\n'));
+    const model = loaded?.rules.model ?? createModel(strings);
     const readable = new Map<string, readonly string[]>();
     this.#stream = new Stream('determinism', {
       strings,
+      ...(loaded === undefined ? {} : { engine: new Engine(loaded.rules) }),
+      onDetection: (detection, event) => {
+        (detection.delivered ? this.delivered : this.keptBack).add(detection.ruleId);
+        const told = detection.delivered ? detectionLine(detection, event, model) : detection.suppressedBy;
+        this.lines.push(`${detection.ruleId} ${detection.seq} ${asText(told)}`);
+      },
       onEvent: (event, shown) => {
         let names = readable.get(event.type);
         if (names === undefined) {
@@ -44,10 +65,10 @@ class Reader {
           readable.set(event.type, names);
         }
         const values = names.map((name) => model.read(name, event));
-        const text = JSON.stringify(values, (_key, value: unknown) =>
-          typeof value === 'bigint' ? String(value) : value,
+        this.types.add(
+          model.read('event.async', event) === true ? `${event.type} of the scanner` : event.type,
         );
-        this.lines.push(`${event.seq} ${event.type} ${event.timestamp()} ${shown} ${text}`);
+        this.lines.push(`${event.seq} ${event.type} ${event.timestamp()} ${shown} ${asText(values)}`);
       },
     });
   }
@@ -62,8 +83,8 @@ class Reader {
   }
 }
 
-function replayed(bytes: Uint8Array, chunk = bytes.length): string[] {
-  const reader = new Reader();
+function replayed(bytes: Uint8Array, chunk = bytes.length, policy?: string): string[] {
+  const reader = new Reader(policy);
   for (let at = 0; at < bytes.length; at += chunk) reader.push(bytes.subarray(at, at + chunk));
   return reader.end();
 }
@@ -120,4 +141,77 @@ t.test('live equals replay, field by field', async (t) => {
     t.ok(live.length > 5, `${name}: ${live.length} events`);
     t.strictSame(again, live, name);
   }
+});
+
+const policy = `
+rules:
+  - id: collects
+    expression: open.file.path =~ "/**" && open.flags & O_CREAT > 0
+    actions:
+      - set: {name: created, value: 1, append: false, scope: process, inherited: true}
+      - set: {name: names, field: open.file.name, append: true, size: 4, ttl: 20s}
+      - set: {name: comms, field: process.comm, append: true, scope: cgroup}
+  - id: uses_what_was_collected
+    expression: open.file.name in \${names} && open.flags & O_CREAT == 0
+  - id: opens_unlimited
+    expression: open.file.path =~ "/**"
+    every: 0s
+  - id: limited
+    expression: exec.file.path != "" && process.ancestors.file.name != ""
+    limiter_token: [process.file.name]
+    every: 10s
+  - id: hashed
+    expression: exec.file.hashes != "" && exec.file.package.name != ""
+    every: 1ms
+  - id: found_by_the_scanner
+    expression: exec.file.path != "" && event.async
+    every: 1ms
+  - id: ended
+    expression: exit.code >= 0
+    every: 1ms
+`;
+
+t.test('live equals replay for every program that a recording was made of', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'seccam-golden-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  layOut(folder);
+  const names = recordingsUnder(join(root, 'recordings')).map((path) =>
+    path.slice(root.length + 12, -'.seccam'.length),
+  );
+  t.strictSame(goldens.map((golden) => golden.name).sort(), names.sort(), 'each recording has its program');
+  const delivered = new Set<string>();
+  const keptBack = new Set<string>();
+  const types = new Set<string>();
+  for (const golden of goldens) {
+    const reader = new Reader(policy);
+    const saved: Uint8Array[] = [];
+    const command = golden.prepare(folder);
+    const scratch = command.find((word) => word.startsWith('/tmp/seccam-demo-') && !word.endsWith('/nginx'));
+    if (scratch !== undefined) t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+    const tracer = spawnTracer({
+      command: ['sh', '-c', 'exec "$@" > /dev/null 2>&1', 'sh', ...command],
+      cwd: folder,
+      content: ['metadata', 'hashes', 'packages'],
+      extra: ['--proc-scan-rate', '100ms'],
+    });
+    for await (const chunk of tracer.stream) {
+      saved.push(chunk as Uint8Array);
+      reader.push(chunk as Uint8Array);
+    }
+    await tracer.finished;
+    const live = reader.end();
+    t.ok(live.length > 20, `${golden.name}: ${live.length} events and detections`);
+    t.equal(hash(replayed(Buffer.concat(saved), 4099, policy)), hash(live), golden.name);
+    for (const id of reader.delivered) delivered.add(id);
+    for (const id of reader.keptBack) keptBack.add(id);
+    for (const type of reader.types) types.add(type);
+  }
+  const rules = [...policy.matchAll(/- id: (\w+)/g)].map((match) => match[1]!);
+  t.strictSame(
+    rules.filter((id) => !delivered.has(id)),
+    [],
+    'each rule had something to say',
+  );
+  t.ok(keptBack.has('limited'), 'and limits kept something back');
+  t.ok(types.has('exec of the scanner'), [...types].sort().join(', '));
 });
