@@ -13,6 +13,7 @@ import { formatOf } from '../src/agent/outputs/output.js';
 import { runProgram } from '../src/agent/program.js';
 import { replay, replayFolder } from '../src/pipeline/index.js';
 import { detectionLine } from '../src/pipeline/line.js';
+import { RecordingWriter } from '../src/recording/index.js';
 import { Engine, loadRules } from '../src/rules/index.js';
 import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
 import { StringTable } from '../src/support/strings.js';
@@ -590,5 +591,115 @@ t.test(
       'what set the variables is not in it',
     );
     t.strictSame(again, live);
+  },
+);
+
+t.test(
+  'a saved recording replays to the same detection also when another stream set the variable',
+  async (t) => {
+    const rules = policy(`  - id: marks
+    expression: open.file.path == "/etc/hostname"
+    silent: true
+    actions:
+      - {set: {name: seen, field: open.file.name, append: true, ttl: 1h}}
+      - {set: {name: marked, value: true}}
+  - id: reads_before
+    expression: open.file.path == "/etc/passwd" && "hostname" not in \${seen}
+    actions: [{set: {name: begun, value: true, scope: process}}]
+  - id: reads_after
+    expression: open.file.path == "/etc/passwd" && \${marked} && "hostname" in \${seen}
+`);
+    const flight = fresh('flight');
+    const agent = await started({ rules: [rules], flight: { folder: flight, rules: ['reads_after'] } });
+    const flag = fresh('flag');
+    const reader = trace(
+      agent.socket,
+      `: < /etc/passwd; until [ -e ${flag} ]; do sleep 0.05; done; : < /etc/passwd; sleep 1`,
+    );
+    await until('the reader runs', () => agent.rules().includes('reads_before'));
+    t.equal(await trace(agent.socket, ': < /etc/hostname').done, 0);
+    await until('the mark is set', () => agent.daemon.agent.status().detections >= 2);
+    writeFileSync(flag, '');
+    t.equal(await reader.done, 0);
+    await until('it is saved', () => readdirSync(flight).some((name) => name.endsWith('.seccam')));
+    const live = lines(agent.found);
+    t.strictSame(agent.rules(), ['reads_before', 'reads_after']);
+    t.match(agent.daemon.agent.status(), { silent: 1, suppressed: 0 }, 'silence is no rate limit');
+    await agent.daemon.stop();
+    const saved = readdirSync(flight).map((name) => join(flight, name));
+    const again = (await replayed(t, saved, [rules])).split('\n').filter((line) => line !== '');
+    t.strictSame(again, live);
+  },
+);
+
+t.test(
+  'a time to live that streams share runs on the clock of the machine, not on that of each stream',
+  async (t) => {
+    const rules = policy(`  - id: marks
+    expression: open.file.path == "/etc/hostname"
+    actions: [{set: {name: marked, value: true, ttl: 10s}}]
+  - id: reads
+    expression: open.file.path == "/etc/passwd" && \${marked}
+`);
+    const second = (count: number): bigint => BigInt(count) * 1_000_000_000n;
+    /** A stream that began at a boot time, with opens at boot times. */
+    const recording = (began: number, opens: readonly (readonly [number, string])[]): Buffer => {
+      const parts: Buffer[] = [];
+      const writer = new RecordingWriter((bytes) => parts.push(Buffer.from(bytes)), {
+        header: {
+          mode: 'synthetic',
+          command: ['x'],
+          started: { boottime: String(second(began)), realtime: String(second(1_700_000_000 + began)) },
+          traced: ['open'],
+        },
+      });
+      writer.checkpoint();
+      writer.record('clock', { boottime: second(began), realtime: second(1_700_000_000 + began) });
+      writer.record('process', { pid: 9, tid: 9, flags: 9, start_time: second(1), file: { path: '/bin/x' } });
+      for (const [time, path] of opens)
+        writer.event('open', { pid: 9, tid: 9, time: second(time), retval: 3 }, { file: { path } });
+      writer.end();
+      return Buffer.concat(parts);
+    };
+    const save = fresh('saved');
+    const agent = await started({ rules: [rules], save }, false);
+    const peer = { kind: 'file', uid: 0, pid: 1, address: 'test' } as const;
+    for (const [began, opens] of [
+      [100, [[101, '/etc/hostname']]],
+      // By its own clock it is 7 s old when the 10 s are over, and the other one 102 s while they last.
+      [
+        105,
+        [
+          [106, '/etc/passwd'],
+          [112, '/etc/passwd'],
+        ],
+      ],
+      [
+        1,
+        [
+          [103, '/etc/passwd'],
+          [200, '/etc/passwd'],
+        ],
+      ],
+    ] as const) {
+      const stream = agent.daemon.agent.open(peer, undefined, undefined, [`from-${began}`]);
+      t.equal(stream.take(recording(began, opens)), true);
+      stream.end();
+    }
+    await agent.daemon.stop();
+    const seen = lines(agent.found).map((line) => {
+      const { rule_id, event } = JSON.parse(line) as { rule_id: string; event: { timestamp: string } };
+      return [rule_id, Number(BigInt(event.timestamp) / 1_000_000_000n) - 1_700_000_000];
+    });
+    t.strictSame(seen, [
+      ['marks', 101],
+      ['reads', 106],
+      ['reads', 103],
+    ]);
+    let again = '';
+    const format = formatOf('json', 'h');
+    for await (const item of replaySaved({ recordings: [save], noLimits: true, cwd: folder }))
+      if (item.kind === 'detection') again += format.detection(item.detection);
+    t.equal(again, readFileSync(agent.found, 'utf8'), 'and so when the folder is replayed');
   },
 );

@@ -75,6 +75,8 @@ export class Agent {
   #damaged = 0;
   #detections = 0;
   #suppressed = 0;
+  #silent = 0;
+  #explained = 0;
   #reloads = 0;
 
   /** Loads the rules. Throws a `DiagnosticError` when one of them has an error or there are none. */
@@ -324,6 +326,8 @@ export class Agent {
       ...this.totals(),
       detections: this.#detections,
       suppressed: this.#suppressed,
+      ...(this.#silent === 0 ? {} : { silent: this.#silent }),
+      ...(this.#profile === undefined ? {} : { explained: this.#explained }),
       flight_recordings: this.#flight?.saved ?? 0,
       outputs: this.outputs.map((output) => output.facts()),
       memory: { rss: memory.rss, heap: memory.heapUsed },
@@ -361,11 +365,14 @@ export class Agent {
   #detection(detection: Detection, event: Event): void {
     const stream = this.#current;
     this.#detections += 1;
-    if (!detection.delivered) this.#suppressed += 1;
+    if (detection.suppressedBy === 'rate-limit') this.#suppressed += 1;
+    else if (detection.suppressedBy === 'silent') this.#silent += 1;
+    else if (detection.suppressedBy === 'profile') this.#explained += 1;
     if (this.metrics !== undefined) {
       this.metrics.detection(detection.ruleId, detection.delivered, Date.now() / 1000 - event.wall / 1e9);
     }
-    if (stream !== undefined) this.#flight?.detection(stream, detection.ruleId);
+    if (stream !== undefined && detection.suppressedBy !== 'profile')
+      this.#flight?.detection(stream, detection.ruleId);
     if (!detection.delivered) return;
     const line: DetectionLine = detectionLine(detection, event, this.#loaded.rules.model);
     let outstanding = 0;
@@ -397,6 +404,7 @@ export class Agent {
         ? {}
         : { isNormal: (event: Event) => this.#watch?.explains(event) === true }),
     });
+    engine.variables.onShared = (name, scope) => this.#flight?.changed(this.#current, { name, scope });
     // What was told as an anomaly stays told when rules are loaded anew.
     if (this.#profile !== undefined) {
       this.#watch ??= new ProfileWatch(this.#profile, this.strings);
@@ -426,6 +434,7 @@ export class Agent {
           ),
         );
       },
+      shared: (marks) => this.#engine.variables.shared(marks),
       askEpoch: (stream) => void stream.send(askEpoch()),
     });
   }

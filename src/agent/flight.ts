@@ -8,6 +8,7 @@ import type { Schema } from '../catalogue/header.js';
 import { type Block, BlockKind, BlockSplitter } from '../recording/blocks.js';
 import { FooterIndex } from '../recording/footer.js';
 import { RecordingWriter, StreamReader } from '../recording/index.js';
+import type { SharedMark } from '../rules/index.js';
 import { StringTable } from '../support/strings.js';
 import type { BlockTaker, LiveStream } from './stream.js';
 
@@ -27,15 +28,24 @@ export interface FlightOptions {
   readonly onFailed: (error: Error, rule: string, stream: LiveStream) => void;
   /** What rules know before the epoch that begins in the stream. */
   readonly state: (stream: LiveStream) => unknown;
+  /** Shared values of rules as they are now. */
+  readonly shared: (marks: Iterable<SharedMark>) => readonly unknown[];
   /** Asks the tracer to begin an epoch, because the present one has grown too large to be kept with others. */
   readonly askEpoch: (stream: LiveStream) => void;
 }
+
+/** Values of other streams that are kept at most for each stream. */
+const LATER_MAX = 10_000;
 
 interface Epoch {
   readonly began: number;
   readonly state: unknown;
   readonly blocks: Buffer[];
+  /** What other streams set in shared variables, by the event of this stream before which it holds. */
+  readonly later: { readonly seq: number; readonly variables: readonly unknown[] }[];
   bytes: number;
+  /** More was set than is kept. */
+  incomplete: boolean;
 }
 
 interface Kept {
@@ -45,6 +55,10 @@ interface Kept {
   /** The present epoch outgrew the size: nothing is kept until the next begins. */
   overflowed: boolean;
   asked: boolean;
+  /** Set by other streams since the last block. */
+  readonly foreign: Map<string, SharedMark>;
+  /** Entries of `later` in all epochs. */
+  laterCount: number;
   readonly pending: Map<string, NodeJS.Timeout>;
 }
 
@@ -64,7 +78,16 @@ export class FlightRecorder implements BlockTaker {
   block(stream: LiveStream, block: Block): void {
     let kept = this.#kept.get(stream);
     if (kept === undefined) {
-      kept = { prologue: [], epochs: [], bytes: 0, overflowed: false, asked: false, pending: new Map() };
+      kept = {
+        prologue: [],
+        epochs: [],
+        bytes: 0,
+        overflowed: false,
+        asked: false,
+        foreign: new Map(),
+        laterCount: 0,
+        pending: new Map(),
+      };
       this.#kept.set(stream, kept);
     }
     // A copy: the block shares memory with the whole chunk that came from the socket.
@@ -78,12 +101,30 @@ export class FlightRecorder implements BlockTaker {
       kept.epochs.at(-1)?.blocks.length !== 0 &&
       this.#begins(kept, block)
     ) {
-      kept.epochs.push({ began: block.time, state: this.options.state(stream), blocks: [], bytes: 0 });
+      kept.epochs.push({
+        began: block.time,
+        state: this.options.state(stream),
+        blocks: [],
+        later: [],
+        bytes: 0,
+        incomplete: false,
+      });
+      kept.foreign.clear();
       kept.overflowed = false;
       kept.asked = false;
     }
     const epoch = kept.epochs.at(-1);
     if (epoch === undefined || kept.overflowed || block.kind === BlockKind.footer) return;
+    if (kept.foreign.size > 0) {
+      const variables = this.options.shared(kept.foreign.values());
+      kept.foreign.clear();
+      if (kept.laterCount + variables.length > LATER_MAX) {
+        epoch.incomplete = true;
+      } else {
+        kept.laterCount += variables.length;
+        epoch.later.push({ seq: block.seq, variables });
+      }
+    }
     epoch.blocks.push(bytes);
     epoch.bytes += bytes.length;
     kept.bytes += bytes.length;
@@ -98,6 +139,12 @@ export class FlightRecorder implements BlockTaker {
       this.#write(stream, kept, rule);
     }
     this.#kept.delete(stream);
+  }
+
+  /** A stream has set a value that others can read. */
+  changed(by: LiveStream | undefined, mark: SharedMark): void {
+    for (const [stream, kept] of this.#kept)
+      if (stream !== by && kept.epochs.length > 0) kept.foreign.set(`${mark.name} ${mark.scope ?? ''}`, mark);
   }
 
   /** A rule has matched in a stream. */
@@ -139,6 +186,7 @@ export class FlightRecorder implements BlockTaker {
       if (!old && kept.bytes <= this.options.size) break;
       kept.epochs.shift();
       kept.bytes -= oldest.bytes;
+      kept.laterCount -= oldest.later.reduce((sum, { variables }) => sum + variables.length, 0);
     }
     if (kept.bytes > this.options.size / 2 && !kept.asked) {
       kept.asked = true;
@@ -147,6 +195,7 @@ export class FlightRecorder implements BlockTaker {
     if (kept.bytes > this.options.size) {
       kept.epochs = [];
       kept.bytes = 0;
+      kept.laterCount = 0;
       kept.overflowed = true;
     }
   }
@@ -163,7 +212,7 @@ export class FlightRecorder implements BlockTaker {
       writeFileSync(
         `${path}.partial`,
         recordingOf([
-          withState(kept.prologue, kept.epochs[0]!.state),
+          withState(kept.prologue, stateOf(kept)),
           ...kept.epochs.flatMap((epoch) => epoch.blocks),
         ]),
         { mode: 0o600, flag: 'wx' },
@@ -186,6 +235,18 @@ export class FlightRecorder implements BlockTaker {
       .sort((a, b) => a.time - b.time);
     for (const { name } of files.slice(0, Math.max(0, files.length - most))) unlinkSync(join(folder, name));
   }
+}
+
+/** What rules knew before the oldest epoch, and what other streams added since. */
+function stateOf({ epochs }: Kept): unknown {
+  const later = epochs.flatMap((epoch) => epoch.later);
+  return {
+    ...(epochs[0]!.state as object),
+    ...(later.length === 0 ? {} : { later }),
+    ...(epochs.some((epoch) => epoch.incomplete)
+      ? { incomplete: 'other streams set more shared values than are kept' }
+      : {}),
+  };
 }
 
 /** Preamble and header, which tells with what state of the rules the recording begins. */

@@ -29,6 +29,21 @@ export interface Range {
   readonly to: number;
 }
 
+interface Later {
+  readonly seq: number;
+  readonly variables: readonly unknown[];
+}
+
+/** `state.later` of a header, as far as it has the form. */
+function laterOf(state: unknown): Later[] {
+  const { later } = (state ?? {}) as { readonly later?: unknown };
+  if (!Array.isArray(later)) return [];
+  return later.filter(
+    (one: Partial<Later> | null): one is Later =>
+      typeof one === 'object' && one !== null && typeof one.seq === 'number' && Array.isArray(one.variables),
+  );
+}
+
 export class Stream {
   readonly name: string;
   readonly probe: Probe;
@@ -41,6 +56,8 @@ export class Stream {
   #header: Header | undefined;
   /** Of the engine, when the recording does not begin with the program: what a flight recorder saved. */
   #state: unknown;
+  /** What other streams of the agent set meanwhile, by the event before which it holds. */
+  #later: readonly Later[] = [];
   #ended: StreamSummary | undefined;
   /** The object that all events share. */
   #last: Event | undefined;
@@ -143,7 +160,12 @@ export class Stream {
     if (engine === undefined) return;
     if (this.#state !== undefined) {
       engine.restore?.(this.#state, event, this.probe.byNumber());
+      this.#later = laterOf(this.#state);
       this.#state = undefined;
+    }
+    while (this.#later.length > 0 && this.#later[0]!.seq <= event.seq) {
+      engine.restore?.({ variables: this.#later[0]!.variables }, event, this.probe.byNumber());
+      this.#later = this.#later.slice(1);
     }
     for (const detection of engine.evaluate(event)) {
       this.#ledger.detections += 1;

@@ -11,6 +11,7 @@ export type {
 export { ruleCodes } from './codes.js';
 export type { ActionReport, Detection, MatchedPart } from './detection.js';
 export { type Condition, type Counts, Engine, type EngineOptions } from './engine.js';
+export { type ExpandedRule, expandFim } from './fim.js';
 export { agentVersion, defaultHost, type HostFacts } from './host.js';
 export {
   applyFixes,
@@ -41,4 +42,4 @@ export type {
 export { createModel, type ProductModel } from './scope.js';
 export { everySignal, wantsEverySignal } from './signals.js';
 export type { Observer } from './trace.js';
-export { type Origin, VariableStore } from './variables.js';
+export { type Origin, type SharedMark, VariableStore } from './variables.js';

@@ -114,6 +114,12 @@ export interface SavedVariable {
   readonly origin: Origin;
 }
 
+/** A value that belongs to no process: `scope` is the container or cgroup, undefined for global variables. */
+export interface SharedMark {
+  readonly name: string;
+  readonly scope: number | undefined;
+}
+
 /** Values that are saved at most. */
 const MAX_SAVED = 10_000;
 
@@ -128,6 +134,8 @@ export class VariableStore implements VariableReader<Event> {
   #reads = 0;
   readonly #text: (id: number) => string;
   readonly #intern: (text: string) => number;
+  /** Told of each value that is set and belongs to no process: its variable, and the container or cgroup. */
+  onShared: ((name: string, scope: number | undefined) => void) | undefined;
 
   /** `now` gives the time of an event in ns: boot time of its recording unless several streams share the store. */
   constructor(
@@ -204,6 +212,7 @@ export class VariableStore implements VariableReader<Event> {
     const { declaration } = slot;
     const now = this.now(event);
     const expires = declaration.ttl > 0 ? now + declaration.ttl : Number.POSITIVE_INFINITY;
+    if (declaration.scope !== 'process') this.onShared?.(name, scopeOf(declaration, event));
     cell.origin = { ruleId, seq: event.seq, pid: declaration.scope === 'process' ? target.pid : undefined };
     if (cell.members === undefined) {
       cell.value = Array.isArray(value) ? value[0] : value;
@@ -240,15 +249,8 @@ export class VariableStore implements VariableReader<Event> {
   /** What was set, as far as `images` (by number) and the names of scopes tell whose it is. */
   save(images: ReadonlyMap<number, Process>): SavedVariable[] {
     const saved: SavedVariable[] = [];
-    const end = (expires: number): number | null => (Number.isFinite(expires) ? expires : null);
     const put = (slot: Slot, cell: Cell, whose: { image?: number; key?: string }): void => {
-      if (saved.length >= MAX_SAVED) return;
-      const { declaration } = slot;
-      const content =
-        cell.members === undefined
-          ? { value: cell.value, expires: end(cell.expires) }
-          : { members: [...cell.members].map(([member, expires]) => [member, end(expires)] as const) };
-      saved.push({ name: declaration.name, ...whose, ...content, origin: cell.origin });
+      if (saved.length < MAX_SAVED) saved.push(savedOf(slot, cell, whose));
     };
     for (const slot of this.#slots.values()) {
       if (!slot.touched) continue;
@@ -259,6 +261,18 @@ export class VariableStore implements VariableReader<Event> {
         const cell = slot.processes.get(process);
         if (cell !== undefined) put(slot, cell, { image });
       }
+    }
+    return saved;
+  }
+
+  /** Values that belong to no process, as they are now, by what `onShared` told of them. */
+  shared(marks: Iterable<SharedMark>): SavedVariable[] {
+    const saved: SavedVariable[] = [];
+    for (const { name, scope } of marks) {
+      const slot = this.#slots.get(name);
+      const cell = scope === undefined ? slot?.global : slot?.scopes.get(scope);
+      if (slot !== undefined && cell !== undefined)
+        saved.push(savedOf(slot, cell, scope === undefined ? {} : { key: this.#text(scope) }));
     }
     return saved;
   }
@@ -313,6 +327,21 @@ export class VariableStore implements VariableReader<Event> {
       );
     }
   }
+}
+
+function savedOf(slot: Slot, cell: Cell, whose: { image?: number; key?: string }): SavedVariable {
+  const end = (expires: number): number | null => (Number.isFinite(expires) ? expires : null);
+  const content =
+    cell.members === undefined
+      ? { value: cell.value, expires: end(cell.expires) }
+      : { members: [...cell.members].map(([member, expires]) => [member, end(expires)] as const) };
+  return { name: slot.declaration.name, ...whose, ...content, origin: cell.origin };
+}
+
+/** The container or cgroup of the event, for variables of that scope. */
+function scopeOf(declaration: VariableDeclaration, event: Event): number | undefined {
+  if (declaration.scope === 'container') return event.process.context.containerId;
+  return declaration.scope === 'cgroup' ? event.process.context.cgroupId : undefined;
 }
 
 /** A version 4 UUID that depends on its arguments only. */

@@ -129,7 +129,9 @@ export default class AgentStart extends SeccamCommand {
     } finally {
       await daemon.stop();
     }
-    const { events, detections, suppressed, lost, rules } = daemon.agent.status();
+    const { events, detections, suppressed, silent = 0, explained = 0, lost, rules } = daemon.agent.status();
+    if (silent > 0) remark(`${counted(silent)} more of silent rules, which are never shown`);
+    if (explained > 0) remark(`${counted(explained, 'detection')} explained by the security profile`);
     if (suppressed > 0)
       remark(`${counted(suppressed)} more suppressed by rate limits (--no-limits shows them)`);
     remark(
