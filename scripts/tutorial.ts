@@ -4,7 +4,7 @@
  * blocks. `npx tsx scripts/tutorial.ts` rewrites the document; the test compares.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -25,11 +25,15 @@ export interface Executed {
   readonly steps: readonly Step[];
 }
 
-export function execute(markdown: string): Executed {
+/** `user`: numeric id of the user (and group) that runs the commands; needs root. */
+export function execute(markdown: string, user?: number): Executed {
   // Free of digits and capitals: a name that looks made up would be left out of what is written from a recording.
   const folder = join(
     tmpdir(),
-    `seccam-tutorial-${process.pid.toString().padStart(7, '0').replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!)}`,
+    `seccam-tutorial-${process.pid
+      .toString()
+      .padStart(7, '0')
+      .replace(/\d/g, (digit) => 'abcdefghij'[Number(digit)]!)}`,
   );
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder);
@@ -37,15 +41,24 @@ export function execute(markdown: string): Executed {
   const here = (text: string): string => text.replaceAll(named, folder);
   const bin = join(folder, '.bin');
   mkdirSync(bin);
-  writeFileSync(join(bin, 'seccam'), `#!/bin/sh\nexec '${process.execPath}' '${executable}' "$@"\n`, {
-    mode: 0o755,
-  });
+  writeFileSync(
+    join(bin, 'seccam'),
+    `#!/bin/sh\nunset NODE_OPTIONS\nexec '${process.execPath}' '${executable}' "$@"\n`,
+    {
+      mode: 0o755,
+    },
+  );
   const work = join(folder, 'w');
+  const owned = (path: string): void => {
+    if (user !== undefined) chownSync(path, user, user);
+  };
+  for (const path of [folder, bin]) owned(path);
   const run = (command: string, want: number): Step => {
     const done = spawnSync('bash', ['-c', `exec 2>&1\n${here(command)}`], {
       cwd: folder,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'inherit'],
+      ...(user === undefined ? {} : { uid: user, gid: user }),
       env: {
         PATH: `${bin}:${process.env['PATH'] ?? ''}`,
         HOME: work,
@@ -66,6 +79,7 @@ export function execute(markdown: string): Executed {
       if (file !== undefined) {
         mkdirSync(dirname(join(folder, file)), { recursive: true });
         writeFileSync(join(folder, file), here(body));
+        for (let path = join(folder, file); path !== folder; path = dirname(path)) owned(path);
         return block;
       }
       if (language !== 'console') return block;
