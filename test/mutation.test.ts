@@ -1,7 +1,7 @@
 /** `test --mutate`: its verdicts are those of really changing the policy and running the tests. */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import t from 'tap';
 import { isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
 import { checkRule } from '../src/language/index.js';
@@ -9,7 +9,8 @@ import { reachOf } from '../src/outputs/coverage.js';
 import { mutationText } from '../src/outputs/mutation.js';
 import { plain } from '../src/outputs/text.js';
 import { evaluate } from '../src/workbench/eval.js';
-import { type Mutant, MutantSet, meansTheSame } from '../src/workbench/mutantset.js';
+import { meansTheSame } from '../src/workbench/meaning.js';
+import { type Mutant, MutantSet } from '../src/workbench/mutantset.js';
 import type { MutationReport, TestOptions, TestResult, TestSummary } from '../src/workbench/results.js';
 import { RuleSets } from '../src/workbench/ruleset.js';
 import { newTest } from '../src/workbench/scaffold.js';
@@ -56,9 +57,16 @@ const survives = (report: MutationReport, mutant: Mutant): boolean =>
 
 const never = 'process.pid == -7';
 
+/** The `set` action that a mutant is about, and what it is set to. */
+function setting(item: YAMLMap, mutant: Mutant): [set: YAMLMap, value: string | undefined] {
+  const [, name, value] = /^\$\{(?:\w+\.)?(\w+)\} is (?:set to (.*))?/.exec(mutant.said)!;
+  const sets = (item.get('actions') as { items: YAMLMap[] }).items.map((one) => one.get('set') as YAMLMap);
+  return [sets.find((one) => one?.get('name') === name)!, value];
+}
+
 /** Writes the mutant into the policy as a hand would; false: it takes more than a change of one place. */
 function edit(cwd: string, mutant: Mutant): boolean {
-  const file = join(cwd, relative(original, mutant.span.file));
+  const file = join(cwd, mutant.span.file.slice(mutant.span.file.indexOf('/rules/')));
   const document = parseDocument(readFileSync(file, 'utf8'));
   const list = document.get(mutant.of === 'macro' ? 'macros' : 'rules');
   if (!isSeq(list)) throw new Error(`${file} has no list`);
@@ -86,7 +94,19 @@ function edit(cwd: string, mutant: Mutant): boolean {
       else return false;
       break;
     }
+    case 'other-value':
+    case 'flip-append': {
+      const [set, value] = setting(item, mutant);
+      if (mutant.operator === 'flip-append') set.set('append', set.get('append') !== true);
+      else set.set('value', JSON.parse(value!));
+      break;
+    }
     default:
+      if (mutant.expression === undefined) {
+        const [set, value] = setting(item, mutant);
+        set.set(set.has('field') ? 'field' : 'expression', value);
+        break;
+      }
       item.delete('values');
       item.set('expression', mutant.expression);
   }
@@ -122,6 +142,97 @@ t.test('a mutant is noticed if and only if the tests fail with the policy really
   tt.comment(`${outcomes.noticed} noticed, ${outcomes.not} not`);
   tt.ok(outcomes.noticed > 5 && outcomes.not > 5, 'both kinds are in the sample');
 });
+
+/** Counters, lists and a rule of `fim.write`, with tests that notice some of what can be wrong with them. */
+function counting(): string {
+  const cwd = project();
+  rmSync(join(cwd, 'rules'), { recursive: true });
+  rmSync(join(cwd, 'tests'), { recursive: true });
+  mkdirSync(join(cwd, 'rules'));
+  mkdirSync(join(cwd, 'tests'));
+  writeFileSync(
+    join(cwd, 'rules', 'counting.policy'),
+    `rules:
+  - id: written
+    expression: fim.write.file.path in [~"/home/**", "/etc/cron.d/update"] && process.file.name not in ["sshd", "tar"]
+    actions:
+      - set: {name: writes, expression: "\${writes} + 1 - 0", default_value: 0}
+      - set: {name: writers, field: process.ancestors.file.name, append: true, default_value: [nobody]}
+      - set: {name: level, value: 2}
+      - set: {name: armed, value: true, scope: process, inherited: true}
+      - hash: {}
+  - id: second_write
+    expression: open.file.name == "update" && \${writes} == 2
+  - id: shell_wrote
+    expression: exec.file.name == "cat" && "dash" in \${writers} && \${level} > 1
+`.replaceAll('\\$', '$'),
+  );
+  writeFileSync(
+    join(cwd, 'tests', 'counting.test.yaml'),
+    `version: 1
+tests:
+  - name: what was written is counted
+    recording: ../recordings/web-shell.seccam
+    expect: [{rule: written, where: process.file.name != ""}, shell_wrote]
+    finally: \${level} == 2
+`.replaceAll('\\$', '$'),
+  );
+  return cwd;
+}
+
+t.test(
+  'actions that set variables and rules of fim.write have wrong versions, each as if really made',
+  async (tt) => {
+    const cwd = counting();
+    const { summary, tests } = await run(cwd, { mutate: true });
+    const report = summary.mutation!;
+    tt.equal(summary.answer, 0, [...tests.values()].map((one) => one.reason).join());
+    const mutants = mutantsOf(cwd);
+    const ofWritten = mutants.filter((mutant) => mutant.name === 'written');
+    const used = new Set(ofWritten.map((mutant) => mutant.operator));
+    for (const operator of [
+      'swap-plus-minus',
+      'number-plus-minus-one',
+      'other-value',
+      'flip-append',
+      'field-neighbour',
+      'drop-member',
+      'pattern-narrow',
+      'disable-rule',
+      'drop-set',
+      'drop-action',
+      'change-scope',
+    ])
+      tt.ok(used.has(operator), operator);
+    tt.notMatch(JSON.stringify(report), /__fim_expanded/, 'rules are called as their author calls them');
+    const outcomes = { noticed: 0, not: 0 };
+    const other = counting();
+    for (const mutant of mutants) {
+      if (!edit(other, mutant)) continue;
+      const changed = await run(other);
+      const noticed = [...tests].some(
+        ([name, test]) => test.outcome === 'pass' && changed.tests.get(name)?.outcome !== 'pass',
+      );
+      if (noticed === survives(report, mutant))
+        tt.fail(`${mutant.operator}: ${mutant.said}: ${noticed ? '' : 'not '}noticed when really made`);
+      outcomes[noticed ? 'noticed' : 'not'] += 1;
+      cpSync(join(cwd, 'rules'), join(other, 'rules'), { recursive: true });
+    }
+    tt.comment(`${outcomes.noticed} noticed, ${outcomes.not} not, of ${mutants.length}`);
+    tt.ok(outcomes.noticed > 5 && outcomes.not > 5, 'both kinds');
+    const unseen = report.survivors.filter((one) => one.name === 'written' && one.missing !== undefined);
+    tt.ok(unseen.some((one) => one.missing!.where !== ''));
+    for (const one of unseen) {
+      if (one.missing!.where === '' || one.expression === undefined) continue;
+      for await (const item of evaluate({
+        cwd,
+        expression: one.missing!.where,
+        recording: 'recordings/web-shell.seccam',
+      }))
+        if (item.kind === 'event') tt.fail(`${one.operator}: ${one.missing!.where}`);
+    }
+  },
+);
 
 t.test('what is said to be missing is missing, and what is said to help helps', async (tt) => {
   const report = (await whole).summary.mutation!;

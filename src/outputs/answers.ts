@@ -470,24 +470,32 @@ export interface MutationReport {
   readonly threshold?: { readonly want: number; readonly have: number; readonly met: boolean };
 }
 
-export interface Survivor {
-  readonly state: 'unseen' | 'unasserted';
+/** A wrong version of a rule or macro. */
+export interface WrongVersion {
   readonly operator: string;
   readonly of: 'rule' | 'macro';
   /** Id of the rule or macro. */
   readonly name: string;
+  /** Of what was changed. */
   readonly span: Span;
   /** What was changed, in words. */
   readonly said: string;
   /** The whole changed expression; absent when actions or variables changed. */
   readonly expression?: string;
-  /** Unseen: the event that would tell them apart. */
-  readonly missing?: {
-    readonly type: string;
-    /** SECL, as far as it can be said in it; else empty. */
-    readonly where: string;
-    readonly text: string;
-  };
+}
+
+/** An event that would tell a rule and its wrong version apart. */
+export interface MissingEvent {
+  readonly type: string;
+  /** SECL, as far as it can be said in it; else empty. */
+  readonly where: string;
+  readonly text: string;
+}
+
+export interface Survivor extends WrongVersion {
+  readonly state: 'unseen' | 'unasserted';
+  /** Unseen: what no recording holds. */
+  readonly missing?: MissingEvent;
   /** Unasserted: where they differ, and what would assert it. */
   readonly differs?: {
     readonly recording: string;

@@ -226,6 +226,9 @@ export class ItemCheck {
         }),
         eventType: rule.event,
         expression: text,
+        ...(text === expression.text
+          ? {}
+          : { written: { expression: expression.text, placement: expression.placement } }),
         rule,
         span: definition.id.span,
         placement,

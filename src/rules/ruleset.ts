@@ -68,6 +68,8 @@ export interface LoadedRule {
   readonly actions: readonly Action[];
   readonly eventType: string;
   readonly expression: string;
+  /** Of the rules that `fim.write` becomes: the expression as it stands in the policy. */
+  readonly written?: { readonly expression: string; readonly placement: Placement };
   readonly rule: Rule;
   /** Of the id. */
   readonly span: Span;

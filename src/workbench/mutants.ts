@@ -3,6 +3,7 @@
  * Pure syntax: whether a version loads, and whether it means anything else, is decided by who asks.
  */
 import { type Expression, print } from '../language/index.js';
+import type { SetAction } from '../rules/index.js';
 
 type Logic = Extract<Expression, { kind: 'logic' }>;
 
@@ -274,6 +275,17 @@ export const operators: readonly OperatorRow[] = [
     },
   },
   {
+    code: 'swap-plus-minus',
+    doc: 'A sum is a difference, or the other way round.',
+    example: ['a + 1', 'a - 1'],
+    versions: (node) =>
+      node.kind !== 'sum'
+        ? []
+        : node.ops.map((op, index) => ({
+            to: { ...node, ops: node.ops.map((one, at) => (at === index ? (op === '+' ? '-' : '+') : one)) },
+          })),
+  },
+  {
     code: 'field-neighbour',
     doc: 'A field beside the one that is meant: path and name, process and parent, source and destination.',
     example: ['exec.file.path == "x"', 'exec.file.name == "x"'],
@@ -298,6 +310,53 @@ function widenedMember(
     takes: 'more',
   };
 }
+
+/** A wrong version of a `set` action. */
+interface SetVersion {
+  readonly said: string;
+  readonly to: Partial<SetAction>;
+}
+
+export interface SetOperatorRow {
+  readonly code: string;
+  readonly doc: string;
+  readonly example: readonly [before: string, after: string];
+  readonly versions: (action: SetAction) => readonly SetVersion[];
+}
+
+const constant = (value: unknown): SetVersion => ({
+  said: `is set to ${JSON.stringify(value)}`,
+  to: { source: { kind: 'constant', value } },
+});
+
+/** Operators on actions that set a variable to a constant; those on expressions are the ones above. */
+export const setOperators: readonly SetOperatorRow[] = [
+  {
+    code: 'other-value',
+    doc: 'A variable is set to another value: true and false swapped, a number one too great or small, another text.',
+    example: ['value: true', 'value: false'],
+    versions: ({ source }) => {
+      if (source.kind !== 'constant') return [];
+      const { value } = source;
+      if (typeof value === 'boolean') return [constant(!value)];
+      if (typeof value === 'number') return [constant(value + 1), constant(value - 1)];
+      return typeof value === 'string' ? [constant(`${value}_`)] : [];
+    },
+  },
+  {
+    code: 'flip-append',
+    doc: 'A list takes the place of the one that a variable holds, or is added to it.',
+    example: ['append: true', 'append: false'],
+    versions: ({ append, source, variable: { initial } }) => {
+      // A variable that is a list by its `append` alone is none without it, and what reads it does not load.
+      const isList = Array.isArray(source.kind === 'constant' ? source.value : initial);
+      if (!isList) return [];
+      return [
+        { said: append ? 'is replaced, not added to' : 'is added to, not replaced', to: { append: !append } },
+      ];
+    },
+  },
+];
 
 /** Operators that change what a rule does, not what it matches. */
 export const actionOperators = {

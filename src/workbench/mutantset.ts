@@ -7,46 +7,39 @@
  */
 import type { Event } from '../catalogue/event.js';
 import {
-  type BoolNode,
   checkRule,
+  checkValue,
   compileSet,
+  compileValue,
   type Macro,
   parse,
   print,
-  type Rule,
 } from '../language/index.js';
-import type { LoadedMacro, LoadedRule, Ruleset, SetAction, VariableDeclaration } from '../rules/index.js';
+import {
+  type Action,
+  type LoadedMacro,
+  type LoadedRule,
+  type Ruleset,
+  type SetAction,
+  type VariableDeclaration,
+} from '../rules/index.js';
 import type { Span } from '../support/diagnostic.js';
 import { lookup } from '../support/lookup.js';
-import { type actionOperators, type Change, changes, operators } from './mutants.js';
+import { isSameFunction, meaning } from './meaning.js';
+import { type actionOperators, type Change, changes, operators, setOperators } from './mutants.js';
+import type { MissingEvent, WrongVersion } from './results.js';
 import type { RulesInUse } from './ruleset.js';
+import { asWritten, oneLine, type Written } from './written.js';
 
-export interface Mutant {
+export interface Mutant extends WrongVersion {
   /** The same in every rule set that has the rule. */
   readonly key: string;
-  readonly operator: string;
-  readonly of: 'rule' | 'macro';
-  /** Id of the rule or macro. */
-  readonly name: string;
-  /** What was changed. */
-  readonly span: Span;
-  readonly said: string;
-  /** The whole changed expression; absent when it is not the expression that changed. */
-  readonly expression?: string;
   /** What was true of every match of the rule and may not be of the mutant's: SECL, shortest first. */
   readonly conditions: readonly string[];
-  /** What an event must be like to tell both apart. */
   readonly missing: MissingEvent;
   /** By place in the rule set; undefined: never fires. */
   readonly changed: ReadonlyMap<number, LoadedRule | undefined>;
   readonly variables?: ReadonlyMap<string, VariableDeclaration>;
-}
-
-export interface MissingEvent {
-  readonly type: string;
-  /** SECL; empty: only words can say it. */
-  readonly where: string;
-  readonly text: string;
 }
 
 /** Rules to be decided beside the real ones, and which of them count as what. */
@@ -76,9 +69,9 @@ export class MutantSet {
   ) {
     const { rules } = inUse;
     const mutants: Mutant[] = [];
-    for (const rule of rules.rules) {
-      if (!wanted(rule)) continue;
-      mutants.push(...this.#ofExpression(rule), ...this.#ofActions(rule));
+    for (const written of asWritten(rules.rules)) {
+      if (!wanted(written.rules[0]!)) continue;
+      mutants.push(...this.#ofExpression(written), ...this.#ofActions(written));
     }
     for (const macro of rules.macros.values()) if (wanted(macro)) mutants.push(...this.#ofMacro(macro));
     this.mutants = mutants;
@@ -116,82 +109,142 @@ export class MutantSet {
       });
   }
 
-  #ofExpression(rule: LoadedRule): Mutant[] {
-    // The eight rules that one of `fim.write` becomes are not what its author wrote.
-    if (rule.id !== rule.sourceId) return [];
-    const { tree } = parse(rule.expression);
+  #ofExpression(written: Written): Mutant[] {
+    const { tree } = parse(written.expression);
     if (tree === undefined) return [];
     const found: Mutant[] = [];
-    const known = new Set([meaning(rule.rule.root)]);
+    const known = new Set([written.rules.map((rule) => meaning(rule.rule.root)).join()]);
     for (const row of operators) {
       for (const change of changes(tree, row)) {
         const expression = print(change.tree);
-        const { rule: checked } = checkRule(expression, this.inUse.rules.scope, { file: rule.file });
-        if (!this.#isNew(rule.rule, checked, known)) continue;
-        const span = rule.placement.span(change.start, change.end);
+        const changed = this.#versions(written, expression, known);
+        if (changed === undefined) continue;
+        const span = written.placement.span(change.start, change.end);
         found.push({
-          ...named(rule.id, 'rule', row.code, span, change.said),
+          ...named(written.id, 'rule', row.code, span, change.said),
           expression,
-          conditions: [...new Set([change.condition, oneLine(rule.expression)])],
-          missing: missing(rule.eventType, change),
-          changed: new Map([[rule.index, { ...rule, expression, rule: checked! }]]),
+          conditions: written.isOne ? [...new Set([change.condition, oneLine(written.expression)])] : [],
+          missing: written.missing(missing(written.eventType, change)),
+          changed,
         });
       }
     }
     found.push({
-      ...named(rule.id, 'rule', 'disable-rule', rule.span, 'it never fires'),
+      ...named(written.id, 'rule', 'disable-rule', written.span, 'it never fires'),
       conditions: [],
-      missing: { type: rule.eventType, where: oneLine(rule.expression), text: 'that the rule matches' },
-      changed: new Map([[rule.index, undefined]]),
+      missing: written.fires,
+      changed: new Map(written.rules.map((rule) => [rule.index, undefined])),
     });
     return found;
   }
 
-  /** Loads, means something else than the rule, and was not there before. */
-  #isNew(rule: Rule, version: Rule | undefined, known: Set<string>): boolean {
-    if (version === undefined || version.event !== rule.event) {
+  /** The rules with another expression; undefined: it does not load, means the same, or was there before. */
+  #versions(written: Written, expression: string, known: Set<string>): Map<number, LoadedRule> | undefined {
+    const versions = written.expanded(expression).map(({ rule, text }) => ({
+      rule,
+      text,
+      checked: checkRule(text, this.inUse.rules.scope, { file: rule.file }).rule,
+    }));
+    if (versions.length === 0 || versions.some(({ rule, checked }) => checked?.event !== rule.rule.event)) {
       this.refused += 1;
-      return false;
+      return undefined;
     }
-    const text = meaning(version.root);
-    if (known.has(text) || isSameFunction(rule.root, version.root)) {
+    const changed = new Map<number, LoadedRule>();
+    const meanings: string[] = [];
+    for (const { rule, text, checked } of versions) {
+      meanings.push(meaning(checked!.root));
+      if (meanings.at(-1) !== meaning(rule.rule.root) && !isSameFunction(rule.rule.root, checked!.root))
+        changed.set(rule.index, { ...rule, expression: text, rule: checked! });
+    }
+    if (changed.size === 0 || known.has(meanings.join())) {
       this.equal += 1;
-      return false;
+      return undefined;
     }
-    known.add(text);
-    return true;
+    known.add(meanings.join());
+    return changed;
   }
 
-  #ofActions(rule: LoadedRule): Mutant[] {
-    if (rule.id !== rule.sourceId) return [];
+  #ofActions(written: Written): Mutant[] {
     const found: Mutant[] = [];
-    const fires = { type: rule.eventType, where: oneLine(rule.expression) };
-    rule.actions.forEach((action, index) => {
-      const operator = action.kind === 'set' ? 'drop-set' : 'drop-action';
-      const what = action.kind === 'set' ? `\${${action.variable.name}}` : action.kind;
-      const actions = rule.actions.map((one, at) => (at === index ? { ...one, filter: never } : one));
-      found.push({
-        ...named(
-          rule.id,
-          'rule',
-          operator,
-          rule.span,
-          action.kind === 'set' ? `${what} is not set` : `without the action ${what}`,
-          String(index),
-        ),
-        conditions: [],
-        missing: { ...fires, text: 'that the rule matches' },
-        changed: new Map([[rule.index, { ...rule, actions }]]),
-      });
-      if (action.kind === 'set') found.push(...this.#ofVariable(rule, action));
-    });
+    // Not every rule of `fim.write` has every action.
+    const [rule] = [...written.rules].sort((a, b) => b.actions.length - a.actions.length);
+    for (const [index, action] of rule!.actions.entries()) {
+      const own = nameOf(rule!.actions, action);
+      const put = (operator: string, span: Span, said: string, to: (of: Action) => Action): void => {
+        found.push({
+          ...named(written.id, 'rule', operator, span, said, String(index)),
+          conditions: [],
+          missing: written.fires,
+          changed: new Map(
+            written.rules.map((one) => [
+              one.index,
+              {
+                ...one,
+                actions: one.actions.map((was) => (nameOf(one.actions, was) === own ? to(was) : was)),
+              },
+            ]),
+          ),
+        });
+      };
+      const without = (of: Action): Action => ({ ...of, filter: never });
+      if (action.kind !== 'set') {
+        put('drop-action', written.span, `without the action ${action.kind}`, without);
+        continue;
+      }
+      put('drop-set', written.span, `\${${action.variable.name}} is not set`, without);
+      for (const { operator, span, said, to } of this.#ofSet(rule!, action))
+        put(operator, span ?? written.span, said, (of) => (of.kind === 'set' ? { ...of, ...to } : of));
+      found.push(...this.#ofVariable(written, action));
+    }
+    return found;
+  }
+
+  /** Other values that a `set` action may give. */
+  #ofSet(rule: LoadedRule, action: SetAction): ChangedSet[] {
+    const name = `\${${action.variable.name}}`;
+    const found: ChangedSet[] = setOperators.flatMap((row) =>
+      row
+        .versions(action)
+        .map(({ said, to }) => ({ operator: row.code, span: undefined, said: `${name} ${said}`, to })),
+    );
+    const { source } = action;
+    const { scope, model } = this.inUse.rules;
+    const value = source.kind === 'computed' ? source.compiled.value : undefined;
+    const { tree } = value === undefined ? {} : parse(value.text);
+    if (value === undefined || tree === undefined) return found;
+    const known = new Set([meaning(value.root)]);
+    for (const row of operators) {
+      for (const change of changes(tree, row)) {
+        const text = print(change.tree);
+        const { value: checked } = checkValue(text, scope, { file: rule.file });
+        const fits =
+          checked !== undefined &&
+          checked.type === value.type &&
+          checked.multi === value.multi &&
+          [...new Set(checked.fields.map((field) => model.field(field)?.event))].every(
+            (event) => event === undefined || event === rule.eventType,
+          );
+        if (!fits) this.refused += 1;
+        else if (known.has(meaning(checked.root))) this.equal += 1;
+        else {
+          known.add(meaning(checked.root));
+          const compiled = { value: checked, evaluate: compileValue<Event>(checked, model) };
+          found.push({
+            operator: row.code,
+            span: value.root.span,
+            said: `${name} is set to ${text}`,
+            to: { source: { kind: 'computed', compiled } },
+          });
+        }
+      }
+    }
     return found;
   }
 
   /** Each variable once, at the first rule that sets it. */
-  #ofVariable(rule: LoadedRule, action: SetAction): Mutant[] {
+  #ofVariable(written: Written, action: SetAction): Mutant[] {
     const { variable } = action;
-    if (variable.setBy[0] !== rule.id) return [];
+    if (variable.setBy[0] !== written.id) return [];
     const versions: { operator: keyof typeof actionOperators; said: string; to: VariableDeclaration }[] = [];
     const scoped = (said: string, to: Partial<VariableDeclaration>): void => {
       versions.push({ operator: 'change-scope', said, to: { ...variable, ...to } });
@@ -206,17 +259,17 @@ export class MutantSet {
       versions.push({ operator: 'drop-ttl', said: `${name} has no ttl`, to: { ...variable, ttl: 0 } });
     const readers = this.inUse.rules.rules.filter((one) => reads(one).has(variable.name));
     return versions.map(({ operator, said, to }) => ({
-      ...named(rule.id, 'rule', operator, variable.span, said, variable.name),
+      ...named(written.id, 'rule', operator, variable.span, said, variable.name),
       conditions: [],
       missing: {
-        type: readers[0]?.eventType ?? rule.eventType,
+        type: readers[0]?.eventType ?? written.eventType,
         where: '',
         text:
           operator === 'drop-ttl'
             ? `after the ttl, for a rule that reads ${name}`
             : `for a rule that reads ${name}, in a process ${to.scope === 'global' ? 'that does not come from the one it was set in' : 'that comes from another one than it was set in'}`,
       },
-      changed: new Map([[rule.index, rule]]),
+      changed: new Map(written.rules.map((rule) => [rule.index, rule])),
       variables: new Map([[variable.name, to]]),
     }));
   }
@@ -276,8 +329,22 @@ export class MutantSet {
   }
 }
 
+/** Names an action among those of its rule: the third `hash`, the first that sets a variable. */
+function nameOf(actions: readonly Action[], action: Action): string {
+  const short = (one: Action): string => (one.kind === 'set' ? `set ${one.variable.name}` : one.kind);
+  const before = actions.slice(0, actions.indexOf(action)).filter((one) => short(one) === short(action));
+  return `${short(action)} ${before.length}`;
+}
+
+/** A `set` action that gives something else. */
+interface ChangedSet {
+  readonly operator: string;
+  readonly span: Span | undefined;
+  readonly said: string;
+  readonly to: Partial<SetAction>;
+}
+
 const never = (): boolean => false;
-const oneLine = (text: string): string => text.trim().replace(/\s+/g, ' ');
 
 /** The members of a scope that stand on its class. */
 const bound = (scope: Ruleset['scope']): Ruleset['scope'] => ({
@@ -374,62 +441,4 @@ function downstream(rules: Ruleset, mutant: Mutant): Set<number> {
     }
   }
   return found;
-}
-
-/** Whether two rules are the same but for how they are written. */
-export const meansTheSame = (a: Rule, b: Rule): boolean =>
-  meaning(a.root) === meaning(b.root) || isSameFunction(a.root, b.root);
-
-/** A condition as text in which places and ways of writing are left out. */
-function meaning(root: BoolNode): string {
-  return JSON.stringify(root, (key, value: unknown) => {
-    if (skipped.has(key)) return undefined;
-    if (key === 'field' || key === 'iterator' || key === 'variable')
-      return (value as { readonly name: string } | undefined)?.name;
-    let node = value as { readonly kind?: string; readonly body?: unknown } | null;
-    while (node !== null && typeof node === 'object' && node.kind === 'macro')
-      node = node.body as typeof node;
-    return node;
-  });
-}
-
-const skipped = new Set(['span', 'leaf', 'symbol', 'constant', 'duration', 'prefixed', 'macro', 'written']);
-
-/** More conditions than this are not compared case by case. */
-const mostCompared = 10;
-
-/** Whether two conditions hold in the same cases, whatever their leaves mean. */
-function isSameFunction(a: BoolNode, b: BoolNode): boolean {
-  const names = new Map<string, number>();
-  const left = shapeOf(a, names);
-  const right = shapeOf(b, names);
-  if (names.size > mostCompared) return false;
-  for (let cases = 0; cases < 1 << names.size; cases++) if (left(cases) !== right(cases)) return false;
-  return true;
-}
-
-/** A function of the cases: bit i is the truth of the i-th leaf, before negation. */
-function shapeOf(node: BoolNode, names: Map<string, number>): (cases: number) => boolean {
-  switch (node.kind) {
-    case 'constant':
-      return () => node.value;
-    case 'not': {
-      const inner = shapeOf(node.operand, names);
-      return (cases) => !inner(cases);
-    }
-    case 'macro':
-      return shapeOf(node.body, names);
-    case 'and':
-    case 'or': {
-      const parts = node.operands.map((operand) => shapeOf(operand, names));
-      return node.kind === 'and'
-        ? (cases) => parts.every((part) => part(cases))
-        : (cases) => parts.some((part) => part(cases));
-    }
-    default: {
-      const negated = node.kind === 'test' && node.negated;
-      const bit = lookup(names, meaning(negated ? { ...node, negated: false } : node), () => names.size);
-      return (cases) => ((cases >> bit) & 1) === (negated ? 0 : 1);
-    }
-  }
 }

@@ -8,7 +8,7 @@ import type { Span } from '../support/diagnostic.js';
 import { lookup } from '../support/lookup.js';
 import { StringTable } from '../support/strings.js';
 import { revisionSources } from './diff.js';
-import { actionOperators, operators } from './mutants.js';
+import { actionOperators, operators, setOperators } from './mutants.js';
 import { type Delta, inOrder, MutantSession, type SessionQuestion } from './mutantsession.js';
 import { type Mutant, MutantSet } from './mutantset.js';
 import type { CheckResult, MutationReport, Survivor } from './results.js';
@@ -287,8 +287,9 @@ class MutationRun {
     const ids = new Set([...set.affects.get(own)!].map((at) => session.inUse.rules.rules[at]!.id));
     const before = session.facts!.detections.filter((one) => ids.has(one.rule));
     const first = firstDifference(before, delta.detections);
-    const rule = first?.rule ?? [...ids][0]!;
-    const count = (list: readonly SeenDetection[]): number => list.filter((one) => one.rule === rule).length;
+    const rule = first?.sourceRule ?? session.inUse.rules.byId([...ids][0]!)!.sourceId;
+    const count = (list: readonly SeenDetection[]): number =>
+      list.filter((one) => one.sourceRule === rule).length;
     const matches = [count(before), count(delta.detections)] as const;
     const facts = [session.facts!, mutated(session, own, set)] as const;
     const [of] = session.cases;
@@ -363,8 +364,8 @@ function candidates(
   after: readonly SeenDetection[],
   conditions: readonly WhereCondition[],
 ): { readonly text: string; readonly entry: Omit<TestEntry, 'name'> }[] {
-  const own = before.filter((one) => one.rule === rule);
-  const other = after.filter((one) => one.rule === rule);
+  const own = before.filter((one) => one.sourceRule === rule);
+  const other = after.filter((one) => one.sourceRule === rule);
   if (own.length === 0) return [{ text: `never: [${rule}]`, entry: { never: [rule] } }];
   const found: { text: string; entry: Omit<TestEntry, 'name'> }[] = [];
   const add = (text: string, expectation: Expectation | string): void => {
@@ -432,7 +433,7 @@ function actionsText(rule: LoadedRule): string {
 
 function perOperator(fates: readonly Fate[]): MutationReport['perOperator'] {
   const rows = [
-    ...operators.map(({ code, doc }) => ({ operator: code, doc })),
+    ...[...operators, ...setOperators].map(({ code, doc }) => ({ operator: code, doc })),
     ...Object.entries(actionOperators).map(([operator, doc]) => ({ operator, doc })),
   ];
   return rows.map((row) => ({
