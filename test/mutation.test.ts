@@ -1,4 +1,5 @@
 /** `test --mutate`: its verdicts are those of really changing the policy and running the tests. */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -286,6 +287,56 @@ t.test('a score below the threshold is a failure, at it is not', async (tt) => {
   const met = await run(original, { mutate: true, thresholds: { score } });
   tt.equal(met.summary.answer, 0);
 });
+
+t.test(
+  '--since: only rules that a revision of a real repository does not have so, and those that read them',
+  async (tt) => {
+    const cwd = counting();
+    const git = (...words: string[]): void =>
+      void execFileSync('git', ['-c', 'user.name=t', '-c', 'user.email=t@example.com', ...words], {
+        cwd,
+        stdio: 'pipe',
+      });
+    const policy = join(cwd, 'rules', 'counting.policy');
+    const change = (from: string, to: string): void => {
+      const text = readFileSync(policy, 'utf8');
+      tt.ok(text.includes(from), from);
+      writeFileSync(policy, text.replace(from, to));
+    };
+    const mutated = async (since: string): Promise<MutationReport> =>
+      (await run(cwd, { mutate: true, since })).summary.mutation!;
+    const names = (report: MutationReport): string[] => report.perRule.map((row) => row.rule);
+    git('init', '-q');
+    git('add', '-A');
+    git('commit', '-qm', 'first');
+    const nothing = await mutated('HEAD');
+    tt.same([nothing.mutants, nothing.score, nothing.since], [0, 100, 'HEAD'], 'nothing changed');
+    change('"update" &&', '"update.new" &&');
+    tt.same(names(await mutated('HEAD')), ['second_write']);
+    git('commit', '-qam', 'second');
+    change('not in ["sshd", "tar"]', 'not in ["sshd"]');
+    tt.same(names(await mutated('HEAD')), ['written'], 'one that became eight');
+    tt.same(names(await mutated('HEAD~1')).sort(), ['second_write', 'written']);
+    change('{name: level, value: 2}', '{name: level, value: 3}');
+    git('commit', '-qam', 'third');
+    change('value: 3', 'value: 2');
+    tt.same(names(await mutated('HEAD')), ['written'], 'an action');
+    change('rules:\n', 'rules:\n  - {id: recent, expression: open.file.name == "hosts"}\n');
+    tt.same(names(await mutated('HEAD')).sort(), ['recent', 'written'], 'a rule that is new');
+    await tt.rejects(mutated('no-such-revision'), /neither a path nor a revision/);
+
+    const ran = spawnSync(
+      process.execPath,
+      [join(repository, 'bin', 'seccam.js'), 'test', '--mutate', '--since', 'HEAD~1'],
+      {
+        cwd,
+        encoding: 'utf8',
+      },
+    );
+    tt.match(ran.stdout, /^mutants since HEAD~1 noticed \d+\/\d+ \(\d+ %\)/m);
+    tt.notMatch(ran.stdout, /second_write/);
+  },
+);
 
 // ---------------------------------------------------------------- the three mistakes of the tutorial
 

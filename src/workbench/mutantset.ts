@@ -24,7 +24,6 @@ import {
   type VariableDeclaration,
 } from '../rules/index.js';
 import type { Span } from '../support/diagnostic.js';
-import { lookup } from '../support/lookup.js';
 import { isSameFunction, meaning } from './meaning.js';
 import { type actionOperators, type Change, changes, operators, setOperators } from './mutants.js';
 import type { MissingEvent, WrongVersion } from './results.js';
