@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -358,3 +359,125 @@ t.test('what is no recording gets no summary, and the newest is found beside odd
   t.equal(ran.status, 0, ran.stderr);
   t.match(ran.stderr, /replaying the newest recording, good\.seccam/);
 });
+
+t.test('replay -v tells which rules cannot fire; what could not be read has no summary', async (t) => {
+  const ran = seccam(['replay', history]);
+  t.match(ran.err, /\d+ cannot fire on this recording \(-v: which\), /);
+  const told = seccam(['replay', '-v', history]);
+  t.match(told.err, /^ {2}web_shell_connected_out +no "connect" happened$/m);
+  t.notMatch(told.err, /-v: which/);
+  writeFileSync(join(folder, 'text.seccam'), 'no recording, but a text');
+  const none = seccam(['replay', 'text.seccam']);
+  t.match(none.err, /\[not-a-recording\]/);
+  t.notMatch(none.err, /0 events/);
+});
+
+t.test('actions are told in words', async (t) => {
+  writeFileSync(
+    join(folder, 'acts.policy'),
+    `rules:
+  - id: acts
+    expression: exec.file.name == "mktemp"
+    actions:
+      - set: {name: seen, value: true}
+      - set: {name: mine, scope: process, value: 7}
+      - kill: {signal: SIGKILL, scope: process}
+      - log: {level: info, message: "by %{process.file.name}"}
+`,
+  );
+  const { out } = seccam(['replay', '-r', 'acts.policy', history]);
+  t.match(out, /^ {2}action set seen = true$/m);
+  t.match(out, /^ {2}action set process\.mine = 7 of process \d+$/m);
+  t.match(out, /^ {2}action kill SIGKILL to process \d+ \(would be done in enforce mode\)$/m);
+  t.match(out, /^ {2}action log info "by mktemp"$/m);
+});
+
+t.test('eval alone gives the value of what reads no field, and says which recording it took', async (t) => {
+  const bare = mkdtempSync(join(folder, 'bare-'));
+  const evaluated = (...words: string[]) =>
+    spawnSync(process.execPath, [script, 'eval', ...words], { cwd: bare, encoding: 'utf8' });
+  for (const [expression, out, status] of [
+    ['1 + 1', '2\n', 0],
+    ['O_CREAT | O_TRUNC', '576\n', 0],
+    ['1 == 2', 'false\n', 1],
+  ] as const) {
+    const ran = evaluated(expression);
+    t.same([ran.stdout, ran.status, ran.stderr], [out, status, ''], expression);
+  }
+  t.match(evaluated('process.uid == 0').stderr, /\[no-recording\]/);
+  writeFileSync(join(bare, 'here.seccam'), readFileSync(history));
+  t.match(evaluated('exec.file.name == "mktemp"').stderr, /^over the newest recording, here\.seccam$/m);
+  t.equal(evaluated('1 + 1').stdout, '2\n', 'a recording beside it changes nothing');
+});
+
+t.test('a recording from standard input has a size', async (t) => {
+  const bytes = readFileSync(history);
+  const ran = seccam(['inspect', '-'], { input: bytes });
+  t.match(ran.out, `file      ${bytes.length.toLocaleString('en-US')} bytes`);
+});
+
+t.test('slips of the hand are answered', async (t) => {
+  writeFileSync(join(folder, '-dash.seccam'), readFileSync(history));
+  refuses(t, ['inspect', '-dash.seccam'], 2, 'unknown-flag', /\.\/-dash\.seccam/);
+  refuses(t, ['explain', history, '--at', 'foo'], 2, 'bad-usage', /"--at" takes an integer: have "foo"/);
+  writeFileSync(join(folder, 'meant.seccam'), readFileSync(history));
+  for (const verb of ['test', 'rule'])
+    refuses(
+      t,
+      ['new', verb, 'meant.seccam'],
+      2,
+      'bad-value',
+      new RegExp(`new ${verb} --from meant\\.seccam`),
+    );
+  refuses(t, ['new', 'rule', 'r', '-o', '/proc/none/r.policy'], 2, 'file-error', /\/proc\/none/);
+});
+
+t.test('a rule for any event is a rule', async (t) => {
+  const bare = mkdtempSync(join(folder, 'any-'));
+  const run = (...words: string[]) =>
+    spawnSync(process.execPath, [script, ...words], { cwd: bare, encoding: 'utf8' });
+  const lines = seccam(['inspect', history, '--events', '--format', 'json']).out.trim().split('\n');
+  const firsts = new Map<string, number>();
+  for (const line of lines) {
+    const { type, seq, shown } = JSON.parse(line) as { type: string; seq: number; shown: boolean };
+    if (shown && !firsts.has(type)) firsts.set(type, seq);
+  }
+  t.ok(firsts.size > 3);
+  for (const [type, seq] of firsts) {
+    if (['open', 'unlink', 'rmdir'].includes(type)) continue;
+    t.equal(run('new', 'rule', `of_${type}`, '--from', history, '--at', String(seq)).status, 0, type);
+  }
+  const checked = run('check', 'rules');
+  t.equal(checked.status, 0, checked.stdout);
+});
+
+t.test(
+  'a folder for the cache that cannot be made costs nothing',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const bare = mkdtempSync(join(folder, 'cache-'));
+    const run = (env: NodeJS.ProcessEnv, ...words: string[]) =>
+      spawnSync(process.execPath, [script, ...words], {
+        cwd: bare,
+        env: { ...process.env, ...env },
+        encoding: 'utf8',
+      });
+    t.equal(run({}, 'init', '--ci', 'none').status, 0);
+    t.equal(run({ XDG_CACHE_HOME: '/proc/none' }, 'test').status, 0);
+    t.equal(run({ XDG_CACHE_HOME: '', HOME: '/proc/none' }, 'test').status, 0);
+    t.notOk(existsSync(join(bare, 'seccam')), 'an empty XDG_CACHE_HOME is none');
+  },
+);
+
+t.test(
+  'record --force replaces the recording named after the program',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const bare = mkdtempSync(join(folder, 'force-'));
+    const run = (...words: string[]) =>
+      spawnSync(process.execPath, [script, 'record', ...words], { cwd: bare, encoding: 'utf8' });
+    t.match(run('--', 'true').stderr, /^true\.seccam: /m);
+    t.match(run('--', 'true').stderr, /^true-2\.seccam: /m);
+    t.match(run('--force', '--', 'true').stderr, /^true\.seccam: /m);
+  },
+);

@@ -236,7 +236,12 @@ vm-protections: VM_NONE=0 VM_READ=1 VM_WRITE=2 VM_EXEC=4 VM_SHARED=8 VM_MAYREAD=
 `;
 
 /** Values of open flags that differ on arm64. */
-const arm64: Readonly<Record<string, number>> = { O_DIRECT: 0o200000, O_DIRECTORY: 0o40000, O_NOFOLLOW: 0o100000, O_LARGEFILE: 0o400000 };
+const arm64: Readonly<Record<string, number>> = {
+  O_DIRECT: 0o200000,
+  O_DIRECTORY: 0o40000,
+  O_NOFOLLOW: 0o100000,
+  O_LARGEFILE: 0o400000,
+};
 
 export interface ConstantGroup {
   readonly name: string;
@@ -250,7 +255,10 @@ function parse(): ConstantGroup[] {
     const begins = /^([a-z0-9-]+): /.exec(line);
     if (begins !== null) groups.push({ name: begins[1]!, members: [] });
     const members = groups.at(-1)!.members;
-    for (const item of line.slice(begins === null ? 0 : begins[0].length).trim().split(/\s+/)) {
+    for (const item of line
+      .slice(begins === null ? 0 : begins[0].length)
+      .trim()
+      .split(/\s+/)) {
       const [name = '', value = '0'] = item.split('=');
       members.push([name, Number(value)]);
     }
@@ -261,11 +269,10 @@ function parse(): ConstantGroup[] {
 export const constantGroups: readonly ConstantGroup[] = parse();
 
 /** Every constant that a rule may name; `true` and `false` are among them. */
-export const constants: ReadonlyMap<string, number | string | boolean> = new Map<string, number | string | boolean>([
-  ['true', true],
-  ['false', false],
-  ...constantGroups.flatMap((group) => group.members),
-]);
+export const constants: ReadonlyMap<string, number | string | boolean> = new Map<
+  string,
+  number | string | boolean
+>([['true', true], ['false', false], ...constantGroups.flatMap((group) => group.members)]);
 
 /** The value of a constant in a recording of an arm64 machine. */
 export function constantOnArm64(name: string): number | string | boolean | undefined {
@@ -279,7 +286,25 @@ export function constantGroup(name: string): ConstantGroup | undefined {
 }
 
 /** Groups whose values are sets of bits. */
-const bitGroups = new Set(['open-flags', 'file-mode', 'unlink-flags', 'at-flags', 'resolve-flags', 'protections', 'map-flags', 'clone-flags', 'mount-flags', 'umount-flags', 'capabilities', 'memfd-flags', 'pipe-flags', 'vm-protections']);
+const bitGroups = new Set([
+  'open-flags',
+  'file-mode',
+  'unlink-flags',
+  'at-flags',
+  'resolve-flags',
+  'protections',
+  'map-flags',
+  'clone-flags',
+  'mount-flags',
+  'umount-flags',
+  'capabilities',
+  'memfd-flags',
+  'pipe-flags',
+  'vm-protections',
+]);
+
+/** Other names of a number that has one which everybody knows. */
+const lesserNames: ReadonlySet<string> = new Set(['AF_FILE', 'AF_LOCAL', 'AF_ROUTE']);
 
 /**
  * Writes a value with the names of its group: `O_WRONLY|O_CREAT`, `EACCES`, `AF_INET`. Bits without a name
@@ -288,7 +313,8 @@ const bitGroups = new Set(['open-flags', 'file-mode', 'unlink-flags', 'at-flags'
 export function nameConstant(groupName: string, value: number): string | undefined {
   const group = groupsByName.get(groupName);
   if (group === undefined) return undefined;
-  if (!bitGroups.has(groupName)) return group.members.find((member) => member[1] === value)?.[0];
+  if (!bitGroups.has(groupName))
+    return group.members.find(([name, number]) => number === value && !lesserNames.has(name))?.[0];
   if (groupName === 'file-mode') return undefined;
   if (groupName === 'open-flags') return openFlags(value);
   return bits(group, value);
@@ -316,7 +342,10 @@ function openFlags(value: number): string | undefined {
   const rest = value - (value & 3);
   if (rest === 0) return access;
   const group = groupsByName.get('open-flags')!;
-  const others = { name: group.name, members: group.members.filter(([name, mask]) => mask > 3 && !aliases.has(name)) };
+  const others = {
+    name: group.name,
+    members: group.members.filter(([name, mask]) => mask > 3 && !aliases.has(name)),
+  };
   return `${access}|${bits(others, rest) ?? `0x${rest.toString(16)}`}`;
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import * as Args from '@oclif/core/args';
 import * as Flags from '@oclif/core/flags';
 import { eventText } from '../outputs/recording/events.js';
-import { counted, paintFor } from '../outputs/text.js';
+import { counted, paintFor, printable } from '../outputs/text.js';
 import { valueText } from '../outputs/value.js';
 import { SeccamCommand } from './base.js';
 import { badUsage, given, recordingFlags, recordingOptions } from './flags.js';
@@ -11,10 +11,11 @@ import { formatFlag, openSink, targets } from './format.js';
 export default class Eval extends SeccamCommand {
   static override summary = 'Evaluate one expression: the events that match, or its value.';
   static override description =
-    'With a recording: its events for which the expression is true. With --event: its value on that event. Alone: its value. Exits with 1 when it is false or nothing matches.';
+    'With a recording: its events for which the expression is true, or its value at each. With --event: its value on that event. Without either: its value when it reads no field, else over the newest recording. Exits with 1 when it is false or nothing matches.';
   static override examples = [
     `seccam eval 'open.file.name == "id_ed25519"' story.seccam`,
     `seccam eval 'process.uid == 0' --event event.json`,
+    `seccam eval 'O_CREAT | O_TRUNC'`,
   ];
   static override args = {
     expression: Args.string({ required: true, description: 'in the language of rules' }),
@@ -45,6 +46,7 @@ export default class Eval extends SeccamCommand {
       ...(flags.event === undefined ? {} : { event: readEvent(flags.event) }),
     })) {
       if (item.kind === 'diagnostic') this.report([item.diagnostic]);
+      if (item.kind === 'start') this.remark(`over the newest recording, ${printable(item.recording)}`);
       for (const { json, sink } of outputs) {
         if (item.kind === 'event')
           sink.write(`${json ? JSON.stringify(item.event) : eventText(item.event, paintFor(sink))}\n`);

@@ -1,5 +1,6 @@
 /** Turns whatever was thrown into diagnostics: a user never sees a stack trace. */
 
+import { existsSync } from 'node:fs';
 import type { Diagnostic } from '../support/diagnostic.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
@@ -35,6 +36,7 @@ function usageFailure(
     return undefined;
   const unknown = 'flags' in error && Array.isArray(error.flags) ? error.flags.map(String) : [];
   if (unknown.length > 0) {
+    const file = unknown.find((flag) => /\.\w+$/.test(flag) && existsSync(flag));
     const hint = didYouMean(unknown[0]!.replace(/^--?/, ''), Object.keys(flags));
     return diagnostic(
       commandCodes,
@@ -42,15 +44,26 @@ function usageFailure(
       `there is no flag ${unknown.map((flag) => `"${flag}"`).join(', ')} here`,
       {
         suggestions: [
-          hint?.replaceAll(/"([^"]+)"/g, '"--$1"') ?? `seccam ${verb}${verb === 'help' ? '' : ' --help'}`,
+          file === undefined
+            ? (hint?.replaceAll(/"([^"]+)"/g, '"--$1"') ??
+              `seccam ${verb}${verb === 'help' ? '' : ' --help'}`)
+            : `./${file} for the file of that name`,
         ],
       },
     );
   }
   const message = plainMessage(error);
-  return diagnostic(commandCodes, 'bad-usage', lowerFirst(message), {
+  return diagnostic(commandCodes, 'bad-usage', wrongValue(message.trim()) ?? lowerFirst(message), {
     suggestions: [`seccam ${verb}${verb === 'help' ? '' : ' --help'}`],
   });
+}
+
+/** `parsing --at; Expected an integer but received: foo` in our words. */
+function wrongValue(message: string): string | undefined {
+  const found = /^Parsing --([\w-]+); Expected (.+?) but received: (.*)$/s.exec(message);
+  if (found === null) return undefined;
+  const [, flag, wanted, have] = found;
+  return `"--${flag}" takes ${wanted}: have "${have}"`;
 }
 
 /** The parser's message without its hints, which speak of flags that take several words: ours take one. */
@@ -71,9 +84,18 @@ function plainMessage(error: Error): string {
 
 function systemFailure(error: unknown): Diagnostic | undefined {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
+  if (error.syscall === 'uv_cwd')
+    return diagnostic(commandCodes, 'file-error', 'the working directory is not there any more', {
+      suggestions: ['cd to one that is, and try again'],
+    });
   const path = 'path' in error && typeof error.path === 'string' ? ` "${error.path}"` : '';
-  const reason = reasons[String(error.code)] ?? String(error.code);
+  const reason = reasons[String(error.code)] ?? systemText(error);
   return diagnostic(commandCodes, 'file-error', `cannot ${String(error.syscall)}${path}: ${reason}`);
+}
+
+/** The system's own words: node says `EFBIG: file too large, write`. */
+function systemText(error: Error & { readonly code: unknown }): string {
+  return /^[A-Z0-9]+: ([^,]+)/.exec(error.message)?.[1] ?? String(error.code);
 }
 
 const reasons: Readonly<Record<string, string>> = {

@@ -1,9 +1,10 @@
 /** `--format NAME[=FILE]`, repeatable: where the answer of a verb goes, and in which form. */
 
-import { closeSync, existsSync, mkdirSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as Flags from '@oclif/core/flags';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { makeFolder } from '../support/folder.js';
 import { didYouMean } from '../support/suggestion.js';
 import { commandCodes } from './codes.js';
 
@@ -75,18 +76,6 @@ export function targets(values: readonly string[]): Target[] {
     ]);
   }
   return list;
-}
-
-/** With its parents, one by one: below /proc the recursive way never comes to an end. */
-function makeFolder(path: string): void {
-  if (existsSync(path)) return;
-  if (dirname(path) !== path) makeFolder(dirname(path));
-  try {
-    mkdirSync(path);
-  } catch (error) {
-    // Somebody else was quicker.
-    if (!existsSync(path)) throw error;
-  }
 }
 
 const BATCH = 1 << 16;

@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags';
 import type { ReplaySummary, RulesOrigin } from '../outputs/answers.js';
 import { costText } from '../outputs/costs.js';
 import { detectionFormatNames } from '../outputs/detections/index.js';
-import { counted, printable } from '../outputs/text.js';
+import { columns, counted, printable } from '../outputs/text.js';
 import { SeccamCommand } from './base.js';
 import { openDetections } from './detections.js';
 import { given, recordingFlags, recordingOptions } from './flags.js';
@@ -41,6 +41,10 @@ export default class Replay extends SeccamCommand {
         'a profile of normal behaviour: what it explains fires no rule, what it does not is an anomaly',
     }),
     profile: Flags.boolean({ description: 'show what each rule and each condition costs, dearest first' }),
+    verbose: Flags.boolean({
+      char: 'v',
+      description: 'say which rules cannot fire on the recording, and why',
+    }),
     quiet: Flags.boolean({ char: 'q', description: 'no summary on standard error' }),
   };
 
@@ -50,6 +54,7 @@ export default class Replay extends SeccamCommand {
     const { replay } = await import('../workbench/replay.js');
     const output = openDetections(flags.format, hostname());
     let answer = 2;
+    let failed = false;
     for await (const item of replay({
       ...recordingOptions(flags),
       ...(recordings.length > 0 ? { recordings } : {}),
@@ -61,7 +66,7 @@ export default class Replay extends SeccamCommand {
       report: wantsReport(flags.format),
     })) {
       if (item.kind === 'detection') output.detection(item.detection);
-      else if (item.kind === 'diagnostic') this.report([item.diagnostic]);
+      else if (item.kind === 'diagnostic') failed = this.report([item.diagnostic]) || failed;
       else if (item.kind === 'report') writeReport(flags.format, item.data);
       else if (item.kind === 'start') {
         if (item.newest && !flags.quiet)
@@ -72,7 +77,9 @@ export default class Replay extends SeccamCommand {
         if (profile !== undefined) output.json({ schema: 'seccam/profile@1', rules: profile, predicates });
         output.end();
         answer = item.summary.answer;
-        if (!flags.quiet) for (const line of summaryLines(item.summary)) this.remark(line);
+        const unread = item.summary.events === 0 && failed;
+        if (!flags.quiet && !unread)
+          for (const line of summaryLines(item.summary, flags.verbose)) this.remark(line);
       }
     }
     return answer;
@@ -86,7 +93,7 @@ function originText(origin: RulesOrigin): string {
   return origin.from === 'project' ? `rules of the project: ${paths}` : `the shipped starter rules: ${paths}`;
 }
 
-function summaryLines(summary: ReplaySummary): string[] {
+function summaryLines(summary: ReplaySummary, verbose: boolean): string[] {
   const lines: string[] = [];
   const silent = summary.silent ?? 0;
   const limited = summary.suppressed - (summary.explained ?? 0) - silent;
@@ -97,8 +104,15 @@ function summaryLines(summary: ReplaySummary): string[] {
       `${counted(summary.anomalies ?? 0)} ${summary.anomalies === 1 ? 'anomaly' : 'anomalies'}; ${counted(summary.explained, 'detection')} explained by the security profile`,
     );
   if (summary.profile !== undefined) lines.push(...costText(summary.profile, summary.predicates ?? []));
+  if (verbose && summary.cannotFire.length > 0)
+    lines.push(
+      'cannot fire on this recording:',
+      ...columns(summary.cannotFire.map(({ rule, reason }) => [`  ${printable(rule)}`, printable(reason)])),
+    );
   const blocked =
-    summary.cannotFire.length === 0 ? '' : `, ${summary.cannotFire.length} cannot fire on this recording`;
+    summary.cannotFire.length === 0
+      ? ''
+      : `, ${summary.cannotFire.length} cannot fire on this recording${verbose ? '' : ' (-v: which)'}`;
   lines.push(
     `${counted(summary.events, 'event')}, ${counted(summary.rulesLoaded, 'rule')} loaded${blocked}, ${counted(summary.detections, 'detection')}`,
   );

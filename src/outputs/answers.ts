@@ -527,6 +527,8 @@ export interface CheckSummary {
 }
 
 export type EvalItem =
+  /** No recording was named: the newest is taken. */
+  | { readonly kind: 'start'; readonly recording: string }
   | { readonly kind: 'event'; readonly event: EventLine }
   | { readonly kind: 'value'; readonly value: unknown; readonly type: string }
   | { readonly kind: 'diagnostic'; readonly diagnostic: Diagnostic }

@@ -5,7 +5,7 @@
  * byte. Synchronous: nothing here awaits.
  */
 import type { Event, Process } from '../catalogue/event.js';
-import type { EvaluateAll, Rule, Trace } from '../language/index.js';
+import type { EvaluateAll, Rule, Trace, ValueExpression } from '../language/index.js';
 import { checkRule, checkValue, compileRule, compileValue, traceRule } from '../language/index.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import type { HashAction, KillAction, LogAction, SetAction } from './action.js';
@@ -178,11 +178,15 @@ export class Engine {
   value(
     text: string,
     file?: string,
-  ): { readonly read?: (event: Event) => unknown; readonly diagnostics: readonly Diagnostic[] } {
+  ): {
+    readonly read?: (event: Event) => unknown;
+    readonly tree?: ValueExpression;
+    readonly diagnostics: readonly Diagnostic[];
+  } {
     const { value, diagnostics } = checkValue(text, this.rules.scope, file === undefined ? {} : { file });
     if (value === undefined) return { diagnostics };
     const read = compileValue(value, this.rules.model);
-    return { diagnostics, read: (event) => read(event, event.wall, this.variables) };
+    return { diagnostics, tree: value, read: (event) => read(event, event.wall, this.variables) };
   }
 
   #evaluator(type: string): EvaluateAll<Event> | null {

@@ -21,7 +21,8 @@ const name = '<expression>';
 
 /**
  * A condition gives the events at which it holds; another expression gives its value at each event of its
- * type. Without recording and event: the value of an expression that reads no field.
+ * type. Without recording and event: the value of an expression that reads nothing of an event, and for any
+ * other the newest recording.
  */
 export async function* evaluate(options: EvalOptions): AsyncGenerator<EvalItem> {
   const cwd = options.cwd ?? process.cwd();
@@ -37,14 +38,27 @@ export async function* evaluate(options: EvalOptions): AsyncGenerator<EvalItem> 
   for (const item of diagnostics)
     if (condition !== undefined && item.code !== 'no-event') yield { kind: 'diagnostic', diagnostic: item };
 
-  const told = options.event === undefined ? undefined : eventOf(options.event, cwd);
-  const input: Input =
-    told ??
-    inputOf(
-      findRecordings(options.recording === undefined ? undefined : [options.recording], cwd, project)
-        .recordings[0]!,
+  const tree = condition?.rule ?? value?.tree;
+  const alone =
+    options.recording === undefined &&
+    options.event === undefined &&
+    tree?.fields.length === 0 &&
+    tree.variables.length === 0;
+  const told = alone
+    ? eventOf({ type: 'exec' }, cwd)
+    : options.event === undefined
+      ? undefined
+      : eventOf(options.event, cwd);
+  let input: Input;
+  if (told === undefined) {
+    const { recordings, newest } = findRecordings(
+      options.recording === undefined ? undefined : [options.recording],
       cwd,
+      project,
     );
+    if (newest) yield { kind: 'start', recording: recordings[0]! };
+    input = inputOf(recordings[0]!, cwd);
+  } else input = told;
   const channel = new Channel<EvalItem>();
   let events = 0;
   let matches = 0;
@@ -74,7 +88,7 @@ export async function* evaluate(options: EvalOptions): AsyncGenerator<EvalItem> 
   const { damaged } = await work;
   yield {
     kind: 'end',
-    events,
+    events: told === undefined ? events : 0,
     matches,
     answer: damaged && options.acceptDamage !== true ? 2 : matches > 0 ? 0 : 1,
   };

@@ -1,6 +1,9 @@
 /** What a recording offers to write rules and tests from: its detections, and expressions that select an event. */
+import { nameConstant } from '../catalogue/constants.js';
 import type { Event } from '../catalogue/event.js';
+import { fieldByName } from '../catalogue/fields.js';
 import { replay } from '../pipeline/index.js';
+import { eventLine } from '../pipeline/line.js';
 import { Engine, noRules, type ProductModel } from '../rules/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
@@ -49,6 +52,7 @@ const telling = [
   'file.path',
   'file.destination.path',
   'addr.ip',
+  'addr.path',
   'addr.port',
   'name',
   'question.name',
@@ -104,7 +108,9 @@ export async function candidateExpressions(
   const engine = new Engine(rules);
   const tried = [...new Set(list)].flatMap((expression) => {
     const { condition } = engine.condition(expression);
-    return condition === undefined ? [] : [{ expression, decide: condition.decide, matches: 0 }];
+    // One that is about no type of event would be no rule.
+    if (condition?.rule.event === undefined && condition?.rule.events === undefined) return [];
+    return [{ expression, decide: condition.decide, matches: 0 }];
   });
   await replay([inputOf(recording, options.cwd)], {
     strings,
@@ -117,6 +123,25 @@ export async function candidateExpressions(
   return tried
     .map(({ expression, matches }) => ({ expression, matches }))
     .sort((a, b) => a.matches - b.matches || b.expression.length - a.expression.length);
+}
+
+/** What is left to tell an event by that has no file, address or name: up to three of its own fields. */
+function otherFacts(event: Event, model: ProductModel): string[] {
+  const own = `${event.type}.`;
+  const facts = Object.entries(eventLine(event, true, model).fields).filter(([name, value]) => {
+    const rest = name.slice(own.length);
+    if (!name.startsWith(own) || rest.startsWith('syscall.') || rest.includes('file.')) return false;
+    if (rest.endsWith('.length') || fieldByName(name)?.source.kind.startsWith('process') === true)
+      return false;
+    return ['string', 'number', 'boolean'].includes(typeof value) && value !== '';
+  });
+  const telling = facts.filter(([name, value]) => value !== 0 && value !== false && name !== `${own}retval`);
+  return (telling.length > 0 ? telling.slice(0, 3) : facts.slice(0, 1)).map(([name, value]) => {
+    const group = typeof value === 'number' ? fieldByName(name)?.constants : undefined;
+    const constant = group === undefined ? undefined : nameConstant(group, value as number);
+    const plain = constant !== undefined && /^\w+$/.test(constant) ? constant : undefined;
+    return `${name} == ${plain ?? (typeof value === 'string' ? literal(name, value) : String(value))}`;
+  });
 }
 
 function expressionsOf(event: Event, model: ProductModel): string[] {
@@ -144,7 +169,7 @@ function expressionsOf(event: Event, model: ProductModel): string[] {
     : undefined;
   const by = program === undefined ? [] : [`process.file.name == ${JSON.stringify(program)}`];
   const below = parent === undefined ? [] : [`process.ancestors.file.name == ${JSON.stringify(parent)}`];
-  const base = own.length > 0 ? own : [`event.os == "linux"`];
+  const base = own.length > 0 ? own : otherFacts(event, model);
   return [
     [...base, ...by, ...below],
     [...base, ...by],

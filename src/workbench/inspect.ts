@@ -49,7 +49,15 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
   const processes = new Set<number>();
   let matched = 0;
   let exit: number | undefined;
-  const work = replay([inputOf(recording, cwd)], {
+  let piped = 0;
+  async function* standardInput(): AsyncGenerator<Uint8Array> {
+    for await (const chunk of process.stdin as AsyncIterable<Uint8Array>) {
+      piped += chunk.length;
+      yield chunk;
+    }
+  }
+  const input = recording === '-' ? { name: '-', bytes: standardInput() } : inputOf(recording, cwd);
+  const work = replay([input], {
     strings,
     allResults: options.allResults === true,
     onEvent: (event, shown) => {
@@ -84,7 +92,13 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
   if (view === 'summary' && (stream.header !== undefined || stream.events > 0))
     yield {
       kind: 'summary',
-      summary: summaryOf(recording, resolve(cwd, recording), stream, processes.size, exit),
+      summary: summaryOf(
+        recording,
+        recording === '-' ? piped : (statSync(resolve(cwd, recording), { throwIfNoEntry: false })?.size ?? 0),
+        stream,
+        processes.size,
+        exit,
+      ),
     };
   if (tree !== undefined) for (const process of tree.lines()) yield { kind: 'process', process };
   if (book !== undefined) {
@@ -131,13 +145,12 @@ export function exitOf(waitStatus: number): number | undefined {
 
 function summaryOf(
   shownName: string,
-  path: string,
+  size: number,
   stream: StreamSummary,
   processes: number,
   exit: number | undefined,
 ): RecordingSummary {
   const header = stream.header?.json ?? {};
-  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   return {
     schema: 'seccam/recording@1',
     file: shownName,

@@ -3,9 +3,10 @@
  * notice a test that changes its answer on the same inputs.
  */
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
+import { makeFolder } from '../support/folder.js';
 import type { TestOutcome } from './results.js';
 import type { TestCase } from './suite.js';
 
@@ -27,7 +28,9 @@ export class LastRun {
   ) {}
 
   static open(root: string): LastRun {
-    const folder = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+    const named = process.env['XDG_CACHE_HOME'] ?? '';
+    // An empty or relative one counts for nothing, says the XDG base directory specification.
+    const folder = isAbsolute(named) ? named : join(homedir(), '.cache');
     const path = join(folder, 'seccam', 'runs', `${digest(root).slice(0, 24)}.json`);
     try {
       const raw: unknown = JSON.parse(readFileSync(path, 'utf8'));
@@ -65,7 +68,7 @@ export class LastRun {
 
   save(): void {
     try {
-      mkdirSync(dirname(this.path), { recursive: true });
+      makeFolder(dirname(this.path));
       writeFileSync(this.path, JSON.stringify(this.now));
     } catch {
       // A cache that cannot be written only costs `--failed`.

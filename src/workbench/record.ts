@@ -1,8 +1,9 @@
 /** Runs a program and records it. The native code is loaded only here, when recording begins. */
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { everySignal, wantsEverySignal } from '../rules/index.js';
+import { makeFolder } from '../support/folder.js';
 import type { TraceCounters, TraceOutcome } from '../tracer/index.js';
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
@@ -15,8 +16,10 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   const cwd = options.cwd ?? process.cwd();
   const project = projectOf({ cwd });
   const output =
-    options.output === undefined ? freeName(options.command, project, cwd) : resolve(cwd, options.output);
-  mkdirSync(dirname(output), { recursive: true });
+    options.output === undefined
+      ? freeName(options.command, project, cwd, options.force)
+      : resolve(cwd, options.output);
+  makeFolder(dirname(output));
   const config = project.config.recordings ?? {};
   const began = performance.now();
   const hidden = hiddenOf(options, config);
@@ -129,14 +132,17 @@ function eventsOf(options: RecordOptions, project: Project, cwd: string): readon
   return typeof wanted === 'string' ? wanted.split(',').map((word) => word.trim()) : wanted;
 }
 
-/** `NAME-N.seccam` after the program, in the project's folder of recordings when there is a project. */
-export function freeName(command: readonly string[], project: Project, cwd: string): string {
+/**
+ * `NAME-N.seccam` after the program, in the project's folder of recordings when there is a project; with `force`
+ * the first name, taken or not.
+ */
+export function freeName(command: readonly string[], project: Project, cwd: string, force = false): string {
   const folder =
     project.file !== undefined || isFolder(recordingsFolder(project)) ? recordingsFolder(project) : cwd;
   const stem = basename(command[0] ?? 'recording').replace(/[^\w.-]/g, '_') || 'recording';
   for (let number = 1; ; number++) {
     const path = join(folder, number === 1 ? `${stem}.seccam` : `${stem}-${number}.seccam`);
-    if (!existsSync(path) && !existsSync(`${path}.partial`)) return path;
+    if (force || (!existsSync(path) && !existsSync(`${path}.partial`))) return path;
   }
 }
 

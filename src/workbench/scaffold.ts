@@ -1,8 +1,9 @@
 /** Writes what one would rather not type: a project, a rule, a test, from nothing or from a recording. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { makeFolder } from '../support/folder.js';
 import { packageRoot, packageVersion } from '../support/package.js';
 import { workbenchCodes } from './codes.js';
 import { candidateExpressions, detectionsOf, type FoundDetection } from './found.js';
@@ -87,7 +88,7 @@ export async function init(options: InitOptions = {}): Promise<ScaffoldResult> {
   const write = (path: string, text: string): void => {
     const whole = join(cwd, path);
     if (existsSync(whole)) return void files.push({ path, state: 'existed' });
-    mkdirSync(dirname(whole), { recursive: true });
+    makeFolder(dirname(whole));
     writeFileSync(whole, text);
     files.push({ path, state: 'written' });
   };
@@ -116,9 +117,26 @@ function addLines(path: string, lines: readonly string[]): 'written' | 'existed'
   return before === undefined ? 'written' : 'changed';
 }
 
+/** `new test story.seccam`: a name that is a recording was meant as one. */
+function refuseRecording(
+  verb: string,
+  name: string | undefined,
+  from: string | undefined,
+  cwd: string,
+): void {
+  if (name === undefined || from !== undefined || !/\.seccam$/.test(name)) return;
+  if (!existsSync(resolve(cwd, name))) return;
+  throw new DiagnosticError([
+    diagnostic(workbenchCodes, 'bad-value', `"${name}" is a recording, and a name is wanted here`, {
+      suggestions: [`seccam new ${verb} --from ${name}`],
+    }),
+  ]);
+}
+
 /** A test of the detections that a recording fires now, or a template. */
 export async function newTest(options: NewOptions = {}): Promise<ScaffoldResult> {
   const cwd = options.cwd ?? process.cwd();
+  refuseRecording('test', options.name, options.from, cwd);
   const project = projectOf({ cwd });
   const stem =
     options.from === undefined
@@ -155,7 +173,7 @@ export async function newTest(options: NewOptions = {}): Promise<ScaffoldResult>
       ? {}
       : { rules: options.rules.map((rule) => relative(dirname(output), resolve(cwd, rule))) };
   const schema = relative(dirname(output), join(project.root, 'node_modules/seccam/schema/test.json'));
-  mkdirSync(dirname(output), { recursive: true });
+  makeFolder(dirname(output));
   writeFileSync(
     output,
     `# yaml-language-server: $schema=${schema}\n${stringify({ version: 1, ...rules, tests: [body] }, { lineWidth: 0 }).replace('\ntests:', '\n\ntests:')}`,
@@ -188,6 +206,7 @@ function commonCondition(hits: readonly FoundDetection[]): string {
 /** A rule for an event of a recording, with candidates from the most specific on, or a template. */
 export async function newRule(options: NewOptions = {}): Promise<ScaffoldResult> {
   const cwd = options.cwd ?? process.cwd();
+  refuseRecording('rule', options.name, options.from, cwd);
   const project = findProject(cwd);
   const id = (options.name ?? 'new_rule').replace(/\W+/g, '_').replace(/^(\d)/, '_$1');
   const output = resolve(
@@ -212,7 +231,7 @@ export async function newRule(options: NewOptions = {}): Promise<ScaffoldResult>
       (candidate) => `    # ${String(candidate.matches).padStart(6)} events here: ${candidate.expression}\n`,
     );
   const text = `version: "1.0.0"\n\nrules:\n  - id: ${id}\n    description: ""\n    expression: ${JSON.stringify(expression).includes('\\') ? `'${expression.replaceAll("'", "''")}'` : expression}\n${others.join('')}`;
-  mkdirSync(dirname(output), { recursive: true });
+  makeFolder(dirname(output));
   writeFileSync(output, text);
   return {
     files: [{ path, state: 'written' }],

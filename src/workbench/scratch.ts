@@ -8,7 +8,6 @@ import {
   chmodSync,
   createWriteStream,
   existsSync,
-  mkdirSync,
   mkdtempSync,
   renameSync,
   rmSync,
@@ -20,6 +19,7 @@ import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { replay } from '../pipeline/index.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { makeFolder } from '../support/folder.js';
 import { packageRoot } from '../support/package.js';
 import type { TraceOutcome, WrapOptions } from '../tracer/index.js';
 import { workbenchCodes } from './codes.js';
@@ -108,7 +108,7 @@ export async function recordInScratch(run: ScratchRun): Promise<TraceOutcome> {
     ];
     writeFileSync(wrapper, `#!/bin/sh\nexec ${line.join(' ')} "$@"\n`);
     chmodSync(wrapper, 0o755);
-    mkdirSync(dirname(run.output), { recursive: true });
+    makeFolder(dirname(run.output));
     const { spawnTracer } = await import('../tracer/index.js');
     const tracer = spawnTracer({
       command: run.command,

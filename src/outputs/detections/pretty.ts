@@ -50,8 +50,37 @@ function matchedRows(line: DetectionLine): [string, string][] {
   return [...rows];
 }
 
+/** `set process.web_child = true (process 4242)`, `kill SIGKILL process 4242 (in enforce mode)`. */
 function actionText(action: unknown): string {
   if (typeof action !== 'object' || action === null) return printable(String(action));
   const { kind, simulated, detail } = action as { kind?: unknown; simulated?: unknown; detail?: unknown };
-  return `${printable(String(kind))}${simulated === true ? ' (would be done in enforce mode)' : ''} ${valueText(detail)}`;
+  const name = printable(String(kind));
+  const told = detailText(name, (detail ?? {}) as Readonly<Record<string, unknown>>);
+  return `${name}${told === '' ? '' : ` ${told}`}${simulated === true ? ' (would be done in enforce mode)' : ''}`;
+}
+
+function detailText(kind: string, detail: Readonly<Record<string, unknown>>): string {
+  const word = (name: string): string => printable(String(detail[name] ?? ''));
+  const { value, pid, ...rest } = detail;
+  switch (kind) {
+    case 'set': {
+      const of = pid === undefined ? '' : ` of process ${word('pid')}`;
+      return `${word('name')}${value === undefined ? '' : ` = ${valueText(value)}`}${of}`;
+    }
+    case 'kill':
+      return `${word('signal')} to ${word('scope')} ${word('scope') === 'process' ? word('pid') : `of process ${word('pid')}`}`;
+    case 'log':
+      return `${word('level')} ${valueText(detail['message'])}`;
+    case 'hash': {
+      const hashes = Array.isArray(detail['hashes']) ? detail['hashes'] : [];
+      return [
+        valueText(detail['path'] ?? detail['field']),
+        ...hashes.map((hash) => printable(String(hash))),
+      ].join(' ');
+    }
+    default:
+      return Object.entries({ ...rest, ...(pid === undefined ? {} : { pid }) })
+        .map(([key, item]) => `${printable(key)}=${valueText(item)}`)
+        .join(' ');
+  }
 }
