@@ -1,7 +1,8 @@
 /**
- * Executes docs/tutorial.md: writes its files (```LANGUAGE file=PATH), runs its commands (```console, lines that
- * begin with `$ `, one shell for each, no terminal) in one fresh folder, and puts what they print into their
- * blocks. `npx tsx scripts/tutorial.ts` rewrites the document; the test compares.
+ * Executes docs/tutorial.md and the examples of docs/tests.md: writes their files (```LANGUAGE file=PATH), runs
+ * their commands (```console, lines that begin with `$ `, one shell for each, no terminal), each document in one
+ * fresh folder, and puts what they print into their blocks. `npx tsx scripts/tutorial.ts` rewrites the
+ * documents; tests compare.
  */
 import { spawnSync } from 'node:child_process';
 import { chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -106,10 +107,12 @@ export const unvarying = (text: string): string =>
     .replace(/\b(event|sh|second|minute|time)s\b/g, '$1');
 
 if (process.argv[1] === import.meta.filename) {
-  const path = join(import.meta.dirname, '..', 'docs', 'tutorial.md');
-  const { markdown, steps } = execute(readFileSync(path, 'utf8'));
-  for (const step of steps)
-    if (step.status !== step.want)
-      console.error(`${step.command}: exits with ${step.status}, want ${step.want}`);
-  writeFileSync(path, markdown);
+  for (const name of ['tutorial.md', 'tests.md']) {
+    const path = join(import.meta.dirname, '..', 'docs', name);
+    const { markdown, steps } = execute(readFileSync(path, 'utf8'));
+    for (const step of steps)
+      if (step.status !== step.want)
+        console.error(`${name}: ${step.command}: exits with ${step.status}, want ${step.want}`);
+    writeFileSync(path, markdown);
+  }
 }

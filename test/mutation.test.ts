@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { isMap, isSeq, parseDocument, type YAMLMap } from 'yaml';
+import { execute } from '../scripts/tutorial.js';
 import { checkRule } from '../src/language/index.js';
 import { reachOf } from '../src/outputs/coverage.js';
 import { mutationText } from '../src/outputs/mutation.js';
@@ -337,6 +338,16 @@ t.test(
     tt.notMatch(ran.stdout, /second_write/);
   },
 );
+
+t.test('docs/tests.md prints what it says of coverage and mutation', (tt) => {
+  const written = readFileSync(join(repository, 'docs', 'tests.md'), 'utf8');
+  const { markdown, steps } = execute(written);
+  tt.equal(steps.length, 2);
+  for (const step of steps) tt.equal(step.status, step.want, `${step.command}\n${step.output}`);
+  const took = (text: string): string => text.replaceAll(/[\d.]+ s$/gm, 'N s');
+  tt.equal(took(markdown), took(written), 'npx tsx scripts/tutorial.ts writes it anew');
+  tt.end();
+});
 
 // ---------------------------------------------------------------- the three mistakes of the tutorial
 

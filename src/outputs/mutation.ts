@@ -54,6 +54,11 @@ export function mutationText(report: MutationReport, paint: Paint): string[] {
   return lines;
 }
 
+/** How often the rule and its wrong version match. */
+export function timesText([rule, mutant]: readonly [number, number]): string {
+  return `${rule} there, this ${mutant === rule ? 'as often, but otherwise' : mutant}`;
+}
+
 function survivorLines(one: Survivor, paint: Paint): string[] {
   const { line, column } = one.span.start;
   const mark = one.state === 'unseen' ? paint.dim('○') : paint.yellow('◐');
@@ -62,9 +67,8 @@ function survivorLines(one: Survivor, paint: Paint): string[] {
     lines.push(`        unseen: no ${printable(one.missing.type)} ${paint.dim(printable(one.missing.text))}`);
   const { differs } = one;
   if (differs === undefined) return lines;
-  const [rule, mutant] = differs.matches;
   lines.push(
-    `        unasserted: event ${differs.seq} of ${printable(differs.recording)}: ${printable(differs.rule)} matches ${rule} there, this ${mutant}`,
+    `        unasserted: event ${differs.seq} of ${printable(differs.recording)}: ${printable(differs.rule)} matches ${timesText(differs.matches)}`,
   );
   const { expectation, test } = differs;
   if (expectation !== undefined)

@@ -1,7 +1,7 @@
 /// <reference lib="dom" />
 /** Wrong versions of the rules that no test notices, by rule: what was changed, and the event or expectation that is missing. */
 import type { MutationReport, Survivor } from '../answers.js';
-import { mutationHeadline } from '../mutation.js';
+import { mutationHeadline, timesText } from '../mutation.js';
 import { amount, make } from './element.js';
 
 export function mutationView(report: MutationReport): HTMLElement {
@@ -95,13 +95,12 @@ function survivor(one: Survivor): HTMLElement {
       make('div', {}, make('span', { class: 'warn' }, 'unseen: '), `no ${missing.type} ${missing.text}`),
     );
   if (differs === undefined) return box;
-  const [rule, mutant] = differs.matches;
   box.append(
     make(
       'div',
       {},
       make('span', { class: 'warn' }, 'unasserted: '),
-      `event ${differs.seq} of ${differs.recording}: ${differs.rule} matches ${rule} there, this ${mutant}`,
+      `event ${differs.seq} of ${differs.recording}: ${differs.rule} matches ${timesText(differs.matches)}`,
     ),
   );
   const { expectation, test } = differs;
