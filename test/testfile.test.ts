@@ -405,6 +405,11 @@ function recording(change: {
   readonly lost?: number;
   readonly missing?: readonly string[];
   readonly unfinished?: boolean;
+  /** Paths of the opened file and of the program. */
+  readonly path?: string;
+  readonly program?: string;
+  /** `redacted.paths` of the header. */
+  readonly hidden?: readonly string[];
 }): Uint8Array {
   const blocks: Uint8Array[] = [];
   const schema = currentSchema();
@@ -419,6 +424,7 @@ function recording(change: {
       mode: 'wrap',
       command: ['cat'],
       started: { boottime: String(boottime), realtime: '1700000000000000000' },
+      ...(change.hidden === undefined ? {} : { redacted: { paths: change.hidden } }),
       traced: change.traced ?? schema.events.map((row) => row.name),
     },
   });
@@ -428,21 +434,21 @@ function recording(change: {
     pid: 10,
     tid: 10,
     flags: 25,
-    file: { path: '/usr/bin/tool', flags: 1 },
+    file: { path: change.program ?? '/usr/bin/tool', flags: 1 },
     argv: change.args ?? ['tool', '--mild'],
     comm: 'tool',
   });
   writer.event(
     'exec',
     { pid: 10, time: boottime + 1n },
-    { file: { path: '/usr/bin/tool', flags: 1 }, argv: change.args ?? ['tool', '--mild'] },
+    { file: { path: change.program ?? '/usr/bin/tool', flags: 1 }, argv: change.args ?? ['tool', '--mild'] },
   );
   writer.event(
     'open',
     { pid: 10, time: boottime + 2n, ...(change.missing === undefined ? {} : { missing: change.missing }) },
     (change.without ?? []).includes('file') || change.missing !== undefined
       ? {}
-      : { file: { path: '/etc/hosts', flags: 1 } },
+      : { file: { path: change.path ?? '/etc/hosts', flags: 1 } },
   );
   if (change.lost !== undefined)
     writer.record('gap', { reason: 1, lost: change.lost, begin: boottime, end: boottime });
@@ -452,6 +458,12 @@ function recording(change: {
   } else writer.flush();
   return Buffer.concat(blocks);
 }
+
+/** Rules that hang on paths. */
+const paths = `rules:
+  - {id: key_opened, expression: 'open.file.path in [~"/home/*/.ssh/id_*", "/srv/keys/server.key"]'}
+  - {id: started_from_home, expression: 'open.file.path != "" && process.file.path in [~"/home/**"]'}
+`;
 
 t.test('one test for each code of an inconclusive answer', async (tt) => {
   const rows: Readonly<
@@ -486,6 +498,36 @@ t.test('one test for each code of an inconclusive answer', async (tt) => {
       file: recording({ args: ['tool', '--token=<redacted:1a2b>'] }),
       code: 'field-redacted',
     },
+    'arguments that the recorder hid': {
+      keys: 'never: [long_arguments]',
+      file: recording({ args: ['tool', '--token=********'] }),
+      code: 'field-redacted',
+    },
+    'a hidden path that may be one of those': {
+      keys: 'never: [key_opened]',
+      file: recording({ path: '/home/redacted-0a1b2c3d', hidden: ['/home/*'] }),
+      code: 'field-redacted',
+    },
+    'a hidden path that has a text in its place': {
+      keys: 'never: [key_opened]',
+      file: recording({ path: '/srv/x/server.key', hidden: ['/srv/*=/srv/x'] }),
+      code: 'field-redacted',
+    },
+    'a hidden path that is none of those': {
+      keys: 'never: [key_opened]',
+      file: recording({ path: '/etc/redacted-0a1b2c3d', hidden: ['/etc/private/*', '/srv/*=/srv/x'] }),
+      code: undefined,
+    },
+    'a text that stands nowhere for a hidden path': {
+      keys: 'never: [key_opened]',
+      file: recording({ path: '/etc/srv/xy/server.key', hidden: ['/srv/*=/srv/x'] }),
+      code: undefined,
+    },
+    'a hidden path of a program': {
+      keys: 'never: [started_from_home]',
+      file: recording({ program: '/redacted-0a1b2c3d', hidden: ['/*'] }),
+      code: 'field-redacted',
+    },
     'cut arguments': {
       keys: 'expect: [{rule: long_arguments, times: 0}]',
       file: recording({ args: { members: ['tool', '-v'], total: 900 } }),
@@ -511,6 +553,7 @@ t.test('one test for each code of an inconclusive answer', async (tt) => {
   for (const [name, { keys, file, code }] of Object.entries(rows)) {
     const folder = world({
       ...(name.includes('forbidden') ? { 'rules/all.policy': loads } : {}),
+      'rules/paths.policy': paths,
       'recordings/one.seccam': file,
       'tests/one.test.yaml': `version: 1\ntests:\n  - name: it\n    recording: ../recordings/one.seccam\n${keys.replace(/^/gm, '    ')}\n`,
     });

@@ -38,12 +38,16 @@ function globPattern(glob: string): RegExp {
 export function redaction(options: Pick<RedactOptions, 'args' | 'paths'>): MapText {
   const marks = new Marks();
   const args = (options.args ?? []).map((pattern) => new RegExp(pattern, 'dg'));
-  const paths = Object.entries(options.paths ?? {}).map(([glob, text]) => ({ pattern: globPattern(glob), text }));
+  const paths = Object.entries(options.paths ?? {}).map(([glob, text]) => ({
+    pattern: globPattern(glob),
+    text,
+  }));
   return (bytes, use) => {
     const before = bytes.toString('latin1');
     let text = before;
     if (argumentUse.test(use)) for (const pattern of args) text = markMatches(text, pattern, marks);
-    for (const { pattern, text: instead } of paths) text = text.replace(pattern, () => Buffer.from(instead).toString('latin1'));
+    for (const { pattern, text: instead } of paths)
+      text = text.replace(pattern, () => Buffer.from(instead).toString('latin1'));
     return text === before ? bytes : Buffer.from(text, 'latin1');
   };
 }
@@ -64,11 +68,16 @@ function markMatches(text: string, pattern: RegExp, marks: Marks): string {
 function mapStrings(value: unknown, map: (text: string) => string): unknown {
   if (typeof value === 'string') return map(value);
   if (Array.isArray(value)) return value.map((item) => mapStrings(item, map));
-  if (typeof value === 'object' && value !== null) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapStrings(item, map)]));
+  if (typeof value === 'object' && value !== null)
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, mapStrings(item, map)]));
   return value;
 }
 
-export function redactRecording(source: Source, emit: (bytes: Uint8Array) => void, options: RedactOptions): Promise<Rewritten> {
+export function redactRecording(
+  source: Source,
+  emit: (bytes: Uint8Array) => void,
+  options: RedactOptions,
+): Promise<Rewritten> {
   const text = redaction(options);
   const change = (use: string) => (given: string) => text(Buffer.from(given), use).toString();
   return rewrite(source, emit, {
@@ -80,7 +89,11 @@ export function redactRecording(source: Source, emit: (bytes: Uint8Array) => voi
         ...members,
         command: mapStrings(members['command'], change('argv')),
         cwd: mapStrings(members['cwd'], change('cwd')),
-        redacted: { ...(typeof members['redacted'] === 'object' ? members['redacted'] : {}), args: options.args ?? [], paths: Object.keys(options.paths ?? {}) },
+        redacted: {
+          ...(typeof members['redacted'] === 'object' ? members['redacted'] : {}),
+          args: options.args ?? [],
+          paths: Object.entries(options.paths ?? {}).map(([glob, text]) => `${glob}=${text}`),
+        },
       };
     },
   });

@@ -4,7 +4,7 @@
  * An event on which a fact is missing, cut or redacted is decided in three values, with every leaf that reads
  * such a fact unknown; only when the rule's answer then hangs on one of them is the rule in doubt.
  */
-import type { Event, StringList } from '../catalogue/event.js';
+import type { Event, Process, StringList } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
 import type { EventRow } from '../catalogue/row.js';
 import type { BoolNode, Node, Trace } from '../language/index.js';
@@ -12,6 +12,7 @@ import type { LoadedRule } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
 import type { StringTable } from '../support/strings.js';
 import type { InconclusiveCode } from './codes.js';
+import { HiddenTexts, hiddenPaths } from './hidden.js';
 
 export type Known = boolean | undefined;
 
@@ -91,8 +92,8 @@ function indexOrNone(names: readonly string[], name: string): number | undefined
   return index < 0 ? undefined : index;
 }
 
-/** Marks of redaction as the recorder writes them. */
-const redactionMark = /<redacted[^>]*>|\*{3}redacted/i;
+/** Fields of images of processes that hold paths. */
+const imageField = /^(?:process|exec|exit|[a-z_]+\.(?:target|tracee))\./;
 
 export interface Doubt {
   readonly code: InconclusiveCode;
@@ -112,13 +113,18 @@ interface Reading {
   readonly columns: number;
   /** It reads arguments or environment. */
   readonly words: boolean;
+  /** It reads other facts of processes. */
+  readonly images: boolean;
 }
 
 /** The rules of an event type, and what they read together. */
 interface TypeReading {
   readonly rules: readonly Reading[];
   readonly columns: number;
+  /** Those of the columns that are texts or hold a path. */
+  readonly texts: number;
   readonly words: boolean;
+  readonly images: boolean;
 }
 
 export class Doubts {
@@ -126,8 +132,12 @@ export class Doubts {
   readonly #absent = new Map<string, number>();
   readonly #found = new Map<string, Map<string, Doubt>>();
   readonly #readings = new Map<string, TypeReading>();
-  readonly #redacted = new WeakMap<StringList, boolean>();
-  readonly #redactedTexts = new Map<number, boolean>();
+  #hidden = new HiddenTexts();
+  /** Paths were hidden, and not only words of the command line. */
+  #hidesPaths = false;
+  readonly #markedLists = new WeakMap<StringList, boolean>();
+  readonly #markedTexts = new Map<number, boolean>();
+  readonly #markedImages = new WeakMap<Process, boolean>();
 
   constructor(
     readonly strings: StringTable,
@@ -141,13 +151,18 @@ export class Doubts {
       this.#readings.set(type, {
         rules: read,
         columns: read.reduce((bits, one) => bits | one.columns, 0),
+        texts: read.reduce((bits, one) => bits | one.columns, 0) & textColumns(row),
         words: read.some((one) => one.words),
+        images: read.some((one) => one.images),
       });
     }
   }
 
-  /** Takes the schema of the recording: type → names of the columns that it has. */
-  schema(events: ReadonlyMap<string, readonly string[]>): void {
+  /** Takes the schema of the recording: type → names of the columns that it has, and what its header tells of redaction. */
+  schema(events: ReadonlyMap<string, readonly string[]>, redacted: unknown): void {
+    const paths = hiddenPaths(redacted);
+    this.#hidden = new HiddenTexts(paths);
+    this.#hidesPaths = paths.length > 0;
     for (const [type, columns] of events) {
       const row = eventByName(type);
       if (row === undefined) continue;
@@ -164,30 +179,37 @@ export class Doubts {
     const reading = this.#readings.get(event.type);
     if (reading === undefined) return;
     const missing = event.missing | (this.#absent.get(event.type) ?? 0);
-    const columns = (missing | event.cut) & reading.columns;
-    let words: InconclusiveCode | undefined;
-    if (reading.words) {
-      const { argv, envp } = event.process;
-      if (this.#isRedacted(argv) || this.#isRedacted(envp)) words = 'field-redacted';
-      else if (argv.truncated || envp.truncated) words = 'field-truncated';
-    }
-    if (columns === 0 && words === undefined) return;
+    const incomplete = (missing | event.cut) & reading.columns;
+    const { argv, envp } = event.process;
+    const cut = reading.words && (argv.truncated || envp.truncated);
+    const markedWords = reading.words && (this.#isMarked(argv) || this.#isMarked(envp));
+    const markedColumns = this.#hidesPaths ? this.#marked(event.columns, reading.texts) : 0;
+    const markedImage = this.#hidesPaths && reading.images && this.#isMarkedImage(event.process);
+    if (incomplete === 0 && !cut && !markedWords && markedColumns === 0 && !markedImage) return;
     for (const { rule, leaves, ...reads } of reading.rules) {
-      if ((columns & reads.columns) === 0 && (words === undefined || !reads.words)) continue;
+      const marked =
+        (markedWords && reads.words) ||
+        (markedImage && reads.images) ||
+        (markedColumns & reads.columns) !== 0;
+      if ((incomplete & reads.columns) === 0 && !(cut && reads.words) && !marked) continue;
+      const traced = trace(rule);
       const unknown = new Map<number, { code: InconclusiveCode; field: string }>();
       for (const { leaf, field, column } of leaves) {
         const code =
-          column === undefined
-            ? words
-            : (missing & (1 << column)) !== 0
-              ? 'field-not-recorded'
-              : (event.cut & (1 << column)) !== 0
+          marked && this.#hidden.couldTurn(rule.rule.leaves[leaf]!, traced.leaves[leaf]!)
+            ? 'field-redacted'
+            : column === undefined
+              ? cut && argumentField.test(field)
                 ? 'field-truncated'
-                : undefined;
+                : undefined
+              : (missing & (1 << column)) !== 0
+                ? 'field-not-recorded'
+                : (event.cut & (1 << column)) !== 0
+                  ? 'field-truncated'
+                  : undefined;
         if (code !== undefined) unknown.set(leaf, { code, field });
       }
       if (unknown.size === 0) continue;
-      const traced = trace(rule);
       const value = decide(rule.rule.root, (id) =>
         unknown.has(id) ? undefined : (traced.leaves[id]?.value ?? false),
       );
@@ -210,15 +232,50 @@ export class Doubts {
   }
 
   /** A list is decoded once and shared by all events that have it. */
-  #isRedacted(list: StringList): boolean {
-    const known = this.#redacted.get(list);
-    if (known !== undefined) return known;
-    let marked = false;
-    for (const id of list.items)
-      if (lookup(this.#redactedTexts, id, () => redactionMark.test(this.strings.text(id)))) marked = true;
-    this.#redacted.set(list, marked);
-    return marked;
+  #isMarked(list: StringList): boolean {
+    return lookup(this.#markedLists, list, () => list.items.some((id) => this.#isMarkedText(id)));
   }
+
+  #isMarkedText(id: number): boolean {
+    return lookup(this.#markedTexts, id, () => this.#hidden.isMarked(this.strings.text(id)));
+  }
+
+  /** Bits of those of the wanted columns that hold a mark. */
+  #marked(columns: Event['columns'], wanted: number): number {
+    let bits = 0;
+    for (let column = 0; column < columns.length; column++) {
+      if ((wanted & (1 << column)) === 0) continue;
+      const value = columns[column]!;
+      const id = typeof value === 'number' ? value : 'path' in value ? value.path : 0;
+      if (this.#isMarkedText(id)) bits |= 1 << column;
+    }
+    return bits;
+  }
+
+  /** Whether a path of the image or of one above it holds a mark. */
+  #isMarkedImage(image: Process): boolean {
+    for (let at: Process | null = image; at !== null; at = at.parent) {
+      const known = this.#markedImages.get(at);
+      if (known === false) return false;
+      const { file, interpreter } = at;
+      const marked =
+        known ?? [file.path, interpreter.path, ...at.aliases].some((id) => this.#isMarkedText(id));
+      if (marked) {
+        this.#markedImages.set(image, true);
+        return true;
+      }
+    }
+    this.#markedImages.set(image, false);
+    return false;
+  }
+}
+
+function textColumns(row: EventRow): number {
+  return Object.values(row.columns).reduce(
+    (bits, { type }, index) =>
+      type === 'string' || type === 'file' || type === 'address' ? bits | (1 << index) : bits,
+    0,
+  );
 }
 
 function readingOf(rule: LoadedRule, row: EventRow): Reading {
@@ -226,7 +283,8 @@ function readingOf(rule: LoadedRule, row: EventRow): Reading {
   for (const leaf of rule.rule.leaves) {
     for (const field of fieldsOf(leaf)) {
       const column = columnOf(field, row);
-      if (argumentField.test(field)) leaves.push({ leaf: leaf.leaf, field, column: undefined });
+      if (argumentField.test(field) || (column === undefined && imageField.test(field)))
+        leaves.push({ leaf: leaf.leaf, field, column: undefined });
       else if (column !== undefined) leaves.push({ leaf: leaf.leaf, field, column });
     }
   }
@@ -234,6 +292,7 @@ function readingOf(rule: LoadedRule, row: EventRow): Reading {
     rule,
     leaves,
     columns: leaves.reduce((bits, { column }) => (column === undefined ? bits : bits | (1 << column)), 0),
-    words: leaves.some(({ column }) => column === undefined),
+    words: leaves.some(({ field }) => argumentField.test(field)),
+    images: leaves.some(({ column, field }) => column === undefined && !argumentField.test(field)),
   };
 }

@@ -83,8 +83,8 @@ export class MutantSession implements Companion {
     });
   }
 
-  schema(events: ReadonlyMap<string, readonly string[]>): void {
-    for (const { doubts } of this.#running) doubts.schema(events);
+  schema(events: ReadonlyMap<string, readonly string[]>, redacted: unknown): void {
+    for (const { doubts } of this.#running) doubts.schema(events, redacted);
   }
 
   see(

@@ -85,8 +85,8 @@ export interface ScenarioOptions {
 
 /** Looks at the events beside the engine, before it does: how mutants are decided. */
 export interface Companion {
-  /** Type → names of the columns that the recording has. */
-  schema(events: ReadonlyMap<string, readonly string[]>): void;
+  /** Type → names of the columns that the recording has, and what its header tells of redaction. */
+  schema(events: ReadonlyMap<string, readonly string[]>, redacted: unknown): void;
   /**
    * An event that rules see. `counts`: how often each rule matched before it; `read` makes of a detection
    * what snapshots show, when they are asked for.
@@ -146,8 +146,8 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
     onHeader: (header) => {
       const events = header.catalogue?.events ?? [];
       const columns = new Map(events.map((row) => [row.name, row.columns.map((column) => column.name)]));
-      doubts.schema(columns);
-      options.companion?.schema(columns);
+      doubts.schema(columns, header.redacted);
+      options.companion?.schema(columns, header.redacted);
     },
     onEvent: (event, shown) => {
       declared?.apply(event);
