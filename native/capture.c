@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +45,7 @@ static struct value file_value(struct arena *arena, const struct file_facts *fac
 	struct value value = {.type = VALUE_FILE};
 
 	value.at = arena_add(arena, facts, sizeof(*facts));
+	value.missing = !path_is_told(facts);
 	return value;
 }
 
@@ -71,11 +73,18 @@ static bool is_shown(const struct capture_site *site)
 	return !site->at_exit || site->result >= 0 || site->result == -EACCES || site->result == -EPERM;
 }
 
+bool capture_in_root(const struct task *task, const struct catalogue_capture *row)
+{
+	uint64_t how[3];
+
+	return row->param & PATH_OPEN_HOW && remote_exact(task->tid, capture_argument(task, row->args[2]), how, sizeof(how)) && how[2] & RESOLVE_IN_ROOT;
+}
+
 static struct value path(const struct capture_site *site)
 {
 	struct path_task place = capture_place(site->tracer, site->task);
 	uint64_t pointer = capture_argument(site->task, site->row->args[1]);
-	uint64_t flags = site->row->args[2] == ARGUMENT_NONE ? 0 : capture_argument(site->task, site->row->args[2]);
+	uint64_t flags = site->row->args[2] == ARGUMENT_NONE || site->row->param & PATH_OPEN_HOW ? 0 : capture_argument(site->task, site->row->args[2]);
 	uint32_t mode = site->row->param;
 	bool follow = (mode & PATH_FOLLOW) != 0;
 	struct file_facts facts;
@@ -94,7 +103,7 @@ static struct value path(const struct capture_site *site)
 		return missing;
 	if (!length)
 		return mode & PATH_EMPTY_FLAG && flags & 0x1000 ? descriptor(site, fd_argument(site, 0)) : absent;
-	if (!path_resolve(&place, fd_argument(site, 0), name, (uint32_t)length, follow, !is_shown(site), site->arena, &facts))
+	if (!(capture_in_root(site->task, site->row) ? path_resolve_below : path_resolve)(&place, fd_argument(site, 0), name, (uint32_t)length, follow, !is_shown(site), site->arena, &facts))
 		return missing;
 	return file_value(site->arena, &facts);
 }

@@ -25,6 +25,8 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 bool capture_gate(struct tracer *tracer, struct task *task, const struct act *act);
 
 struct path_task capture_place(struct tracer *tracer, struct task *task);
+/* The call names a folder as the root of the name: openat2 with RESOLVE_IN_ROOT. */
+bool capture_in_root(const struct task *task, const struct catalogue_capture *row);
 uint64_t capture_argument(const struct task *task, unsigned place);
 
 /* capture_socket.c */

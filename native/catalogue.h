@@ -70,6 +70,7 @@ enum { COLUMN_U32, COLUMN_I32, COLUMN_U64, COLUMN_I64, COLUMN_STRING, COLUMN_LIS
 #define PATH_MODE_EMPTY_FLAG 8
 #define PATH_MODE_PARENT 16
 #define PATH_MODE_NULL_IS_DESCRIPTOR 32
+#define PATH_MODE_OPEN_HOW 64
 
 /* Bounds; what is longer is cut and says so. */
 #define BOUND_STRING 4096
@@ -1436,7 +1437,7 @@ static const struct catalogue_capture catalogue_captures[] = {
 	{ 1, 2, 3, 1, { 0, 15, 15, 15 }, 0u },
 	{ 2, 1, 1, 1, { 1, 15, 15, 15 }, 0u },
 	{ 3, 1, 1, 1, { 2, 15, 15, 15 }, 0u },
-	{ 0, 31, 2, 3, { 0, 1, 15, 15 }, 1u },
+	{ 0, 31, 2, 3, { 0, 1, 2, 15 }, 65u },
 	{ 1, 2, 3, 1, { 1, 15, 15, 15 }, 0u },
 	{ 2, 10, 1, 1, { 2, 15, 15, 15 }, 0u },
 	{ 3, 10, 1, 1, { 2, 15, 15, 15 }, 8u },

@@ -328,7 +328,7 @@ static void base_of(struct tracer *tracer, struct task *task, const struct act *
 	for (unsigned n = 0; n < count && place != ARGUMENT_NONE; n++)
 		if ((captures[n].kind == CAPTURE_PATH || captures[n].kind == CAPTURE_OPENED) && captures[n].args[1] == place) {
 			struct path_task at = {task->tid, task->process->tgid, &task->process->root, &tracer->mounts};
-			path_base(&at, *(const char *)arena_at(&task->pending.arena, name.at) == '/', (int32_t)capture_argument(task, captures[n].args[0]), base, room);
+			path_base(&at, *(const char *)arena_at(&task->pending.arena, name.at) == '/' && !capture_in_root(task, &captures[n]), (int32_t)capture_argument(task, captures[n].args[0]), base, room);
 			return;
 		}
 }

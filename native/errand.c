@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/openat2.h>
 #include <poll.h>
 #include <pthread.h>
@@ -136,7 +137,7 @@ static int open_now(const char *base, const char *name, int flags, uint64_t reso
 	char joined[NAME_BYTES + 64];
 	int folder = AT_FDCWD, fd;
 
-	if (base && !resolve) {
+	if (base && !resolve && strlen(base) + 1 + strlen(name) < PATH_MAX) {
 		/* One walk through the magic link. */
 		snprintf(joined, sizeof(joined), "%s/%s", base, name);
 		name = joined;
@@ -147,7 +148,7 @@ static int open_now(const char *base, const char *name, int flags, uint64_t reso
 		if (folder < 0)
 			return -errno;
 	}
-	fd = resolve ? (int)syscall(SYS_openat2, folder, name, &how, sizeof(how)) : open(name, flags | O_PATH | O_CLOEXEC);
+	fd = resolve ? (int)syscall(SYS_openat2, folder, name, &how, sizeof(how)) : openat(folder, name, flags | O_PATH | O_CLOEXEC);
 	if (fd < 0)
 		fd = -errno;
 	if (base)

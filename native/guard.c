@@ -129,7 +129,7 @@ static bool opens_ours(struct tracer *tracer, struct task *task, const struct ac
 	length = remote_string(task->tid, capture_argument(task, captures[0].args[1]), name, PATH_BYTES - 1, &whole);
 	if (length < 3 || (!writes && strcmp(name + length - 3, "mem")))
 		return false;
-	if (path_resolve(&place, (int32_t)capture_argument(task, captures[0].args[0]), name, (uint32_t)length, true, false, &arena, &facts))
+	if ((capture_in_root(task, captures) ? path_resolve_below : path_resolve)(&place, (int32_t)capture_argument(task, captures[0].args[0]), name, (uint32_t)length, true, false, &arena, &facts))
 		ours = is_door(tracer, task, &arena, &facts) || (writes && is_recording(tracer, &facts));
 	arena_free(&arena);
 	return ours;

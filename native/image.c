@@ -331,7 +331,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 		*missing |= 1u << EXEC_ARGV | 1u << EXEC_ENVP;
 	}
 	snprintf(link, sizeof(link), "/proc/%d/exe", task->tid);
-	if (!path_of_link(&place, link, &image->arena, &image->file))
+	if (!path_of_link(&place, link, &image->arena, &image->file) || !path_is_told(&image->file))
 		*missing |= 1u << EXEC_FILE;
 	errand_distrust(image->file.filesystem);
 	/* A script: the kernel put the interpreter before the name of the script. */

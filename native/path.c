@@ -277,7 +277,7 @@ static void take_statx(const struct path_task *task, const struct statx *from, c
 		facts->mount_id = from->stx_mnt_id;
 		facts->filesystem = mount->filesystem;
 		facts->flags |= (mount->visible ? FACT_MOUNT_VISIBLE : 0) | (mount->detached ? FACT_MOUNT_DETACHED : 0);
-		if (mount->upper && in_upper_layer(task, mount, arena_at(arena, facts->path.at), facts->path.stored, from))
+		if (mount->upper && facts->path.stored && in_upper_layer(task, mount, arena_at(arena, facts->path.at), facts->path.stored, from))
 			facts->flags |= FACT_UPPER_LAYER;
 	}
 }
@@ -368,15 +368,25 @@ bool path_of_link(const struct path_task *task, const char *link, struct arena *
 	bool known;
 
 	memset(facts, 0, sizeof(*facts));
-	if (length <= 0)
+	if (length <= 0 && errno != ENAMETOOLONG)
 		return false;
-	text[length] = 0;
 	known = !statx(AT_FDCWD, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, WANTED, &found);
+	if (length <= 0) {
+		if (known)
+			take_statx(task, &found, arena, facts);
+		return known;
+	}
+	text[length] = 0;
 	facts->flags |= FACT_FROM_DESCRIPTOR;
 	set_link_text(task, arena, facts, text, (uint32_t)length, known && ends_with_mark(text, length) && is_unlinked(text, &found));
 	if (known)
 		take_statx(task, &found, arena, facts);
 	return true;
+}
+
+bool path_is_told(const struct file_facts *facts)
+{
+	return facts->path.stored || facts->flags & FACT_NAMELESS;
 }
 
 bool path_of_descriptor(const struct path_task *task, int fd, struct arena *arena, struct file_facts *facts)
@@ -537,11 +547,16 @@ static int open_below(int base, const char *name, int flags)
 }
 
 /* O_PATH descriptor of what the name means to the task, or -errno; -ETIMEDOUT: a file system did not answer in time. */
-static int walk(const struct path_task *task, int dirfd, const char *name, int flags)
+static int walk(const struct path_task *task, int dirfd, bool below, const char *name, int flags)
 {
 	char link[64], substituted[PATH_BYTES + 64], joined[PATH_BYTES * 2 + 64];
 	int base, fd;
 
+	if (below) {
+		base_link(task, dirfd, link, sizeof(link));
+		name += strspn(name, "/");
+		return errand_open(link, *name ? name : ".", flags, RESOLVE_IN_ROOT);
+	}
 	path_root_read(task);
 	if (!task->root->differs) {
 		if (name[0] == '/')
@@ -557,8 +572,9 @@ static int walk(const struct path_task *task, int dirfd, const char *name, int f
 
 		base_link(task, dirfd, link, sizeof(link));
 		length = readlink(link, text, sizeof(text) - 1);
+		/* Too deep to be told: absolute links would lead into our root. */
 		if (length <= 0)
-			return -ENOENT;
+			return errno == ENAMETOOLONG ? errand_open(link, name, flags, RESOLVE_NO_SYMLINKS) : -ENOENT;
 		text[length] = 0;
 		if (prefix == 1)
 			prefix = 0;
@@ -627,7 +643,16 @@ static void take_descriptor(const struct path_task *task, int fd, const char *na
 		take_statx(task, &found, arena, facts);
 }
 
-bool path_resolve(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts)
+/* A folder that was removed says so in its link. */
+static void without_mark(const char *link, char *text, ssize_t length)
+{
+	struct statx found;
+
+	if (ends_with_mark(text, length) && !statx(AT_FDCWD, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_NLINK | STATX_INO, &found) && is_unlinked(text, &found))
+		text[length - 10] = 0;
+}
+
+static bool resolve(const struct path_task *task, int dirfd, bool below, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts)
 {
 	char link[64], base[PATH_BYTES + 16], folded[PATH_BYTES * 2 + 32], parent[PATH_BYTES + 16];
 	ssize_t base_length = 0;
@@ -639,7 +664,7 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 	if (!length)
 		return false;
 	if (!cheap) {
-		fd = walk(task, dirfd, name, follow ? 0 : O_NOFOLLOW);
+		fd = walk(task, dirfd, below, name, follow ? 0 : O_NOFOLLOW);
 		if (fd >= 0) {
 			take_descriptor(task, fd, name, true, arena, facts);
 			close(fd);
@@ -657,7 +682,7 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 			last--;
 		if ((uint32_t)(last - name) < length && strcmp(last, ".") && strcmp(last, "..") && length < sizeof(parent)) {
 			snprintf(parent, sizeof(parent), "%.*s", (int)(last - name), name);
-			fd = walk(task, dirfd, last == name ? "." : parent, O_DIRECTORY);
+			fd = walk(task, dirfd, below, last == name ? "." : parent, O_DIRECTORY);
 			if (fd >= 0) {
 				struct file_facts folder;
 				char joined[PATH_BYTES * 2];
@@ -678,13 +703,22 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 		}
 	}
 	base[0] = 0;
-	if (name[0] != '/') {
+	if (name[0] != '/' || below) {
 		base_link(task, dirfd, link, sizeof(link));
 		base_length = readlink(link, base, sizeof(base) - 1);
 		if (base_length <= 0)
 			return false;
 		base[base_length] = 0;
-		folded_length = fold(base, name, folded, sizeof(folded));
+		without_mark(link, base, base_length);
+		if (below) {
+			/* What is above the root of the name is not reached. */
+			folded_length = fold(base, "", folded, sizeof(folded));
+			if (folded_length == 1)
+				folded_length = 0;
+			folded_length += fold("", name, folded + folded_length, (uint32_t)(sizeof(folded) - folded_length));
+		} else {
+			folded_length = fold(base, name, folded, sizeof(folded));
+		}
 	} else {
 		path_root_read(task);
 		if (strcmp(task->root->path, "/")) {
@@ -697,6 +731,16 @@ bool path_resolve(const struct path_task *task, int dirfd, const char *name, uin
 	}
 	set_path(task, arena, facts, folded, folded_length);
 	return true;
+}
+
+bool path_resolve(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts)
+{
+	return resolve(task, dirfd, false, name, length, follow, cheap, arena, facts);
+}
+
+bool path_resolve_below(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts)
+{
+	return resolve(task, dirfd, true, name, length, follow, cheap, arena, facts);
 }
 
 bool path_still_there(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)

@@ -23,6 +23,7 @@ enum {
 	PATH_EMPTY_FLAG = 8,
 	PATH_PARENT = 16,
 	PATH_NULL_IS_DESCRIPTOR = 32,
+	PATH_OPEN_HOW = 64,
 };
 
 /* What is known of a mount; kept for the life of the tracer. */
@@ -61,6 +62,8 @@ void path_roots_changed(void);
 
 /* The file behind a link such as /proc/T/fd/3 or /proc/T/exe. False: it is not there. */
 bool path_of_link(const struct path_task *task, const char *link, struct arena *arena, struct file_facts *facts);
+/* The kernel could say where it is: not so when that is longer than PATH_MAX, which leaves the path empty. */
+bool path_is_told(const struct file_facts *facts);
 bool path_of_descriptor(const struct path_task *task, int fd, struct arena *arena, struct file_facts *facts);
 
 /*
@@ -69,6 +72,9 @@ bool path_of_descriptor(const struct path_task *task, int fd, struct arena *aren
  * anything (a relative name and a descriptor that is closed).
  */
 bool path_resolve(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts);
+
+/* The same where `dirfd` is the root of the name: openat2 with RESOLVE_IN_ROOT. */
+bool path_resolve_below(const struct path_task *task, int dirfd, const char *name, uint32_t length, bool follow, bool cheap, struct arena *arena, struct file_facts *facts);
 
 /* A file that `facts` told of by its name has that name still. */
 bool path_still_there(const struct path_task *task, const struct arena *arena, const struct file_facts *facts);

@@ -22,6 +22,8 @@ const programs = new URL('../fixtures/programs/', import.meta.url).pathname;
 interface Expected {
   readonly pid: number;
   readonly type: string;
+  /** Of the table of ways to name a file. */
+  readonly row?: string;
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
@@ -42,8 +44,35 @@ function same(have: unknown, want: unknown): boolean {
   return typeof want === 'number' ? Number(have) === want : have === want;
 }
 
+const tracerPage = new URL('../docs/tracer.md', import.meta.url);
+
 /** Events that some program said should be seen, and were. */
 const shown = new Set<string>();
+
+/** Ways to name a file that programs have tried, and what is told of them, as columns of a table. */
+const ways = new Map<string, string>();
+
+function wayOf(type: string, fields: Readonly<Record<string, unknown>>, place: string): string {
+  const text = (value: unknown): string =>
+    value === ''
+      ? 'nothing'
+      : `\`${String(value)
+          .replaceAll(place, '…')
+          .replaceAll('\n', '\\n')
+          .replace(/:\[\d+\]/, ':[N]')
+          .replace(/#\d+$/, '#N')
+          .replace(/(good|evil)$/, 'good or …/evil')}\``;
+  const told = Object.entries(fields)
+    .filter(
+      ([field]) =>
+        /path$|file\.name$|layer$|detached$|visible$/.test(field) && !field.endsWith('syscall.path'),
+    )
+    .map(([field, value]) =>
+      field === `${type}.file.path` ? text(value) : `${field.replace(`${type}.file.`, '')} ${text(value)}`,
+    );
+  const refused = Number(fields[`${type}.retval`] ?? 0) < 0;
+  return `${type}${refused ? ' (refused)' : ''} | ${told.join(', ')}`;
+}
 
 /** Builds and records a program; every event that it says should be seen is there with those fields. */
 async function holds(
@@ -93,8 +122,13 @@ async function holds(
       }
     },
   });
-  for (const [index, { type, fields }] of expected.entries()) {
-    t.strictSame(best[index]!.wrong ?? ['no such event'], [], `${name}: ${type} ${Object.values(fields)[0]}`);
+  for (const [index, { type, row, fields }] of expected.entries()) {
+    t.strictSame(
+      best[index]!.wrong ?? ['no such event'],
+      [],
+      `${name}: ${row ?? ''} ${type} ${Object.values(fields)[0]}`,
+    );
+    if (row !== undefined && !ways.has(row)) ways.set(row, wayOf(type, fields, args[0] ?? ''));
     for (const field of Object.keys(fields)) asserted.set(field, name);
     if (best[index]!.wrong?.length === 0) shown.add(type);
   }
@@ -141,6 +175,24 @@ t.test('paths are those of the files that were used, however they were named', a
   const place = join(folder, 'ways');
   mkdirSync(place);
   await holds(t, 'paths', [place]);
+  const abused = join(folder, 'abused');
+  mkdirSync(abused);
+  await holds(t, 'paths-abuse', [abused]);
+  if (process.getuid?.() !== 0) return;
+  const text = [
+    '| how the file was named | event | path told |',
+    '|---|---|---|',
+    ...[...ways].map(([row, told]) => `| ${row} | ${told} |`),
+  ].join('\n');
+  const page = readFileSync(tracerPage, 'utf8');
+  const [before = '', , after = ''] = page.split(/<!-- (?:ways|end of ways) -->\n/);
+  if (process.env['SECCAM_UPDATE'] !== undefined)
+    writeFileSync(tracerPage, `${before}<!-- ways -->\n${text}\n<!-- end of ways -->\n${after}`);
+  t.equal(
+    readFileSync(tracerPage, 'utf8').split(/<!-- (?:ways|end of ways) -->\n/)[1],
+    `${text}\n`,
+    'docs/tracer.md has each row',
+  );
 });
 
 t.test('what is in the files of programs', async (t) => {

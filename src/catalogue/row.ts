@@ -138,6 +138,8 @@ export const PathMode = {
   parent: 16,
   /** A NULL pointer means the descriptor itself (utimensat). */
   nullIsDescriptor: 32,
+  /** The flags argument points to a struct open_how (openat2): RESOLVE_IN_ROOT makes the directory the root. */
+  openHow: 64,
 } as const;
 
 /** A test of one argument, done in the BPF filter so that other calls do not stop. */

@@ -2,8 +2,13 @@
 import { CWD, event, NONE, PathMode } from '../row.js';
 import { constant, descriptor, file, follow, i64, int, memory, named, noFollow, path, pathAfter, refused, retval, string, syscallPath, text, u32, word } from './shape.js';
 
-const opened = (dirfd: number, pointer: number, param: number = PathMode.follow) =>
-  ({ kind: 'opened', args: [dirfd, pointer, NONE], at: 'exit', param }) as const;
+const opened = (dirfd: number, pointer: number, how: number = NONE) =>
+  ({
+    kind: 'opened',
+    args: [dirfd, pointer, how],
+    at: 'exit',
+    param: PathMode.follow | (how === NONE ? 0 : PathMode.openHow),
+  }) as const;
 /** O_CREAT | O_WRONLY | O_TRUNC: what creat() means. */
 const CREAT_FLAGS = 0o1101;
 const AT_REMOVEDIR = 0x200;
@@ -36,7 +41,7 @@ export const open = event({
   calls: [
     { name: 'openat', captures: { file: opened(0, 1), named: text(1), flags: word(2), mode: word(3) } },
     { name: 'open', captures: { file: opened(CWD, 0), named: text(0), flags: word(1), mode: word(2) } },
-    { name: 'openat2', captures: { file: opened(0, 1), named: text(1), flags: memory(2, 0), mode: memory(2, 8), resolve: memory(2, 16) } },
+    { name: 'openat2', captures: { file: opened(0, 1, 2), named: text(1), flags: memory(2, 0), mode: memory(2, 8), resolve: memory(2, 16) } },
     { name: 'creat', captures: { file: opened(CWD, 0), named: text(0), flags: constant(CREAT_FLAGS), mode: word(1) } },
     { name: 'open_by_handle_at', captures: { file: { kind: 'result-file', args: [], at: 'exit' }, flags: word(2) } },
     { name: 'memfd_create', captures: { file: { kind: 'result-file', args: [], at: 'exit' }, named: text(0), flags: word(1) } },
