@@ -1,16 +1,20 @@
 /** What `explain` says of a rule, on recordings of the project: the closest event, what would help, what held matches back. */
+import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { explanationText } from '../src/outputs/explanation.js';
 import { plain } from '../src/outputs/text.js';
+import { tracerAvailability } from '../src/tracer/index.js';
 import { explain } from '../src/workbench/explain.js';
 import { replay } from '../src/workbench/replay.js';
 import type { ExplainResult, Explanation } from '../src/workbench/results.js';
+import { obeyed, recordHostile } from './hostile.js';
 
 const root = mkdtempSync(join(tmpdir(), 'seccam-explain-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));
+const cannotTrace = tracerAvailability().problems[0]?.message ?? false;
 const incident = join(import.meta.dirname, '..', 'fixtures', 'project', 'recordings', 'incident-0503.seccam');
 
 let folders = 0;
@@ -170,4 +174,56 @@ t.test('a rule that does not decide says why', async (t) => {
       /broken was not loaded: .*open\.file\.pth.* \[rule-not-loaded\]/,
     ],
   );
+});
+
+// ---------------------------------------------------------------- names that would drive a terminal
+
+t.test('names of a recording reach no terminal as they are', { skip: cannotTrace }, async (t) => {
+  const cwd = project(`rules:
+  - {id: reads, expression: 'open.file.path in [~"/**"] && process.file.name == "cat"'}
+  - {id: runs, expression: 'exec.file.path in [~"/**"] && exec.args == ~"*script*"'}
+  - {id: misses, expression: 'open.file.name in [~"*NOT UTF-8*", ~"*OWNED*", "<!-- <SCRIPT>alert(1)<"]'}
+  - {id: near, expression: 'open.file.name == ~"two*" && open.file.name == ~"two"'}
+`);
+  await recordHostile(cwd, 'hostile.seccam');
+  const script = join(import.meta.dirname, '..', 'bin', 'seccam.js');
+  const outputs: readonly (readonly [words: readonly string[], says: RegExp])[] = [
+    [['explain', 'hostile.seccam', '--rule', 'reads', '--closest', '30'], /not utf-8 \\xff\\xfe/],
+    [['explain', 'hostile.seccam', '--rule', 'runs', '--closest', '30'], /<\/script><img src=x/],
+    [
+      ['explain', 'hostile.seccam', '--rule', 'misses', '--closest', '30'],
+      /Try: +open\.file\.name in \[~"\*NOT UTF-8\*", ~"\*owned\*"/,
+    ],
+    [['explain', 'hostile.seccam', '--rule', 'near', '--closest', '9'], /two\\nlines/],
+    [
+      ['explain', 'hostile.seccam', '--where', 'open.file.name == ~"*owned*"'],
+      /\\x1b\]0;owned\\x07\\x1b\[2J/,
+    ],
+    [['replay', 'hostile.seccam', '--no-limits'], /\\u\{202e\}/],
+    [['inspect', 'hostile.seccam', '--events'], /\\u\{202e\}/],
+    [['inspect', 'hostile.seccam', '--tree'], /run \\x1b\[7m\\xff/],
+    [['inspect', 'hostile.seccam', '--files'], /two\\nlines/],
+    [['inspect', 'hostile.seccam', '--timeline'], /./],
+  ];
+  for (const [words, says] of outputs) {
+    for (const colour of ['0', '1']) {
+      const env = { ...process.env, FORCE_COLOR: colour };
+      const ran = spawnSync(process.execPath, [script, ...words], { cwd, encoding: 'utf8', env });
+      const told = `${ran.stdout}${ran.stderr}`;
+      // Colours alone, which are ours.
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: as above
+      const left = told.replaceAll(/\u001b\[\d{1,2}m/g, '');
+      const bad = obeyed.exec(left);
+      t.equal(
+        bad,
+        null,
+        `${words.join(' ')}: ${JSON.stringify(left.slice((bad?.index ?? 0) - 60, (bad?.index ?? 0) + 30))}`,
+      );
+      if (colour === '0') t.equal(told, left, 'no colour, no escape');
+      t.match(left, says, words.join(' '));
+    }
+    if (words[0] !== 'explain') continue;
+    const json = spawnSync(process.execPath, [script, ...words, '--format', 'json'], { cwd });
+    t.ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json.stdout)), 'JSON is UTF-8');
+  }
 });

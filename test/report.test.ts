@@ -1,5 +1,5 @@
 /** The HTML report in a real browser: what a reader sees, clicks and types. Skipped where there is no chromium. */
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -9,10 +9,12 @@ import { mutationHeadline } from '../src/outputs/mutation.js';
 import type { ReportData } from '../src/outputs/report/data.js';
 import { reportPage } from '../src/outputs/report/page.js';
 import { testReport } from '../src/outputs/report/tests.js';
+import { tracerAvailability } from '../src/tracer/index.js';
 import { inspect } from '../src/workbench/inspect.js';
 import { replay } from '../src/workbench/replay.js';
 import type { Survivor, TestResult, TestSummary } from '../src/workbench/results.js';
 import { runTests } from '../src/workbench/test.js';
+import { obeyed, recordHostile } from './hostile.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const story = join(root, 'recordings', 'story.seccam');
@@ -172,6 +174,65 @@ t.test(
       t.match(await page.locator('h1').innerText(), '</script><img src=x onerror=alert(1)>\\u{202e}\\x07');
       await page.close();
     });
+
+    const cannotTrace = tracerAvailability().problems[0]?.message ?? false;
+    await t.test(
+      'names that a real program opens and runs are shown, not obeyed',
+      { skip: cannotTrace },
+      async (t) => {
+        const cwd = join(folder, 'names');
+        mkdirSync(cwd);
+        const rule = `rules:
+  - {id: reads, expression: 'open.file.path in [~"/**"] && process.file.name == "cat"'}
+  - {id: runs, expression: 'exec.file.path in [~"/**"]'}
+`;
+        writeFileSync(join(cwd, 'names.policy'), rule);
+        const output = '<img src=x onerror=alert(2)>.seccam';
+        await recordHostile(cwd, output);
+        let data: ReportData | undefined;
+        for await (const item of replay({
+          cwd,
+          recordings: [output],
+          rules: ['names.policy'],
+          noLimits: true,
+          report: true,
+        }))
+          if (item.kind === 'report') data = item.data;
+        const page = await open('names', data!);
+        page.on('dialog', (dialog) => t.fail(`the page says ${dialog.message()}`));
+        const sound = async (where: string): Promise<string> => {
+          if ((await page.locator('img, iframe, object, embed, link').count()) > 0) t.fail(where);
+          const text = await page.locator('body').innerText();
+          const left = text.replaceAll(/[\n\t]/g, '');
+          const bad = obeyed.exec(left);
+          if (bad !== null)
+            t.fail(`${where}: ${JSON.stringify(left.slice((bad?.index ?? 0) - 40, (bad?.index ?? 0) + 40))}`);
+          return text;
+        };
+        for (const key of ['1', '2', '3', '4']) {
+          await page.keyboard.press(key);
+          await page.keyboard.press('Home');
+          const seen: string[] = [];
+          for (let line = 0; line < Math.min(80, data!.events.type.length); line += 3) {
+            const text = await sound(`view ${key}, line ${line}`);
+            seen.push(text);
+            for (let down = 0; down < 3; down++) await page.keyboard.press('j');
+          }
+          const all = seen.join('\n');
+          for (const shown of [
+            'not utf-8 \\xff\\xfe',
+            '\\x1b]0;owned\\x07',
+            '\\u{202e}',
+            '</script><img src=x',
+          ])
+            t.ok(all.includes(shown), `view ${key} shows ${shown}`);
+        }
+        t.match(await filter(page, 'open.file.name == ~"*owned*"'), /^[1-9]\d* of /);
+        t.match(await filter(page, '</script><img src=x onerror=alert(3)>'), /./);
+        await sound('after a filter');
+        await page.close();
+      },
+    );
 
     await t.test('tests, coverage and mutation', async (t) => {
       const results: TestResult[] = [];

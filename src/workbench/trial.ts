@@ -119,7 +119,7 @@ function* wider(member: LiteralNode, want: string, have: string): Generator<stri
       yield* widerGlobs(want, have, quoted);
       break;
     case 'pattern':
-      if (matchPattern(want, have, true)) break;
+      if (matchPattern(want, have, true)) yield quoted(recased(want, have));
       for (const loose of [`${want}*`, `*${want}`, `*${want}*`].map((text) => text.replace(/\*+/g, '*')))
         if (matchPattern(loose, have)) yield quoted(loose);
       break;
@@ -149,9 +149,22 @@ function* widerGlobs(want: string, have: string, quoted: (glob: string) => strin
     if (back === 0 && between.length === 1) yield around([ending === undefined ? '*' : `*${ending}`]);
   }
   if (matchPattern(crossing(want), have, true) && folders.length === parts.length)
-    yield quoted(
-      folders.map((folder, index) => (globs(folder, parts[index]!) ? folder : parts[index]!)).join('/'),
-    );
+    yield quoted(folders.map((folder, index) => recased(folder, parts[index]!)).join('/'));
+}
+
+/** A pattern that fits a text but for upper and lower case, with the letters of the text. */
+function recased(pattern: string, have: string): string {
+  const lower = have.toLowerCase();
+  let at = 0;
+  return pattern
+    .split('*')
+    .map((part) => {
+      const found = lower.indexOf(part.toLowerCase(), at);
+      if (found < 0 || lower.length !== have.length) return part;
+      at = found + part.length;
+      return have.slice(found, at);
+    })
+    .join('*');
 }
 
 const globs = (pattern: string, text: string): boolean => matchPattern(pattern, text);
