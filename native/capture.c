@@ -587,7 +587,7 @@ static struct value parameter_before(const struct capture_site *site, const stru
 	snprintf(link, sizeof(link), "/proc/%d/ns/uts", site->task->tid);
 	a = readlink(link, theirs, sizeof(theirs));
 	b = readlink("/proc/self/ns/uts", own, sizeof(own));
-	if ((a != b || memcmp(theirs, own, (size_t)a)) && facts->path.stored >= 24 && (!memcmp(path + 10, "kernel/hostname", 15) || !memcmp(path + 10, "kernel/domainna", 15)))
+	if ((a <= 0 || a != b || memcmp(theirs, own, (size_t)a)) && facts->path.stored >= 24 && (!memcmp(path + 10, "kernel/hostname", 15) || !memcmp(path + 10, "kernel/domainna", 15)))
 		return missing;
 	fd = open_again(site);
 	if (fd < 0)

@@ -173,6 +173,9 @@ static bool lay_out(struct tracer *tracer, const uint8_t *bytes, size_t length, 
 	if (!count)
 		return false;
 	l->argc = word_at(bytes, 0, narrow);
+	/* Another process may have written there meanwhile. */
+	if (l->argc >= count)
+		return false;
 	l->argv = 1;
 	l->envp = 1 + l->argc + 1;
 	for (at = l->envp; at < count && word_at(bytes, at, narrow); at++)
@@ -316,7 +319,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	if (l.whole && l.name > sp) {
 		/* The name is the last string: up to there is all that we need. */
 		uint64_t end = l.name - sp + PATH_BYTES;
-		if (l.name - sp + 64 > got && got == want) {
+		if (l.name - sp < STACK_MOST && l.name - sp + 64 > got && got == want) {
 			want = end < STACK_MOST ? (uint32_t)end : STACK_MOST;
 			stack = scratch(tracer, want);
 			got = remote_read(task->tid, sp, stack, want);

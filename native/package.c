@@ -137,14 +137,27 @@ static void own(struct database *db, uint64_t path, uint32_t package)
 	db->files[at] = (struct owned){path, package};
 }
 
+/* Which paths a package has: one a line. */
+static void read_list(struct database *db, FILE *file, uint32_t package)
+{
+	char *line = NULL;
+	size_t size = 0;
+	ssize_t got;
+
+	while ((got = getline(&line, &size, file)) > 0) {
+		if (line[got - 1] == '\n')
+			got--;
+		own(db, hash(line, (size_t)got), package);
+	}
+	free(line);
+}
+
 /* NAME.list or NAME:ARCH.list for each package. */
 static void read_lists(struct database *db, const char *folder)
 {
 	/* Names by hash, so that a list finds its package without a search. */
 	struct database names = {0};
 	DIR *all = opendir(folder);
-	char *line = NULL;
-	size_t size = 0;
 	struct dirent *entry;
 
 	for (uint32_t n = 0; n < db->package_count; n++)
@@ -155,7 +168,6 @@ static void read_lists(struct database *db, const char *folder)
 		char path[4096];
 		uint64_t name;
 		uint32_t at;
-		ssize_t got;
 		FILE *file;
 
 		if (length < 6 || strcmp(entry->d_name + length - 5, ".list"))
@@ -168,15 +180,11 @@ static void read_lists(struct database *db, const char *folder)
 		if (!names.files[at].path || snprintf(path, sizeof(path), "%s/%s", folder, entry->d_name) >= (int)sizeof(path))
 			continue;
 		file = fopen(path, "re");
-		while (file && (got = getline(&line, &size, file)) > 0) {
-			if (line[got - 1] == '\n')
-				got--;
-			own(db, hash(line, (size_t)got), names.files[at].package);
-		}
-		if (file)
+		if (file) {
+			read_list(db, file, names.files[at].package);
 			fclose(file);
+		}
 	}
-	free(line);
 	if (all)
 		closedir(all);
 	free(names.files);

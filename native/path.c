@@ -48,13 +48,18 @@ static char *proc_name(char *into, pid_t tid, const char *rest)
 	return into;
 }
 
+static bool is_octal(const char *digits)
+{
+	return digits[0] >= '0' && digits[0] <= '3' && digits[1] >= '0' && digits[1] <= '7' && digits[2] >= '0' && digits[2] <= '7';
+}
+
 static char *unescape(const char *text, size_t length)
 {
 	char *out = grab(length + 1);
 	size_t used = 0;
 
 	for (size_t n = 0; n < length; n++) {
-		if (text[n] == '\\' && n + 3 < length + 1 && text[n + 1] >= '0' && text[n + 1] <= '3') {
+		if (text[n] == '\\' && n + 3 < length && is_octal(text + n + 1)) {
 			out[used++] = (char)((text[n + 1] - '0') << 6 | (text[n + 2] - '0') << 3 | (text[n + 3] - '0'));
 			n += 3;
 		} else {

@@ -70,6 +70,12 @@ t.test(
     const output = make(`ASAN_BUILD=${folder}/asan`, 'check-asan');
     t.strictSame(counts(output), ['filter 0', 'capture 0'], output);
     const tracer = join(folder, 'asan', 'seccam-trace');
+    const hostile = make(`ASAN_BUILD=${folder}/asan`, 'check-hostile');
+    t.strictSame(
+      [...hostile.matchAll(/^(\w+): 20000 executions/gm)].map((line) => line[1]),
+      ['content', 'facts', 'image', 'options', 'package', 'protocol', 'redact'],
+      hostile,
+    );
     const shell = traced(
       ['sh', '-c', 'for i in 1 2 3; do ls / | cat >out; rm out; done; sleep 0.01 & wait; kill -TERM $$'],
       { tracer, timeout: 120_000 },
