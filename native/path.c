@@ -607,6 +607,21 @@ static int walk(const struct path_task *task, int dirfd, bool below, const char 
 	return fd;
 }
 
+/*
+ * A whole name without a symbolic link on its way is the path itself, but for folding: no link of /proc is
+ * read for it, and where something is missing on the way nothing more is asked. -ELOOP: it has to be walked.
+ */
+static int walk_straight(const struct path_task *task, const char *name, int flags)
+{
+	int fd;
+
+	path_root_read(task);
+	if (name[0] != '/' || task->root->differs || lacks_openat2)
+		return -ELOOP;
+	fd = errand_open(NULL, name, flags, RESOLVE_NO_SYMLINKS);
+	return fd >= 0 || fd == -ENOENT || fd == -ETIMEDOUT ? fd : -ELOOP;
+}
+
 /* The number that /proc/self stood for in names that we resolved: the same for the life of the process. */
 static pid_t own_number(void)
 {
@@ -662,6 +677,7 @@ static bool resolve(const struct path_task *task, int dirfd, bool below, const c
 	char link[64], base[PATH_BYTES + 16], folded[PATH_BYTES * 2 + 32], parent[PATH_BYTES + 16];
 	ssize_t base_length = 0;
 	uint32_t folded_length;
+	struct statx found;
 	const char *last;
 	int fd;
 
@@ -669,7 +685,18 @@ static bool resolve(const struct path_task *task, int dirfd, bool below, const c
 	if (!length)
 		return false;
 	if (!cheap) {
-		fd = walk(task, dirfd, below, name, follow ? 0 : O_NOFOLLOW);
+		fd = below ? -ELOOP : walk_straight(task, name, follow ? 0 : O_NOFOLLOW);
+		if (fd >= 0 || fd == -ENOENT) {
+			set_path(task, arena, facts, folded, fold("", name, folded, sizeof(folded)));
+			if (fd >= 0) {
+				if (!statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &found))
+					take_statx(task, &found, arena, facts);
+				close(fd);
+			}
+			return true;
+		}
+		if (fd != -ETIMEDOUT)
+			fd = walk(task, dirfd, below, name, follow ? 0 : O_NOFOLLOW);
 		if (fd >= 0) {
 			take_descriptor(task, fd, name, true, arena, facts);
 			close(fd);
