@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
+import { decodeBytes } from '../src/support/strings.js';
 import { program } from './programs.js';
 import { contents, executable, root, type Told, traced } from './traced.js';
 
@@ -510,3 +511,96 @@ t.test('without PTRACE_GET_SYSCALL_INFO, openat2 and pidfd_getfd the same is rec
     t.same(wanted(traced(['sh', '-c', script], { flags }).events()), all, flags.join(' '));
   }
 });
+
+t.test(
+  'names that are no UTF-8, and control characters, are recorded byte by byte and never reach a terminal as they are',
+  async (t) => {
+    const place = file('odd');
+    mkdirSync(place);
+    const got = traced([program('odd-bytes'), place], {
+      flags: ['--trace', 'all', '--keep-env', 'ODD*'],
+      timeout: 60_000,
+    });
+    t.equal(got.status, 0, got.stderr);
+    const said = got.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ') as [string, string])
+      .map(([what, hex]) => [what, Buffer.from(hex, 'hex')] as const);
+    t.equal(said.length, 11);
+    const list = (value: unknown): string[] => (value as { items: string[] }).items;
+    const last = got.events('exec').at(-1)!;
+    const column: { readonly [what: string]: string } = {
+      mkdir: 'named',
+      open: 'named',
+      symlink: 'named',
+      unlink: 'named',
+      setxattr: 'attribute',
+      prctl: 'new_name',
+      bind: 'address.path',
+      connect: 'address.path',
+      dns: 'message',
+    };
+    for (const [what, bytes] of said) {
+      const { text } = decodeBytes(bytes);
+      const told =
+        what === 'argv' || what === 'envp'
+          ? list(last.get(what))
+          : got.events(what === 'symlink' ? 'link' : what).map((item) => item.get(column[what]!));
+      t.ok(told.includes(text), `${what}: ${JSON.stringify(text)} is told`);
+      // A path lies in the file folder by folder.
+      for (const part of what === 'dns' ? [bytes] : bytes.toString('latin1').split('/'))
+        t.ok(
+          got.bytes.includes(Buffer.from(part as string, 'latin1')),
+          `${what}: these bytes lie in the file`,
+        );
+    }
+    t.strictSame(
+      list(last.get('argv')).slice(1),
+      ['.', decodeBytes(said[0]![1]).text, ''],
+      'an empty one too',
+    );
+    const link = got.events('link').find((item) => String(item.get('named')).startsWith('to/'));
+    t.equal(link?.get('file.path'), `${place}/${decodeBytes(said[4]![1]).text}`);
+    t.equal(
+      got.events('mkdir')[0]?.get('file.path'),
+      `${place}/${decodeBytes(said[2]![1]).text}`,
+      'the resolved path',
+    );
+    t.equal(
+      got
+        .events('prctl')
+        .find((item) => item.get('option') === 15)
+        ?.get('comm'),
+      decodeBytes(said[7]![1]).text,
+    );
+    const recording = file('odd.seccam');
+    writeFileSync(recording, got.bytes);
+    for (const view of [
+      '--events',
+      '--files',
+      '--tree',
+      '--network',
+      '--timeline',
+      '--private',
+      '--format=json',
+    ]) {
+      const words = [
+        process.execPath,
+        join(root, 'bin', 'seccam.js'),
+        'inspect',
+        view,
+        '--all-results',
+        recording,
+      ];
+      const shown = run(words, {
+        env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+        maxBuffer: 1 << 26,
+      });
+      t.equal(shown.status, 0, shown.stderr);
+      if (view !== '--private' && view !== '--format=json') t.match(shown.stdout, /xff/, view);
+      // biome-ignore lint/suspicious/noControlCharactersInRegex: those are looked for.
+      t.notMatch(shown.stdout, /[\x00-\x09\x0b-\x1f\x7f\x80-\x9f]/, view);
+    }
+  },
+);
