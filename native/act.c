@@ -118,6 +118,7 @@ static void on_fork(struct tracer *tracer, struct task *task)
 		child = task_add(tracer, facts.child_tid);
 	if (is_thread_of(task->process->tgid, facts.child_tid, &facts)) {
 		facts.child = task->process;
+		facts.child->root.split |= process_apart(facts.child->tgid, facts.child_tid, APART_ROOT);
 	} else {
 		facts.child = process_new(tracer, facts.child_tid, task->process);
 		facts.child->start_time = boot_time();

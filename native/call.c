@@ -272,6 +272,8 @@ static void apply_effects(struct tracer *tracer, struct task *task)
 		errand_look(task->tid);
 		process->namespaces_known = process->context_known = false;
 		process->credentials_known = false;
+		/* Of one thread only, perhaps (CLONE_FS). */
+		process->root.split |= process->tasks > 1;
 		break;
 	case SPECIAL_IDENTITY:
 		process->credentials_known = false;
@@ -380,7 +382,7 @@ void call_executed(struct tracer *tracer, struct task *task, pid_t caller)
 	image_drop(process->image);
 	process->image = image;
 	process->execed = true;
-	process->shares_memory = false;
+	process->shares_memory = process->root.split = false;
 	task->starting = false;
 	tracer->started = true;
 	process_after_exec(tracer, process);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "capture.h"
+#include "process.h"
 #include "remote.h"
 
 #ifndef SYS_pidfd_open
@@ -20,6 +21,7 @@
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
 #endif
+#define PIDFD_THREAD_FLAG 0200u /* O_EXCL */
 
 static const struct value absent = {.type = VALUE_ABSENT};
 static const struct value missing = {.type = VALUE_ABSENT, .missing = true};
@@ -30,6 +32,15 @@ int capture_take_descriptor(struct tracer *tracer, struct task *task, int fd)
 
 	if (fd < 0 || tracer->options.without & FEATURE_PIDFD_GETFD)
 		return -1;
+	if (process_apart(process->tgid, task->tid, APART_DESCRIPTORS)) {
+		int thread = (int)syscall(SYS_pidfd_open, task->tid, PIDFD_THREAD_FLAG), copy;
+
+		/* Before Linux 6.9 it cannot be had. */
+		copy = thread < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, thread, fd, 0);
+		if (thread >= 0)
+			close(thread);
+		return copy;
+	}
 	if (process->pidfd < 0)
 		process->pidfd = (int)syscall(SYS_pidfd_open, process->tgid, 0);
 	return process->pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, process->pidfd, fd, 0);

@@ -193,7 +193,7 @@ static int guard_act(struct tracer *tracer, struct task *task, const struct act 
 	case EVENT_IO_URING_SETUP:
 		return tracer->options.deny_uring ? EPERM : 0;
 	case EVENT_SECCOMP:
-		if (!strcmp(act->call->name, "seccomp") && p->args[0] == SECCOMP_SET_MODE_FILTER && p->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER && tracer->options.strict)
+		if (!strcmp(act->call->name, "seccomp") && (uint32_t)p->args[0] == SECCOMP_SET_MODE_FILTER && p->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER && tracer->options.strict)
 			return EBUSY;
 		return 0;
 	default:
@@ -234,7 +234,7 @@ int guard_enter(struct tracer *tracer, struct task *task, const struct call_list
 	}
 	case SPECIAL_OWNER:
 		/* A signal that nobody can mean well: the filter stops nothing else. */
-		return p->args[1] == F_SETSIG && (p->args[2] == SIGKILL || p->args[2] == SIGSTOP) ? EPERM : 0;
+		return (uint32_t)p->args[1] == F_SETSIG && (p->args[2] == SIGKILL || p->args[2] == SIGSTOP) ? EPERM : 0;
 	case SPECIAL_TARGET:
 		/* prlimit64 with new limits, process_vm_writev, pidfd_open. */
 		return names_us(tracer, task, (int32_t)p->args[0]) ? EPERM : 0;
@@ -265,10 +265,10 @@ void guard_leave(struct tracer *tracer, struct task *task, const struct call_lis
 			opened_ours(tracer, task, &p->acts[n]);
 		else if (p->acts[n].call->event == EVENT_IO_URING_SETUP)
 			guard_blind_spot(tracer, task, BLIND_SPOT_IO_URING, "what it does through io_uring is not seen");
-		else if (p->acts[n].call->event == EVENT_SECCOMP && !strcmp(p->acts[n].call->name, "seccomp") && p->args[0] == SECCOMP_SET_MODE_FILTER &&
+		else if (p->acts[n].call->event == EVENT_SECCOMP && !strcmp(p->acts[n].call->name, "seccomp") && (uint32_t)p->args[0] == SECCOMP_SET_MODE_FILTER &&
 			 p->args[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER)
 			guard_blind_spot(tracer, task, BLIND_SPOT_USER_NOTIFICATION, "calls that its own supervisor answers are not seen");
-		else if (p->acts[n].call->event == EVENT_SECCOMP && p->args[0] != 2 /* SECCOMP_GET_ACTION_AVAIL */)
+		else if (p->acts[n].call->event == EVENT_SECCOMP && (uint32_t)p->args[0] != 2 /* SECCOMP_GET_ACTION_AVAIL */)
 			guard_blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "calls that a filter of its own answers are not seen");
 	}
 }

@@ -294,8 +294,9 @@ void path_root_read(const struct path_task *task)
 	struct statx ours, theirs;
 	ssize_t length;
 
-	if (task->root->age == age)
+	if (task->root->age == age && (!task->root->split || task->root->tid == task->tid))
 		return;
+	task->root->tid = task->tid;
 	proc_name(name, task->tid, "/root");
 	length = readlink(name, task->root->path, sizeof(task->root->path) - 1);
 	if (length <= 0)

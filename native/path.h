@@ -45,6 +45,8 @@ struct path_mounts {
 struct path_root {
 	uint32_t age;      /* equal to path_age: still true */
 	bool differs;      /* from the tracer's own */
+	bool split;        /* threads of the process may have roots of their own: true for `tid` only */
+	pid_t tid;
 	char path[512];    /* in the root of the mount namespace; "/" mostly */
 };
 

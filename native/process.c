@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "guardian.h"
@@ -115,6 +116,8 @@ struct process *process_new(struct tracer *tracer, pid_t tgid, struct process *p
 		p->first = false;
 		p->execed = p->shares_memory = false;
 		memset(p->told_blind, 0, sizeof(p->told_blind));
+		if (p->root.split)
+			p->root = (struct path_root){0};
 		p->cwd = parent->cwd ? strdup(parent->cwd) : NULL;
 	}
 	p->tgid = p->own_pid = tgid;
@@ -216,6 +219,11 @@ void process_standing(struct tracer *tracer, struct process *p)
 	snprintf(p->comm, sizeof(p->comm), "%s", found.comm);
 	if (!p->start_time)
 		p->start_time = found.start_time;
+}
+
+bool process_apart(pid_t tgid, pid_t tid, enum apart what)
+{
+	return tid != tgid && syscall(SYS_kcmp, tgid, tid, what, 0, 0) > 0;
 }
 
 /*

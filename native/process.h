@@ -20,6 +20,10 @@ void process_drop(struct process *process);
 void process_free(struct process *process);
 struct process *process_find(struct tracer *tracer, pid_t tgid);
 
+/* Whether a thread has something of its own that threads mostly share. False also where the kernel cannot tell. */
+enum apart { APART_DESCRIPTORS = 2, APART_ROOT = 3 }; /* KCMP_FILES, KCMP_FS */
+bool process_apart(pid_t tgid, pid_t tid, enum apart what);
+
 /* Reads what is not known: credentials, namespaces, cgroup. */
 void process_know(struct tracer *tracer, struct process *process);
 /* Refreshes parent, group, session and terminal, cheaply where that is possible. */

@@ -256,6 +256,35 @@ t.test(
   },
 );
 
+t.test(
+  'a thread with a root and descriptors of its own, and numbers with more bits than the kernel reads',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    const place = realpathSync(mkdtempSync(join(folder, 'apart-')));
+    const got = alone([program('escape-apart'), place], ['--trace', 'all']);
+    if (got.status === 77) return t.comment('nothing can be unshared here');
+    t.equal(got.status, 0);
+    const tid = Number(/tid=(\d+)/.exec(got.stdout)![1]);
+    const [gone] = got.events('unlink').filter((item) => item.tid === tid);
+    t.same([gone?.get('file.path'), gone?.get('file.ownPath')], [`${place}/gone`, '/gone'], 'its root');
+    t.equal(got.events('rmdir')[0]?.get('file.path'), '/no-such-folder', "the leader's");
+    const ports = got.events('connect').map((item) => [item.tid === tid, item.get('local.port')]);
+    t.equal(ports.length, 2);
+    t.equal(new Set(ports.map(([, port]) => port)).size, 2, 'two sockets with one number');
+    for (const what of ['F_SETSIG', 'kill', 'tgkill', 'pidfd_open'])
+      t.match(got.stdout, new RegExp(`^${what} -1$`, 'm'));
+    for (const type of ['mkdir', 'rmdir', 'prctl'])
+      t.equal(got.events(type).at(-1)?.result, 0, `${type} is recorded`);
+    t.ok(
+      got.events('open').some((item) => item.get('file.path') === '/etc/hostname'),
+      'open is recorded',
+    );
+    const strict = alone([program('escape-apart'), place], ['--strict']);
+    t.ok(strict.events('seccomp').some((item) => item.result === -16 && item.flags === REFUSED));
+    return;
+  },
+);
+
 t.test('a program that wants to be traced by its parent cannot be, and that is told', async (t) => {
   const got = alone([program('escape-own-ptrace')]);
   t.match(got.stdout, /result=-1/);
