@@ -36,6 +36,4 @@ export async function recordHostile(cwd: string, output: string): Promise<void> 
 }
 
 /** Everything that a terminal would obey or that hides text; lines may end. Colours alone are wanted, where they are. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not be there
-export const obeyed =
-  /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufffd]/;
+export const obeyed = /(?!\n)[\p{Cc}\p{Cf}\u2028\u2029\ufffd]/u;
