@@ -47,7 +47,20 @@ const fills: Readonly<Record<CaptureKind, readonly ColumnType[]>> = {
   socket: ['u32'],
   directory: ['string'],
   constant: ['u32', 'i32'],
-  native: ['u32', 'i32', 'u64', 'i64', 'string', 'list', 'file', 'credentials', 'namespaces', 'context', 'address', 'content'],
+  native: [
+    'u32',
+    'i32',
+    'u64',
+    'i64',
+    'string',
+    'list',
+    'file',
+    'credentials',
+    'namespaces',
+    'context',
+    'address',
+    'content',
+  ],
   'message-address': ['address'],
   'message-bytes': ['string'],
   pid: ['i32'],
@@ -80,7 +93,19 @@ t.test('each event id is used once and never reused', (t) => {
   t.equal(new Set(eventRows.map((row) => row.name)).size, eventRows.length);
   t.strictSame(
     recordRows.map((row) => `${row.id} ${row.name}`),
-    ['1 clock', '2 process', '3 user', '4 group', '5 mount', '6 descriptor', '7 gap', '8 blind_spot', '9 update', '10 counters', '11 end'],
+    [
+      '1 clock',
+      '2 process',
+      '3 user',
+      '4 group',
+      '5 mount',
+      '6 descriptor',
+      '7 gap',
+      '8 blind_spot',
+      '9 update',
+      '10 counters',
+      '11 end',
+    ],
   );
   t.strictSame(
     tupleRows.map((row) => `${row.id} ${row.name}`),
@@ -102,12 +127,17 @@ t.test('rows are sound', (t) => {
       for (const name of filled) if (!columns.includes(name)) say(`no column ${name}`);
       for (const [name, capture] of Object.entries(call.captures)) {
         const type = row.columns[name]?.type;
-        if (type !== undefined && !fills[capture.kind].includes(type)) say(`${call.name}: ${capture.kind} cannot fill ${name}, which is ${type}`);
-        if (capture.args.some((arg) => (arg < 0 || arg > 5) && arg !== CWD && arg !== NONE)) say(`${call.name}: ${name} names an argument that is none`);
-        if (capture.kind.startsWith('result-') && capture.at !== 'exit') say(`${call.name}: ${name} is known after the call only`);
-        if (row.result === 'entry' && capture.at !== 'entry') say(`${call.name}: ${name} is read at an exit stop that the row does not ask for`);
+        if (type !== undefined && !fills[capture.kind].includes(type))
+          say(`${call.name}: ${capture.kind} cannot fill ${name}, which is ${type}`);
+        if (capture.args.some((arg) => (arg < 0 || arg > 5) && arg !== CWD && arg !== NONE))
+          say(`${call.name}: ${name} names an argument that is none`);
+        if (capture.kind.startsWith('result-') && capture.at !== 'exit')
+          say(`${call.name}: ${name} is known after the call only`);
+        if (row.result === 'entry' && capture.at !== 'entry')
+          say(`${call.name}: ${name} is read at an exit stop that the row does not ask for`);
       }
-      for (const test of call.when ?? []) if (test.arg < 0 || test.arg > 5) say(`${call.name}: a test of argument ${test.arg}`);
+      for (const test of call.when ?? [])
+        if (test.arg < 0 || test.arg > 5) say(`${call.name}: a test of argument ${test.arg}`);
     }
     for (const prefix of ['files', 'addresses'] as const) {
       for (const column of Object.values(row[prefix] ?? {})) {
@@ -119,8 +149,10 @@ t.test('rows are sound', (t) => {
       for (const column of field.needs ?? []) if (!columns.includes(column)) say(`${name} needs ${column}`);
       if (!/[.)]$/.test(field.doc)) say(`${name}: its doc is no sentence`);
     }
-    if ((row.result === 'derived') !== (row.derivedFrom !== undefined || row.unavailable !== undefined)) say('derived from what?');
-    if (row.derivedFrom !== undefined && eventByName(row.derivedFrom)?.result === 'derived') say('derived from a derived event');
+    if ((row.result === 'derived') !== (row.derivedFrom !== undefined || row.unavailable !== undefined))
+      say('derived from what?');
+    if (row.derivedFrom !== undefined && eventByName(row.derivedFrom)?.result === 'derived')
+      say('derived from a derived event');
     if (!row.doc.endsWith('.')) say('its doc is no sentence');
   }
   t.strictSame(wrong, []);
@@ -130,13 +162,17 @@ t.test('rows are sound', (t) => {
 t.test('sources of fields exist', (t) => {
   const wrong: string[] = [];
   const names = new Set<string>();
-  const members = new Map(tupleRows.map((row) => [row.name as string, row.columns as Readonly<Record<string, { type: string }>>]));
+  const members = new Map(
+    tupleRows.map((row) => [row.name as string, row.columns as Readonly<Record<string, { type: string }>>]),
+  );
   for (const field of allFields) {
     if (names.has(field.name)) wrong.push(`${field.name} is there twice`);
     names.add(field.name);
     const { source } = field;
-    if (source.kind === 'unavailable' && !source.reason.endsWith('.')) wrong.push(`${field.name}: the reason is no sentence`);
-    if (field.constants !== undefined && constantGroup(field.constants) === undefined) wrong.push(`${field.name}: no constants ${field.constants}`);
+    if (source.kind === 'unavailable' && !source.reason.endsWith('.'))
+      wrong.push(`${field.name}: the reason is no sentence`);
+    if (field.constants !== undefined && constantGroup(field.constants) === undefined)
+      wrong.push(`${field.name}: no constants ${field.constants}`);
     if (source.kind !== 'column') continue;
     const row = eventByName(field.events![0]!)!;
     let type: string | undefined = row.columns[source.column]?.type;
@@ -193,54 +229,92 @@ t.test('generated files are current: npm run generate', (t) => {
 
 const compiler = spawnSync('cc', ['--version']).status === 0;
 
-t.test('the header for C compiles beside the headers of the system', { skip: compiler ? false : 'no C compiler' }, (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'seccam-catalogue-'));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const headers = ['fcntl.h', 'sched.h', 'signal.h', 'stdio.h', 'time.h', 'sys/ptrace.h', 'sys/prctl.h', 'sys/socket.h', 'sys/mman.h', 'sys/wait.h', 'linux/seccomp.h', 'linux/bpf.h'];
-  const lines = [
-    ...headers.map((name) => `#include <${name}>`),
-    '#define CATALOGUE_DATA',
-    '#include "catalogue.h"',
-    'int main(void)',
-    '{',
-    '\tfor (int n = 0; n < CATALOGUE_CALLS; n++)',
-    '\t\tprintf("%s %d %s %d %d %d\\n", catalogue_calls[n].name, catalogue_events[catalogue_calls[n].event].id,',
-    '\t\t       catalogue_captures[catalogue_calls[n].first_capture].kind ? "captures" : "", catalogue_calls[n].nr[0], catalogue_calls[n].nr[1], catalogue_calls[n].nr[2]);',
-    '\tprintf("%s|%d|%s|%zu|%zu|%s", catalogue_names[0][257], FILE_TUPLE_WORDS, catalogue_columns[0].name, sizeof(catalogue_tests), sizeof(catalogue_arches), catalogue_json);',
-    '}',
-  ];
-  writeFileSync(join(folder, 'main.c'), lines.join('\n'));
-  const built = spawnSync('cc', ['-Wall', '-Wextra', '-Wshadow', '-Werror', '-I', join(root, 'native'), '-o', join(folder, 'main'), join(folder, 'main.c')], { encoding: 'utf8' });
-  t.equal(built.stderr, '');
-  const ran = spawnSync(join(folder, 'main'), { encoding: 'utf8' }).stdout;
-  t.match(ran, /^execve 1 captures 59 221 11$/m, 'numbers on all architectures');
-  t.match(ran, /^openat 4 captures 257 56 295$/m);
-  t.match(ran, /^open 4 captures 2 -1 5$/m, 'what an architecture lacks is −1');
-  const schema = JSON.parse(ran.slice(ran.indexOf('{"version"'))) as { events: { name: string }[] };
-  t.strictSame(
-    schema.events.map((row) => row.name),
-    recordedRows.map((row) => row.name),
-    'the JSON survives C',
-  );
-  t.end();
-});
+t.test(
+  'the header for C compiles beside the headers of the system',
+  { skip: compiler ? false : 'no C compiler' },
+  (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'seccam-catalogue-'));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    const headers = [
+      'fcntl.h',
+      'sched.h',
+      'signal.h',
+      'stdio.h',
+      'time.h',
+      'sys/ptrace.h',
+      'sys/prctl.h',
+      'sys/socket.h',
+      'sys/mman.h',
+      'sys/wait.h',
+      'linux/seccomp.h',
+      'linux/bpf.h',
+    ];
+    const lines = [
+      ...headers.map((name) => `#include <${name}>`),
+      '#define CATALOGUE_DATA',
+      '#include "catalogue.h"',
+      'int main(void)',
+      '{',
+      '\tfor (int n = 0; n < CATALOGUE_CALLS; n++)',
+      '\t\tprintf("%s %d %s %d %d %d\\n", catalogue_calls[n].name, catalogue_events[catalogue_calls[n].event].id,',
+      '\t\t       catalogue_captures[catalogue_calls[n].first_capture].kind ? "captures" : "", catalogue_calls[n].nr[0], catalogue_calls[n].nr[1], catalogue_calls[n].nr[2]);',
+      '\tprintf("%s|%d|%s|%zu|%zu|%s", catalogue_names[0][257], FILE_TUPLE_WORDS, catalogue_columns[0].name, sizeof(catalogue_tests), sizeof(catalogue_arches), catalogue_json);',
+      '}',
+    ];
+    writeFileSync(join(folder, 'main.c'), lines.join('\n'));
+    const built = spawnSync(
+      'cc',
+      [
+        '-Wall',
+        '-Wextra',
+        '-Wshadow',
+        '-Werror',
+        '-I',
+        join(root, 'native'),
+        '-o',
+        join(folder, 'main'),
+        join(folder, 'main.c'),
+      ],
+      { encoding: 'utf8' },
+    );
+    t.equal(built.stderr, '');
+    const ran = spawnSync(join(folder, 'main'), { encoding: 'utf8' }).stdout;
+    t.match(ran, /^execve 1 captures 59 221 11$/m, 'numbers on all architectures');
+    t.match(ran, /^openat 4 captures 257 56 295$/m);
+    t.match(ran, /^open 4 captures 2 -1 5$/m, 'what an architecture lacks is −1');
+    const schema = JSON.parse(ran.slice(ran.indexOf('{"version"'))) as { events: { name: string }[] };
+    t.strictSame(
+      schema.events.map((row) => row.name),
+      recordedRows.map((row) => row.name),
+      'the JSON survives C',
+    );
+    t.end();
+  },
+);
 
-t.test('numbers of calls are those of the kernel’s headers', { skip: compiler && process.arch === 'x64' ? false : 'needs a C compiler on x86_64' }, (t) => {
-  const read = spawnSync('cc', ['-E', '-dM', '-x', 'c', '-'], { input: '#include <asm/unistd_64.h>\n', encoding: 'utf8' }).stdout;
-  const wrong: string[] = [];
-  let count = 0;
-  for (const [, name, number] of read.matchAll(/^#define __NR_(\w+) (\d+)$/gm)) {
-    if (!isCallName(name!)) continue;
-    count += 1;
-    if (callNumber('x86_64', name!) !== Number(number)) wrong.push(`${name} is ${number}`);
-  }
-  t.strictSame(wrong, []);
-  t.ok(count > 300);
-  t.equal(callName(archNumbers.aarch64, 56), 'openat');
-  t.equal(callName(archNumbers.x32, 0x40000000 + 2), 'open');
-  t.equal(callName(archNumbers.x86_64, 100_000), undefined);
-  t.end();
-});
+t.test(
+  'numbers of calls are those of the kernel’s headers',
+  { skip: compiler && process.arch === 'x64' ? false : 'needs a C compiler on x86_64' },
+  (t) => {
+    const read = spawnSync('cc', ['-E', '-dM', '-x', 'c', '-'], {
+      input: '#include <asm/unistd_64.h>\n',
+      encoding: 'utf8',
+    }).stdout;
+    const wrong: string[] = [];
+    let count = 0;
+    for (const [, name, number] of read.matchAll(/^#define __NR_(\w+) (\d+)$/gm)) {
+      if (!isCallName(name!)) continue;
+      count += 1;
+      if (callNumber('x86_64', name!) !== Number(number)) wrong.push(`${name} is ${number}`);
+    }
+    t.strictSame(wrong, []);
+    t.ok(count > 300);
+    t.equal(callName(archNumbers.aarch64, 56), 'openat');
+    t.equal(callName(archNumbers.x32, 0x40000000 + 2), 'open');
+    t.equal(callName(archNumbers.x86_64, 100_000), undefined);
+    t.end();
+  },
+);
 
 t.test('constants', (t) => {
   const values: readonly (readonly [name: string, value: number | boolean])[] = [
@@ -270,6 +344,13 @@ t.test('constants', (t) => {
     ['protections', 5, 'PROT_READ|PROT_EXEC'],
     ['address-family', 999, undefined],
     ['nothing', 1, undefined],
+    ['prctl-options', 15, 'PR_SET_NAME'],
+    ['prctl-options', 8, 'PR_SET_KEEPCAPS'],
+    ['prctl-options', 34, 'PR_MCE_KILL_GET'],
+    ['prctl-options', 47, 'PR_CAP_AMBIENT'],
+    ['address-family', 1, 'AF_UNIX'],
+    ['protocols', 0, 'IPPROTO_IP'],
+    ['socket-options', 27, 'SO_DETACH_FILTER'],
   ];
   for (const [group, value, text] of printed) t.equal(nameConstant(group, value), text, `${group} ${value}`);
   t.equal(constantOnArm64('O_DIRECTORY'), 0o40000);

@@ -481,3 +481,33 @@ t.test(
     t.match(run('--force', '--', 'true').stderr, /^true\.seccam: /m);
   },
 );
+
+t.test('rules about what was not recorded are told, with the way to record it', async (t) => {
+  writeFileSync(
+    join(folder, 'names.policy'),
+    'rules:\n  - {id: asked, expression: dns.question.name != ""}\n  - {id: started, expression: exec.file.name == "mktemp"}\n',
+  );
+  const { err } = seccam(['replay', '-r', 'names.policy', history]);
+  t.match(
+    err,
+    /^1 rule about what was not recorded: dns \(seccam record --trace-for RULES, or --trace all\)$/m,
+  );
+});
+
+t.test('a variable without its scope is a likely slip', async (t) => {
+  writeFileSync(
+    join(folder, 'scope.policy'),
+    `rules:
+  - id: counts
+    expression: exec.file.name != ""
+    actions:
+      - set: {name: started, scope: cgroup, expression: "\${started} + 1", default_value: 0}
+  - id: reads
+    expression: exec.file.name != "" && \${cgroup.started} > 1
+`,
+  );
+  t.match(
+    seccam(['check', 'scope.policy']).out,
+    /unknown-variable[\s\S]*Did you mean "\$\{cgroup\.started\}"/,
+  );
+});

@@ -303,8 +303,12 @@ const bitGroups = new Set([
   'vm-protections',
 ]);
 
-/** Other names of a number that has one which everybody knows. */
-const lesserNames: ReadonlySet<string> = new Set(['AF_FILE', 'AF_LOCAL', 'AF_ROUTE']);
+/**
+ * Names that rules may use and that no value is told by: other names of a number that has one which everybody
+ * knows, and second arguments of prctl, which share their group with its options.
+ */
+const neverTold =
+  /^(AF_(FILE|LOCAL|ROUTE)|IP_?PROTO_HOPOPTS|SO_DETACH_BPF|PR_(MCE_KILL_(?!GET$)|CAP_AMBIENT_|PAC_AP|SCHED_CORE_|SET_MM_|SET_VMA_|SME_VL_|SVE_VL_|\w+_VL_ONEXEC|SET_PTRACER_ANY))/;
 
 /**
  * Writes a value with the names of its group: `O_WRONLY|O_CREAT`, `EACCES`, `AF_INET`. Bits without a name
@@ -314,7 +318,7 @@ export function nameConstant(groupName: string, value: number): string | undefin
   const group = groupsByName.get(groupName);
   if (group === undefined) return undefined;
   if (!bitGroups.has(groupName))
-    return group.members.find(([name, number]) => number === value && !lesserNames.has(name))?.[0];
+    return group.members.find(([name, number]) => number === value && !neverTold.test(name))?.[0];
   if (groupName === 'file-mode') return undefined;
   if (groupName === 'open-flags') return openFlags(value);
   return bits(group, value);

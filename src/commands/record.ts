@@ -112,10 +112,13 @@ export default class RecordCommand extends SeccamCommand {
     this.report(result.diagnostics);
     if (!flags.quiet && result.recording !== '') {
       const { events, processes, bytes } = result.counters;
-      this.remark(
-        `${result.recording}: ${counted(events, 'event')} of ${counted(processes)} ${processes === 1 ? 'process' : 'processes'} in ${(result.durationMs / 1000).toFixed(1)} s, ${counted(bytes)} bytes`,
-      );
-      this.remark(`next: ${result.next}`);
+      if (result.diagnostics.some((item) => item.code === 'disk-full'))
+        this.remark(`${result.recording}: unfinished, ${counted(bytes)} bytes`);
+      else
+        this.remark(
+          `${result.recording}: ${counted(events, 'event')} of ${counted(processes)} ${processes === 1 ? 'process' : 'processes'} in ${(result.durationMs / 1000).toFixed(1)} s, ${counted(bytes)} bytes`,
+        );
+      if (!result.recording.endsWith('.partial')) this.remark(`next: ${result.next}`);
     }
     return result.status;
   }

@@ -113,6 +113,13 @@ function summaryLines(summary: ReplaySummary, verbose: boolean): string[] {
     summary.cannotFire.length === 0
       ? ''
       : `, ${summary.cannotFire.length} cannot fire on this recording${verbose ? '' : ' (-v: which)'}`;
+  const missing = summary.cannotFire.flatMap(
+    ({ reason }) => /^"(\w+)" was not recorded$/.exec(reason)?.[1] ?? [],
+  );
+  if (missing.length > 0)
+    lines.push(
+      `${counted(missing.length, 'rule')} about what was not recorded: ${[...new Set(missing)].join(', ')} (seccam record --trace-for RULES, or --trace all)`,
+    );
   lines.push(
     `${counted(summary.events, 'event')}, ${counted(summary.rulesLoaded, 'rule')} loaded${blocked}, ${counted(summary.detections, 'detection')}`,
   );

@@ -178,10 +178,9 @@ export class Resolver {
         ? this.checker.scope.variable(name.slice(0, dot))
         : undefined;
     if (base === undefined) {
-      const known =
-        this.checker.scope.variableNames === undefined
-          ? []
-          : nearest(name, this.checker.scope.variableNames(), 2);
+      const names = [...(this.checker.scope.variableNames?.() ?? [])];
+      const scoped = names.filter((item) => item.endsWith(`.${name}`) || name.endsWith(`.${item}`));
+      const known = scoped.length > 0 ? scoped : nearest(name, names, 2);
       const suggestions = known.map((item) => `Did you mean "\${${item}}"?`);
       if (resolveField(this.checker.scope.model, name) !== undefined)
         suggestions.push(`For the field write %{${name}}`);

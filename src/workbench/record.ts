@@ -36,7 +36,7 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     ...(names.length === 0 ? {} : { redactArguments: names }),
   };
   const outcome = options.scratch === undefined ? await plain() : await scratch(options.scratch);
-  const recording = shown(outcome.output ?? output, cwd);
+  const recording = shown(written(outcome.output ?? output), cwd);
   return {
     recording: outcome.output === undefined ? '' : recording,
     status: outcome.status,
@@ -99,6 +99,10 @@ function argumentNames(patterns: readonly string[]): { names: string[]; unfit: D
   }
   return { names, unfit };
 }
+
+/** A disk that was full from the beginning leaves the name of what is unfinished. */
+const written = (output: string): string =>
+  !existsSync(output) && existsSync(`${output}.partial`) ? `${output}.partial` : output;
 
 /** What is not to be stored, of the project and of this recording, as options of the tracer. */
 function hiddenOf(options: RecordOptions, config: NonNullable<Project['config']['recordings']>): string[] {
