@@ -14,6 +14,7 @@
 #include "redact.h"
 #include "remote.h"
 #include "scan.h"
+#include "tags.h"
 
 #define NO_CALL 0xffffffffu
 
@@ -135,7 +136,7 @@ static uint32_t namespaces_id(struct tracer *tracer, const struct namespaces *n)
 static uint32_t container_tags(struct frame *frame, const struct context *c)
 {
 	struct arena arena = {0};
-	struct text tags[2];
+	struct text tags[2 + TAGS_MOST];
 	struct text_list list = {0};
 	char tag[128];
 	uint32_t id;
@@ -146,6 +147,8 @@ static uint32_t container_tags(struct frame *frame, const struct context *c)
 		snprintf(tag, sizeof(tag), "runtime:%s", c->container_runtime);
 		tags[list.stored++] = text_add(&arena, tag);
 	}
+	for (unsigned n = 0; c->tags && n < c->tags->count; n++)
+		tags[list.stored++] = text_add(&arena, c->tags->text[n]);
 	list.original = list.stored;
 	list.at = arena_add(&arena, tags, list.stored * (uint32_t)sizeof(*tags));
 	id = frame_list(frame, &arena, list);

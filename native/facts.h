@@ -43,6 +43,7 @@ struct context {
 	int64_t cgroup_created;
 	char container_id[80], container_runtime[24], unit[128];
 	int64_t container_created; /* 0: not known */
+	struct tag_list *tags;     /* of a container; else NULL */
 };
 
 /* Reads a whole small file into `into` with a NUL at its end; returns its length or -1. */

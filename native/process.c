@@ -8,6 +8,7 @@
 
 #include "guardian.h"
 #include "lineage.h"
+#include "tags.h"
 
 #define MEMO 32
 
@@ -160,15 +161,20 @@ void image_drop(struct image *image)
 }
 
 /* Contexts are few and shared; none is ever freed while the tracer runs. */
-static struct context *keep_context(struct tracer *tracer, const struct context *found)
+static struct context *keep_context(struct tracer *tracer, pid_t tid, const struct context *found)
 {
 	struct context *kept;
 
 	for (unsigned n = tracer->context_count; n > 0; n--)
 		if (!strcmp(tracer->contexts[n - 1]->cgroup, found->cgroup) && tracer->contexts[n - 1]->cgroup_inode == found->cgroup_inode)
 			return tracer->contexts[n - 1];
-	kept = grab(sizeof(*kept));
+	/* In one piece, freed as one. */
+	kept = grab(sizeof(*kept) + (found->container_id[0] ? sizeof(*kept->tags) : 0));
 	*kept = *found;
+	if (found->container_id[0]) {
+		kept->tags = (struct tag_list *)(kept + 1);
+		tags_of_container(tid, kept, kept->tags);
+	}
 	tracer->contexts = regrab(tracer->contexts, (tracer->context_count + 1) * sizeof(*tracer->contexts));
 	tracer->contexts[tracer->context_count++] = kept;
 	return kept;
@@ -190,7 +196,7 @@ void process_know(struct tracer *tracer, struct process *p)
 		struct context found;
 		p->context_known = true;
 		if (facts_context(p->tgid, &found)) {
-			struct context *kept = keep_context(tracer, &found);
+			struct context *kept = keep_context(tracer, p->tgid, &found);
 			if (kept != p->context)
 				p->context_id = 0;
 			p->context = kept;

@@ -56,6 +56,8 @@ function why(program: string, trial: string): string | false {
 interface Seen {
   readonly id: unknown;
   readonly tags: unknown;
+  /** Without those of id and runtime. */
+  readonly more: readonly string[];
   readonly cgroup: unknown;
   readonly version: unknown;
   readonly created: number;
@@ -74,6 +76,7 @@ async function executions(recording: string): Promise<Map<string, Seen>> {
       seen.set(`${String(read('exec.file.path'))} ${String(read('exec.args'))}`.trim(), {
         id: read('container.id'),
         tags: read('process.container.tags'),
+        more: (read('process.container.tags') as readonly string[]).slice(2),
         cgroup: read('process.cgroup.id'),
         version: read('process.cgroup.version'),
         created: Number(read('container.created_at')),
@@ -114,6 +117,19 @@ t.test('podman, wrapped', { skip: noPodman }, async (t) => {
   t.match(outside, { id: '', tags: [] }, 'podman itself is in no container');
   const monitor = [...seen].find(([program]) => /\/conmon /.test(program))?.[1];
   t.match(monitor, { id: '' }, 'nor is the monitor of the container');
+});
+
+t.test('podman: the names of container and image are tags', { skip: noPodman }, async (t) => {
+  const { status, stderr } = containers.run(
+    `tar -C ${rootfs} -cf named.tar . && ${podman} import named.tar registry.example:5000/team/app:1.2 && ${tracer} -o named.seccam --force --trace lean -- ${podman} ${run} --pull=never --name a-name registry.example:5000/team/app:1.2 /bin/true named`,
+  );
+  t.equal(status, 0, stderr);
+  t.strictSame((await executions(join(folder, 'named.seccam'))).get('/bin/true named')?.more, [
+    'container_name:a-name',
+    'image_name:registry.example:5000/team/app',
+    'short_image:app',
+    'image_tag:1.2',
+  ]);
 });
 
 t.test('podman, attached', { skip: noPodman }, async (t) => {
@@ -251,6 +267,57 @@ function makeBundle(args: readonly string[], cgroup: string): void {
 makeBundle(['/bin/true'], `/crun/${crunId}`);
 const noCrun = why('crun', `crun --root ${folder}/crun run -b ${bundle} trial`);
 
+/** Files that runtimes keep of a container, as far as they are read; and the tags that come of them. */
+const kept: Readonly<Record<string, readonly [file: string, content: unknown, tags: readonly string[]]>> = {
+  docker: [
+    `/var/lib/docker/containers/${crunId}/config.v2.json`,
+    {
+      Image: `sha256:${crunId}`,
+      Config: { Hostname: 'x', Image: 'nginx:1.25' },
+      Name: '/web',
+      Driver: 'overlay2',
+    },
+    ['container_name:web', 'image_name:nginx', 'short_image:nginx', 'image_tag:1.25'],
+  ],
+  containerd: [
+    `/run/containerd/io.containerd.runtime.v2.task/k8s.io/${crunId}/config.json`,
+    {
+      annotations: {
+        'io.kubernetes.cri.container-name': 'server',
+        'io.kubernetes.cri.image-name': `registry.example/team/server:2@sha256:${crunId}`,
+        'io.kubernetes.cri.sandbox-name': 'server-0',
+        'io.kubernetes.cri.sandbox-namespace': 'prod',
+      },
+    },
+    [
+      'kube_container_name:server',
+      'pod_name:server-0',
+      'kube_namespace:prod',
+      'image_name:registry.example/team/server',
+      'short_image:server',
+      'image_tag:2',
+    ],
+  ],
+  crio: [
+    `/run/containers/storage/overlay-containers/${crunId}/userdata/config.json`,
+    {
+      annotations: {
+        'io.kubernetes.container.name': 'cache',
+        'io.kubernetes.cri-o.ImageName': 'docker.io/library/redis',
+        'io.kubernetes.pod.name': 'cache-1',
+        'io.kubernetes.pod.namespace': 'default',
+      },
+    },
+    [
+      'kube_container_name:cache',
+      'pod_name:cache-1',
+      'kube_namespace:default',
+      'image_name:docker.io/library/redis',
+      'short_image:redis',
+    ],
+  ],
+};
+
 t.test('crun, and a cgroup as systemd makes them', { skip: noCrun }, async (t) => {
   for (const [name, cgroup, id, runtime] of [
     ['plain', `/crun/${crunId}`, crunId, 'crun'],
@@ -267,12 +334,16 @@ t.test('crun, and a cgroup as systemd makes them', { skip: noCrun }, async (t) =
   ] as const) {
     const from = Date.now();
     makeBundle(['/bin/sh', '-c', '/bin/true within; /bin/sleep 0.05'], cgroup);
+    const [file, content, tags] = kept[runtime] ?? ['', {}, []];
+    writeFileSync(join(folder, 'kept.json'), JSON.stringify(content));
+    const lay = file === '' ? '' : `mkdir -p $(dirname ${file}); cp kept.json ${file};`;
     const { status, stderr } = containers.run(
-      `${tracer} -o crun.seccam --force --trace lean -- crun --root ${folder}/crun run -b ${bundle} box; status=$?; rmdir /sys/fs/cgroup/system.slice /sys/fs/cgroup/kubepods.slice/* /sys/fs/cgroup/kubepods.slice /sys/fs/cgroup/ecs/* /sys/fs/cgroup/ecs /sys/fs/cgroup/crun 2>/dev/null; exit $status`,
+      `mount -t tmpfs none /var/lib; mount -t tmpfs none /run; ${lay} ${tracer} -o crun.seccam --force --trace lean -- crun --root ${folder}/crun run -b ${bundle} box; status=$?; rmdir /sys/fs/cgroup/system.slice /sys/fs/cgroup/kubepods.slice/* /sys/fs/cgroup/kubepods.slice /sys/fs/cgroup/ecs/* /sys/fs/cgroup/ecs /sys/fs/cgroup/crun 2>/dev/null; exit $status`,
     );
     t.equal(status, 0, `${name}: ${stderr}`);
     const seen = (await executions(join(folder, 'crun.seccam'))).get('/bin/true within');
     if (id === '') t.match(seen, { id: '', tags: [], cgroup, version: 2, created: 0 }, name);
     else isContainer(t, seen, id, runtime, from);
+    t.strictSame(seen?.more, tags, `${name}: what its runtime keeps`);
   }
 });

@@ -108,7 +108,7 @@ export const processFields = [
   { name: 'cgroup.file.mount_id', type: 'int', doc: 'Mount id of its file system.' },
   { name: 'container.id', type: 'string', doc: 'Id of the container.' },
   { name: 'container.created_at', type: 'int', doc: 'Birth of the container, ns of wall time.' },
-  { name: 'container.tags', type: 'string[]', doc: 'Tags of the container.' },
+  { name: 'container.tags', type: 'string[]', doc: 'Tags of the container: `container_id`, `runtime`, and as far as files of the runtime on the machine of the recorder tell, `container_name`, `image_name`, `short_image`, `image_tag`, `kube_container_name`, `pod_name`, `kube_namespace`.' },
   { name: 'user_session.k8s_username', type: 'string', doc: 'Kubernetes user.', unavailable: kubernetes },
   { name: 'user_session.k8s_uid', type: 'string', doc: 'Kubernetes uid.', unavailable: kubernetes },
   { name: 'user_session.k8s_groups', type: 'string[]', doc: 'Kubernetes groups.', unavailable: kubernetes },
@@ -134,7 +134,7 @@ export const commonFields = [
   { name: 'event.timestamp', type: 'int', doc: 'Time of completion, ns of wall time.' },
   { name: 'container.id', type: 'string', doc: 'Id of the container of the process.' },
   { name: 'container.created_at', type: 'int', doc: 'Birth of the container, ns of wall time.' },
-  { name: 'container.tags', type: 'string[]', doc: 'Tags of the container.' },
+  { name: 'container.tags', type: 'string[]', doc: 'Tags of the container: `container_id`, `runtime`, and as far as files of the runtime on the machine of the recorder tell, `container_name`, `image_name`, `short_image`, `image_tag`, `kube_container_name`, `pod_name`, `kube_namespace`.' },
 ] as const satisfies readonly ContextFieldRow[];
 
 export type CommonFieldName = (typeof commonFields)[number]['name'];
