@@ -22,6 +22,9 @@ enum special {
 	SPECIAL_OWNER,      /* F_SETSIG: whom a descriptor signals can be killed by it */
 	SPECIAL_TARGET,     /* its first word may be our number */
 	SPECIAL_PTRACE,
+	SPECIAL_TAKE,       /* descriptors of the process behind a descriptor, perhaps ours */
+	SPECIAL_PRIORITY,   /* its second word may be our number */
+	SPECIAL_COMMAND,    /* ioctl: commands that keep a file from being written (calls_freezing) */
 	SPECIAL_SOCKETCALL, /* i386: one number for all of them */
 	SPECIAL_ROOTS,      /* it changes a root, a mount or a namespace */
 	SPECIAL_IDENTITY,   /* it changes credentials */
@@ -44,6 +47,8 @@ struct selection {
    `all` take every signal. */
 struct selection *calls_select(const char *const *names, unsigned count, struct failure *failure);
 
+/* Commands of ioctl() that make a file immutable or freeze or shut down its file system; the count in the test. */
+extern const struct catalogue_test calls_freezing;
 const struct catalogue_call *calls_at(const struct selection *selection, const struct call_list *list, unsigned n);
 /* The calls of a number, or NULL when nothing wants it. */
 const struct call_list *calls_find(const struct selection *selection, unsigned arch, int64_t nr);

@@ -87,7 +87,7 @@ static void stop_when(struct filter *f, const struct catalogue_test *test)
 
 static void number_code(struct filter *f, const struct selection *selection, const struct call_list *list)
 {
-	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC || list->special == SPECIAL_ROOTS;
+	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC || list->special == SPECIAL_ROOTS || list->special == SPECIAL_TAKE;
 
 	for (unsigned n = 0; n < list->count; n++)
 		always |= !calls_test_count(selection, calls_at(selection, list, n));
@@ -109,9 +109,11 @@ static void number_code(struct filter *f, const struct selection *selection, con
 		unsigned other = test_code(f, &deadly[0]);
 		stop_when(f, &deadly[1]);
 		land(f, other);
-	} else if (list->special == SPECIAL_TARGET || list->special == SPECIAL_PTRACE) {
+	} else if (list->special == SPECIAL_COMMAND) {
+		stop_when(f, &calls_freezing);
+	} else if (list->special == SPECIAL_TARGET || list->special == SPECIAL_PTRACE || list->special == SPECIAL_PRIORITY) {
 		/* Any of our threads, and the guardian, which may be another one by now. */
-		const struct catalogue_test at_another = {list->special == SPECIAL_PTRACE, TEST_IS_NOT, 1, {0}};
+		const struct catalogue_test at_another = {list->special != SPECIAL_TARGET, TEST_IS_NOT, 1, {0}};
 		stop_when(f, &at_another);
 	}
 	for (unsigned n = 0; n < list->count; n++) {
@@ -131,14 +133,20 @@ static void number_code(struct filter *f, const struct selection *selection, con
 
 bool filter_selects(const struct selection *selection, const struct call_list *list, const uint64_t *args, bool narrow)
 {
-	uint32_t low = (uint32_t)args[list->special == SPECIAL_PTRACE ? 1 : 0];
+	uint32_t low = (uint32_t)args[list->special == SPECIAL_PTRACE || list->special == SPECIAL_PRIORITY];
 
 	switch (list->special) {
 	case SPECIAL_EXEC:
 	case SPECIAL_CLONE3:
 	case SPECIAL_SOCKETCALL:
 	case SPECIAL_ROOTS:
+	case SPECIAL_TAKE:
 		return true;
+	case SPECIAL_COMMAND:
+		for (unsigned n = 0; n < calls_freezing.count; n++)
+			if ((uint32_t)args[1] == calls_freezing.values[n])
+				return true;
+		break;
 	case SPECIAL_CLONE:
 		if (low & CLONE_UNTRACED_BIT)
 			return true;
@@ -156,6 +164,7 @@ bool filter_selects(const struct selection *selection, const struct call_list *l
 		break;
 	case SPECIAL_TARGET:
 	case SPECIAL_PTRACE:
+	case SPECIAL_PRIORITY:
 		if (low)
 			return true;
 		break;

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "capture.h"
@@ -99,6 +100,22 @@ static bool is_door(const struct tracer *tracer, const struct task *task, const 
 	memcpy(path, length ? arena_at(arena, facts->path.at) : "", length);
 	path[length] = 0;
 	return sscanf(path, "/proc/%d/%n", &pid, &end) == 1 && end && names_us(tracer, task, pid);
+}
+
+/* A command that keeps what `fd` leads to from being written: the recording, or the file system that it lies on. */
+static bool freezes_ours(struct tracer *tracer, struct task *task, int fd, uint32_t command)
+{
+	struct path_task place = capture_place(tracer, task);
+	struct arena arena = {0};
+	struct file_facts facts;
+	bool whole = command == calls_freezing.values[3] || command == calls_freezing.values[4], known = false;
+
+	for (unsigned n = 0; n < calls_freezing.count; n++)
+		known |= command == calls_freezing.values[n];
+	if (!known || !tracer->sink.inode || !path_of_descriptor(&place, fd, &arena, &facts))
+		return false;
+	arena_free(&arena);
+	return whole ? facts.device == tracer->sink.device : is_recording(tracer, &facts);
 }
 
 static bool wants_to_write(uint64_t flags)
@@ -236,8 +253,14 @@ int guard_enter(struct tracer *tracer, struct task *task, const struct call_list
 		/* A signal that nobody can mean well: the filter stops nothing else. */
 		return (uint32_t)p->args[1] == F_SETSIG && (p->args[2] == SIGKILL || p->args[2] == SIGSTOP) ? EPERM : 0;
 	case SPECIAL_TARGET:
-		/* prlimit64 with new limits, process_vm_writev, pidfd_open. */
+		/* prlimit64 with new limits, process_vm_writev, pidfd_open, schedulers. */
 		return names_us(tracer, task, (int32_t)p->args[0]) ? EPERM : 0;
+	case SPECIAL_TAKE:
+		return names_us(tracer, task, pid_behind(task, (int32_t)p->args[0])) ? EPERM : 0;
+	case SPECIAL_PRIORITY:
+		return (int32_t)p->args[0] == PRIO_PROCESS && names_us(tracer, task, (int32_t)p->args[1]) ? EPERM : 0;
+	case SPECIAL_COMMAND:
+		return freezes_ours(tracer, task, (int32_t)p->args[0], (uint32_t)p->args[1]) ? EPERM : 0;
 	case SPECIAL_PTRACE:
 		return p->args[0] != PTRACE_TRACEME_REQUEST && names_us(tracer, task, (int32_t)p->args[1]) ? EPERM : 0;
 	default:

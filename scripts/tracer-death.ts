@@ -7,12 +7,13 @@
  * First KILLS kills of the one who traces a program at that time: the tracer, then guardian after
  * guardian. Then FRESH times a new program whose tracer, in the middle of its work, is killed once.
  */
-import { execFileSync, type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { tracerOf } from '../test/tracers.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const [kills = 200, threads = 4, fresh = 50] = process.argv.slice(2).map(Number);
@@ -30,32 +31,6 @@ function start(): ChildProcess {
   return spawn(tracer, ['--fd', '3', '--', program, String(threads)], {
     stdio: [standardInput, 'pipe', 'ignore', openSync('/dev/null', 'w')],
   });
-}
-
-const status = (pid: number, field: string): number => {
-  try {
-    return Number(
-      new RegExp(`^${field}:\\s*(\\d+)`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0,
-    );
-  } catch {
-    return 0;
-  }
-};
-
-/** Waits until the program has a tracer that is none of `dead`, and that one a guardian that is ready. */
-async function traced(pid: number, dead: ReadonlySet<number>): Promise<number> {
-  for (let tries = 0; tries < 20_000; tries++) {
-    // The thread that traces, and the process that it belongs to.
-    const tracer = status(status(pid, 'TracerPid'), 'Tgid');
-    if (
-      tracer > 0 &&
-      !dead.has(tracer) &&
-      spawnSync('pgrep', ['-x', '-P', String(tracer), 'seccam-guardian']).status === 0
-    )
-      return tracer;
-    await pause(1);
-  }
-  throw new Error(`nobody traces process ${pid}`);
 }
 
 async function until(child: ChildProcess, pattern: RegExp, seen: { text: string }): Promise<RegExpExecArray> {
@@ -79,14 +54,14 @@ async function round(
   const pid = Number((await until(child, /pid=(\d+)/, seen))[1]);
   const dead = new Set<number>();
   for (let n = 0; n < times; n++) {
-    const tracer = await traced(pid, dead).catch((error: Error) => {
+    const tracer = await tracerOf(pid, dead).catch((error: Error) => {
       throw new Error(`after ${n} kills: ${error.message}`);
     });
     await pause(5 + Math.random() * 20);
     process.kill(tracer, 'SIGKILL');
     dead.add(tracer);
   }
-  await traced(pid, dead);
+  await tracerOf(pid, dead);
   writeSync(standardInput, 'x');
   const [, calls, failed, other, bursts, longest] = (
     await until(child, /calls=(\d+) failed=(\d+) other=(\d+) bursts=(\d+) longest_us=(\d+)/, seen)
