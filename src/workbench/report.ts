@@ -31,7 +31,7 @@ interface TypeColumns {
 
 export class ReportBook {
   readonly #values: unknown[] = [null];
-  readonly #numbers = new Map<string, number>();
+  readonly #numbers = new Map<string | number, number>();
   readonly #types = new Map<string, TypeColumns>();
   readonly #events = {
     type: [] as number[],
@@ -63,7 +63,10 @@ export class ReportBook {
   readonly #rules = new Map<LoadedRule, { index: number; row: ReportRule; explained: number }>();
   readonly #detections: ReportDetection[] = [];
   readonly #log: VariableLog | undefined;
-  readonly #processFields: readonly ReportField[];
+  /** Of a process, and of those above it, which are the same for all its children. */
+  readonly #ownFields: readonly ReportField[];
+  readonly #aboveFields: readonly ReportField[];
+  readonly #aboves = new Map<string, readonly (readonly [field: string, number: number])[]>();
   readonly #fields: readonly ReportField[];
 
   /** `inUse`: with rules; without, the events alone. */
@@ -73,12 +76,15 @@ export class ReportBook {
   ) {
     this.#log = inUse === undefined ? undefined : new VariableLog(inUse);
     this.#fields = fieldsOf(model);
-    this.#processFields = this.#fields.filter(
+    const processFields = this.#fields.filter(
       (field) =>
         field.event === undefined &&
         !field.name.startsWith('event.') &&
         model.unavailable(field.name) === undefined,
     );
+    const isAbove = ({ name }: ReportField): boolean => /^process\.(parent|ancestors)\./.test(name);
+    this.#ownFields = processFields.filter((field) => !isAbove(field));
+    this.#aboveFields = processFields.filter(isAbove);
   }
 
   /** Before the events of each recording; a pid or image of one is not that of another. */
@@ -86,6 +92,7 @@ export class ReportBook {
     this.#recordings.push({ name, first: this.#events.type.length, command: '', notes: [] });
     this.#images.clear();
     this.#states.clear();
+    this.#aboves.clear();
   }
 
   see(event: Event, shown: boolean): void {
@@ -211,12 +218,8 @@ export class ReportBook {
   #number(value: unknown): number {
     if (value === undefined || value === null || value === '' || value === 0 || value === false) return 0;
     if (Array.isArray(value) && value.length === 0) return 0;
-    const key =
-      typeof value === 'string'
-        ? `s${value}`
-        : typeof value === 'number'
-          ? `n${value}`
-          : JSON.stringify(value);
+    // Texts and numbers are their own keys; what a list or truth value is called cannot be one of them.
+    const key = typeof value === 'string' || typeof value === 'number' ? value : `\0${JSON.stringify(value)}`;
     let found = this.#numbers.get(key);
     if (found === undefined) {
       found = this.#values.push(value) - 1;
@@ -246,20 +249,43 @@ export class ReportBook {
   /** Facts of a process are read again only when a part of it is another one than before. */
   #state(event: Event): number {
     const { process } = event;
-    const key = `${process.node} ${this.#part(process.credentials)} ${this.#part(process.context)} ${this.#part(process.namespaces)} ${process.comm} ${process.parent?.node ?? 0}`;
+    const key = `${this.#looks(process)} ${process.parent?.node ?? 0}`;
     const known = this.#states.get(key);
     if (known !== undefined) return known;
     const index = this.#stateCount++;
     this.#states.set(key, index);
-    for (const field of this.#processFields) {
-      const raw = this.model.read(field.name, event);
-      const number = this.#number(Array.isArray(raw) ? raw.flat() : raw);
-      if (number === 0) continue;
-      const column = lookup(this.#stateColumns, field.name, () => []);
-      while (column.length < index) column.push(0);
-      column[index] = number;
-    }
+    this.#put(index, this.#facts(this.#ownFields, event));
+    const above: string[] = [];
+    for (let image = process.parent; image !== null; image = image.parent) above.push(this.#looks(image));
+    this.#put(
+      index,
+      lookup(this.#aboves, above.join(), () => this.#facts(this.#aboveFields, event)),
+    );
     return index;
+  }
+
+  /** What its facts hang on. */
+  #looks(image: Process): string {
+    const parts = [image.credentials, image.context, image.namespaces].map((part) => this.#part(part));
+    return `${image.node} ${parts.join(' ')} ${image.comm}`;
+  }
+
+  #facts(fields: readonly ReportField[], event: Event): [field: string, number: number][] {
+    const found: [string, number][] = [];
+    for (const { name } of fields) {
+      const raw = this.model.read(name, event);
+      const number = this.#number(Array.isArray(raw) ? raw.flat() : raw);
+      if (number !== 0) found.push([name, number]);
+    }
+    return found;
+  }
+
+  #put(state: number, facts: readonly (readonly [field: string, number: number])[]): void {
+    for (const [name, number] of facts) {
+      const column = lookup(this.#stateColumns, name, () => []);
+      while (column.length < state) column.push(0);
+      column[state] = number;
+    }
   }
 
   #part(part: object): number {
