@@ -287,28 +287,56 @@ static void apply_effects(struct tracer *tracer, struct task *task)
 }
 
 /*
- * The call took a name away, and it is there still: then the kernel read another one, and whoever wrote
- * that put the first one back before it was read again.
+ * The call took a name away, and it is there still; it made one, and there is none; it changed a file, whose
+ * time of change is as before: then the kernel read another name, and whoever wrote that put the first one
+ * back before it was read again.
  */
 static bool is_contradicted(struct tracer *tracer, struct task *task, const struct act *act)
 {
 	struct path_task place = capture_place(tracer, task);
-	const struct value *file;
+	const struct arena *arena = &task->pending.arena;
+	const struct value *gone = NULL, *made = NULL, *changed = NULL;
 
 	switch (act->call->event) {
 	case EVENT_UNLINK:
-		file = &act->values[UNLINK_FILE];
+		gone = &act->values[UNLINK_FILE];
 		break;
 	case EVENT_RMDIR:
-		file = &act->values[RMDIR_FILE];
+		gone = &act->values[RMDIR_FILE];
 		break;
 	case EVENT_RENAME:
-		file = &act->values[RENAME_FILE];
+		gone = &act->values[RENAME_FILE];
+		made = &act->values[RENAME_DESTINATION];
+		break;
+	case EVENT_MKDIR:
+		made = &act->values[MKDIR_FILE];
+		break;
+	case EVENT_MKNOD:
+		made = &act->values[MKNOD_FILE];
+		break;
+	case EVENT_LINK:
+		made = &act->values[LINK_DESTINATION];
+		if (act->values[LINK_SYMBOLIC].type != VALUE_NUMBER || !act->values[LINK_SYMBOLIC].number)
+			changed = &act->values[LINK_FILE];
+		break;
+	case EVENT_CHMOD:
+		changed = &act->values[CHMOD_FILE];
+		break;
+	case EVENT_CHOWN:
+		changed = &act->values[CHOWN_FILE];
+		break;
+	case EVENT_SETXATTR:
+		changed = &act->values[SETXATTR_FILE];
+		break;
+	case EVENT_REMOVEXATTR:
+		changed = &act->values[REMOVEXATTR_FILE];
 		break;
 	default:
-		return false;
+		break;
 	}
-	return file->type == VALUE_FILE && path_still_there(&place, &task->pending.arena, arena_at(&task->pending.arena, file->at));
+	return (gone && gone->type == VALUE_FILE && path_still_there(&place, arena, arena_at(arena, gone->at))) ||
+	       (made && made->type == VALUE_FILE && !made->missing && !(((struct file_facts *)arena_at(arena, made->at))->flags & FACT_EXISTS)) ||
+	       (changed && changed->type == VALUE_FILE && path_untouched(&place, arena, arena_at(arena, changed->at)));
 }
 
 void call_leave(struct tracer *tracer, struct task *task, int64_t result)

@@ -649,7 +649,8 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 		late = errand_late();
 		if (row->kind == CAPTURE_NATIVE) {
 			act->values[row->column] = native(&site, call, act);
-		} else if (at_exit && row->at == AT_BOTH && result >= 0 && by_descriptor) {
+		} else if (at_exit && row->at == AT_BOTH && (by_descriptor ? result >= 0 : !is_shown(&site))) {
+			/* Nor what the name of a call says that did nothing and that no rule sees. */
 			continue;
 		} else if (at_exit && row->at == AT_BOTH) {
 			uint32_t mark = task->pending.arena.used;

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "die.h"
@@ -776,12 +777,12 @@ bool path_resolve_below(const struct path_task *task, int dirfd, const char *nam
 	return resolve(task, dirfd, true, name, length, follow, cheap, arena, facts);
 }
 
-bool path_still_there(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)
+/* Facts of what has the name now that `facts` told of; false: nothing that can be told. */
+static bool look_again(const struct path_task *task, const struct arena *arena, const struct file_facts *facts, unsigned mask, struct statx *found)
 {
 	const struct text *text = task->root->differs && facts->own_path.stored ? &facts->own_path : &facts->path;
 	char name[PATH_BYTES + 64];
 	char *end = name;
-	struct statx found;
 
 	if (!(facts->flags & FACT_EXISTS) || facts->flags & FACT_NAMELESS || !text->stored || text->stored > PATH_BYTES)
 		return false;
@@ -789,6 +790,29 @@ bool path_still_there(const struct path_task *task, const struct arena *arena, c
 		end = proc_name(name, task->tid, "/root");
 	memcpy(end, arena_at(arena, text->at), text->stored);
 	end[text->stored] = 0;
-	return !errand_facts(name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, STATX_INO, &found) && found.stx_ino == facts->inode &&
-	       ((uint64_t)found.stx_dev_major << 32 | found.stx_dev_minor) == facts->device;
+	return !errand_facts(name, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT, mask, found) && found->stx_ino == facts->inode &&
+	       ((uint64_t)found->stx_dev_major << 32 | found->stx_dev_minor) == facts->device;
+}
+
+bool path_still_there(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)
+{
+	struct statx found;
+
+	return look_again(task, arena, facts, STATX_INO, &found);
+}
+
+bool path_untouched(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)
+{
+	static const char *const exact[] = {"ext4", "xfs", "btrfs", "tmpfs"};
+	static int major_number, minor_number;
+	struct utsname kernel;
+	struct statx found;
+	bool tells = false;
+
+	if (!major_number && (uname(&kernel) || sscanf(kernel.release, "%d.%d", &major_number, &minor_number) != 2))
+		major_number = 1;
+	for (size_t n = 0; facts->filesystem && n < sizeof(exact) / sizeof(*exact); n++)
+		tells |= !strcmp(facts->filesystem, exact[n]);
+	return tells && (major_number > 6 || (major_number == 6 && minor_number >= 13)) && !(facts->flags & FACT_FROM_DESCRIPTOR) &&
+	       look_again(task, arena, facts, STATX_INO | STATX_CTIME, &found) && ns_of(found.stx_ctime) == facts->changed;
 }

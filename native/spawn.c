@@ -261,7 +261,12 @@ void spawn_problem(struct tracer *tracer)
 	case STAGE_GROUPS:
 	case STAGE_GID:
 	case STAGE_UID:
-		fail(&tracer->failure, 125, "bad-option", problem.error, "cannot become user %lld, group %lld", (long long)tracer->options.uid, (long long)tracer->options.gid);
+		if (tracer->options.uid < 0)
+			fail(&tracer->failure, 125, "bad-option", problem.error, "cannot become group %lld", (long long)tracer->options.gid);
+		else if (tracer->options.gid < 0)
+			fail(&tracer->failure, 125, "bad-option", problem.error, "cannot become user %lld", (long long)tracer->options.uid);
+		else
+			fail(&tracer->failure, 125, "bad-option", problem.error, "cannot become user %lld, group %lld", (long long)tracer->options.uid, (long long)tracer->options.gid);
 		break;
 	default:
 		fail(&tracer->failure, 125, "internal-error", problem.error, "cannot prepare the program");
