@@ -614,6 +614,10 @@ static struct value native(const struct capture_site *site, const struct catalog
 			return missing;
 		return of_text(text_add_bytes(site->arena, text, (uint32_t)length - 1, (uint32_t)length - 1));
 	}
+	if (call->event == EVENT_DNS && site->row->column == DNS_INTERFACE)
+		return capture_interface(site, (int)capture_argument(site->task, 0), &act->values[DNS_SERVER]);
+	if (call->event == EVENT_IMDS && site->row->column == IMDS_INTERFACE)
+		return capture_interface(site, (int)capture_argument(site->task, 0), &act->values[IMDS_SERVER]);
 	if (call->event == EVENT_MPROTECT && site->row->column == MPROTECT_BEFORE)
 		return number(protection_at(site->task->tid, capture_argument(site->task, 0)));
 	if (call->event == EVENT_MOUNT && site->row->column == MOUNT_ROOT && site->result >= 0)

@@ -35,6 +35,8 @@ struct value capture_address(const struct capture_site *site, uint64_t address, 
 struct value capture_socket_address(const struct capture_site *site, int fd, bool peer);
 struct value capture_result_address(const struct capture_site *site, uint64_t address, uint64_t length);
 struct value capture_message(const struct capture_site *site, bool address, int64_t written);
+/* The interface by which `server` is reached from a socket of the tracee. */
+struct value capture_interface(const struct capture_site *site, int fd, const struct value *server);
 struct value capture_vector(const struct capture_site *site, uint64_t vector, uint64_t count, int64_t limit);
 /* What a descriptor of a task leads to, when it is not an argument of a call. */
 bool capture_descriptor_facts(struct tracer *tracer, struct task *task, int fd, struct arena *arena, struct descriptor_facts *facts);

@@ -1,10 +1,12 @@
 /* Captures that look at sockets: their addresses as the kernel holds them, and messages. */
 #include <errno.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -150,6 +152,104 @@ struct value capture_socket(const struct capture_site *site, int fd)
 	close(copy);
 	value.number = (uint32_t)family | (uint32_t)type << 8 | (uint32_t)protocol << 16;
 	return value;
+}
+
+static struct value name_value(const struct capture_site *site, const char *name)
+{
+	return (struct value){.type = VALUE_TEXT, .text = text_add(site->arena, name)};
+}
+
+/* Names and addresses of interfaces come from the socket's own network namespace, whoever asks. */
+static bool interface_with(int socket, uint32_t address, char name[IFNAMSIZ])
+{
+	struct ifreq list[64];
+	struct ifconf all = {.ifc_len = sizeof(list), .ifc_req = list};
+
+	if (!ioctl(socket, SIOCGIFCONF, &all))
+		for (size_t n = 0; n < (size_t)all.ifc_len / sizeof(*list); n++)
+			if (((struct sockaddr_in *)&list[n].ifr_addr)->sin_addr.s_addr == address) {
+				snprintf(name, IFNAMSIZ, "%.*s", IFNAMSIZ - 1, list[n].ifr_name);
+				return true;
+			}
+	return false;
+}
+
+static bool interface_with_six(pid_t tid, const uint8_t address[16], char name[IFNAMSIZ])
+{
+	char line[128], text[33] = "", found[33], path[48];
+	FILE *file;
+	bool is_it = false;
+
+	for (unsigned n = 0; n < 16; n++)
+		snprintf(text + 2 * n, 3, "%02x", address[n]);
+	snprintf(path, sizeof(path), "/proc/%d/net/if_inet6", tid);
+	file = fopen(path, "re");
+	while (file && !is_it && fgets(line, sizeof(line), file))
+		is_it = sscanf(line, "%32s %*s %*s %*s %*s %15s", found, name) == 2 && !strcmp(found, text);
+	if (file)
+		fclose(file);
+	return is_it;
+}
+
+/* The main routing table; the longest prefix wins, then the smallest metric. */
+static bool interface_of_route(pid_t tid, uint32_t address, char name[IFNAMSIZ])
+{
+	char line[256], device[IFNAMSIZ], path[48];
+	uint32_t destination, flags, metric, mask, best = 0, best_metric = 0;
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/net/route", tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%15s %x %*x %x %*d %*d %u %x", device, &destination, &flags, &metric, &mask) != 5 || !(flags & 1) || (address & mask) != destination)
+			continue;
+		if (found && (ntohl(mask) < best || (ntohl(mask) == best && metric >= best_metric)))
+			continue;
+		found = true;
+		best = ntohl(mask);
+		best_metric = metric;
+		memcpy(name, device, sizeof(device));
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+struct value capture_interface(const struct capture_site *site, int fd, const struct value *server)
+{
+	const struct address_facts *to = server->type == VALUE_ADDRESS ? arena_at(site->arena, server->at) : NULL;
+	struct sockaddr_storage own = {0};
+	const struct sockaddr_in *in = (const struct sockaddr_in *)&own;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&own;
+	socklen_t length = sizeof(own), size = IFNAMSIZ;
+	struct ifreq asked = {0};
+	char name[IFNAMSIZ] = "";
+	const int copy = to && (to->family == AF_INET || to->family == AF_INET6) ? capture_take_descriptor(site->tracer, site->task, fd) : -1;
+	const pid_t tid = site->task->tid;
+
+	if (copy < 0)
+		return absent;
+	getsockname(copy, (struct sockaddr *)&own, &length);
+	if (!getsockopt(copy, SOL_SOCKET, SO_BINDTODEVICE, name, &size) && size > 1 && name[0]) {
+		/* The program said which. */
+	} else if (to->family == AF_INET) {
+		/* What is of this machine goes round by the loopback, whatever its address is. */
+		if ((ntohl(to->ip[0]) >> 24) == 127 || interface_with(copy, to->ip[0], name))
+			strcpy(name, "lo");
+		else if (!(own.ss_family == AF_INET && in->sin_addr.s_addr && interface_with(copy, in->sin_addr.s_addr, name)))
+			interface_of_route(tid, to->ip[0], name);
+	} else if (to->number) {
+		asked.ifr_ifindex = (int)to->number;
+		if (!ioctl(copy, SIOCGIFNAME, &asked))
+			snprintf(name, sizeof(name), "%.*s", IFNAMSIZ - 1, asked.ifr_name);
+	} else if (IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)to->ip) || interface_with_six(tid, (const uint8_t *)to->ip, name)) {
+		strcpy(name, "lo");
+	} else if (own.ss_family == AF_INET6) {
+		interface_with_six(tid, in6->sin6_addr.s6_addr, name);
+	}
+	close(copy);
+	return name[0] ? name_value(site, name) : absent;
 }
 
 struct value capture_vector(const struct capture_site *site, uint64_t vector, uint64_t count, int64_t limit)

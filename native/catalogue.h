@@ -374,14 +374,16 @@ enum { COLUMN_U32, COLUMN_I32, COLUMN_U64, COLUMN_I64, COLUMN_STRING, COLUMN_LIS
 #define DNS_SERVER 2
 #define DNS_LOCAL 3
 #define DNS_SOCKET 4
-#define DNS_WORDS 5
+#define DNS_INTERFACE 5
+#define DNS_WORDS 6
 #define EVENT_IMDS 36
 #define IMDS_MESSAGE 0
 #define IMDS_DIRECTION 1
 #define IMDS_SERVER 2
 #define IMDS_LOCAL 3
 #define IMDS_SOCKET 4
-#define IMDS_WORDS 5
+#define IMDS_INTERFACE 5
+#define IMDS_WORDS 6
 #define EVENT_SYSCALL 37
 #define SYSCALL_A 0
 #define SYSCALL_B 1
@@ -858,51 +860,51 @@ static const struct catalogue_event catalogue_events[] = {
 	{ "socket", "network", 34, 1, 0, 3, 3, 154 },
 	{ "setsockopt", "network", 35, 1, 0, 5, 5, 157 },
 	{ "unshare", "process", 36, 0, 0, 3, 4, 162 },
-	{ "dns", "network", 37, 2, 0, 5, 5, 165 },
-	{ "imds", "network", 42, 2, 0, 5, 5, 170 },
-	{ "syscall", "other", 200, 0, 0, 6, 12, 175 },
-	{ "umount", "file", 201, 0, 0, 3, 3, 181 },
-	{ "chroot", "process", 202, 0, 0, 3, 3, 184 },
-	{ "pivot_root", "process", 203, 0, 0, 6, 6, 187 },
-	{ "setgroups", "process", 204, 1, 0, 2, 2, 193 },
-	{ "setns", "process", 205, 0, 0, 6, 6, 195 },
-	{ "mknod", "file", 206, 1, 0, 4, 4, 201 },
-	{ "truncate", "file", 207, 1, 0, 3, 4, 205 },
-	{ "memfd_create", "kernel", 208, 0, 0, 3, 3, 208 },
-	{ "io_uring_setup", "kernel", 209, 0, 0, 2, 2, 211 },
-	{ "listen", "network", 210, 1, 0, 3, 3, 213 },
-	{ "send", "network", 211, 2, 0, 3, 3, 216 },
-	{ "write", "file", 212, 2, 0, 4, 4, 219 },
-	{ "dup", "file", 213, 1, 0, 5, 5, 223 },
-	{ "process_vm_writev", "kernel", 214, 1, 0, 2, 2, 228 },
-	{ "process_vm_readv", "kernel", 215, 2, 0, 1, 1, 230 },
-	{ "keyctl", "kernel", 216, 1, 0, 3, 3, 231 },
-	{ "userfaultfd", "kernel", 217, 1, 0, 1, 1, 234 },
-	{ "perf_event_open", "kernel", 218, 1, 0, 4, 5, 235 },
-	{ "fsopen", "file", 219, 1, 0, 2, 2, 239 },
-	{ "fsmount", "file", 220, 1, 0, 3, 3, 241 },
-	{ "move_mount", "file", 221, 1, 0, 5, 5, 244 },
-	{ "open_tree", "file", 222, 1, 0, 3, 3, 249 },
-	{ "name_to_handle_at", "file", 223, 2, 0, 3, 3, 252 },
-	{ "open_by_handle_at", "file", 224, 1, 0, 2, 2, 255 },
-	{ "fanotify_init", "file", 225, 1, 0, 2, 2, 257 },
-	{ "fanotify_mark", "file", 226, 1, 0, 4, 5, 259 },
-	{ "kexec", "kernel", 227, 1, 0, 3, 4, 263 },
-	{ "seccomp", "kernel", 228, 0, 0, 3, 3, 266 },
-	{ "mount_setattr", "file", 229, 1, 0, 5, 7, 269 },
-	{ "pidfd_getfd", "process", 230, 1, 0, 3, 3, 274 },
-	{ "personality", "process", 232, 1, 0, 1, 1, 277 },
-	{ "clock_set", "kernel", 233, 1, 0, 2, 3, 278 },
-	{ "hostname", "kernel", 234, 1, 0, 2, 2, 280 },
-	{ "reboot", "kernel", 235, 1, 1, 1, 1, 282 },
-	{ "swap", "kernel", 236, 1, 0, 3, 3, 283 },
-	{ "acct", "kernel", 237, 1, 0, 2, 2, 286 },
-	{ "ports", "kernel", 238, 1, 0, 3, 5, 288 },
-	{ "ioctl", "file", 239, 1, 0, 3, 3, 291 },
-	{ "tee", "file", 240, 2, 0, 3, 4, 294 },
-	{ "sendfile", "file", 241, 2, 0, 3, 4, 297 },
-	{ "copy_file_range", "file", 242, 2, 0, 3, 4, 300 },
-	{ "setsid", "process", 243, 1, 0, 0, 0, 303 },
+	{ "dns", "network", 37, 2, 0, 6, 6, 165 },
+	{ "imds", "network", 42, 2, 0, 6, 6, 171 },
+	{ "syscall", "other", 200, 0, 0, 6, 12, 177 },
+	{ "umount", "file", 201, 0, 0, 3, 3, 183 },
+	{ "chroot", "process", 202, 0, 0, 3, 3, 186 },
+	{ "pivot_root", "process", 203, 0, 0, 6, 6, 189 },
+	{ "setgroups", "process", 204, 1, 0, 2, 2, 195 },
+	{ "setns", "process", 205, 0, 0, 6, 6, 197 },
+	{ "mknod", "file", 206, 1, 0, 4, 4, 203 },
+	{ "truncate", "file", 207, 1, 0, 3, 4, 207 },
+	{ "memfd_create", "kernel", 208, 0, 0, 3, 3, 210 },
+	{ "io_uring_setup", "kernel", 209, 0, 0, 2, 2, 213 },
+	{ "listen", "network", 210, 1, 0, 3, 3, 215 },
+	{ "send", "network", 211, 2, 0, 3, 3, 218 },
+	{ "write", "file", 212, 2, 0, 4, 4, 221 },
+	{ "dup", "file", 213, 1, 0, 5, 5, 225 },
+	{ "process_vm_writev", "kernel", 214, 1, 0, 2, 2, 230 },
+	{ "process_vm_readv", "kernel", 215, 2, 0, 1, 1, 232 },
+	{ "keyctl", "kernel", 216, 1, 0, 3, 3, 233 },
+	{ "userfaultfd", "kernel", 217, 1, 0, 1, 1, 236 },
+	{ "perf_event_open", "kernel", 218, 1, 0, 4, 5, 237 },
+	{ "fsopen", "file", 219, 1, 0, 2, 2, 241 },
+	{ "fsmount", "file", 220, 1, 0, 3, 3, 243 },
+	{ "move_mount", "file", 221, 1, 0, 5, 5, 246 },
+	{ "open_tree", "file", 222, 1, 0, 3, 3, 251 },
+	{ "name_to_handle_at", "file", 223, 2, 0, 3, 3, 254 },
+	{ "open_by_handle_at", "file", 224, 1, 0, 2, 2, 257 },
+	{ "fanotify_init", "file", 225, 1, 0, 2, 2, 259 },
+	{ "fanotify_mark", "file", 226, 1, 0, 4, 5, 261 },
+	{ "kexec", "kernel", 227, 1, 0, 3, 4, 265 },
+	{ "seccomp", "kernel", 228, 0, 0, 3, 3, 268 },
+	{ "mount_setattr", "file", 229, 1, 0, 5, 7, 271 },
+	{ "pidfd_getfd", "process", 230, 1, 0, 3, 3, 276 },
+	{ "personality", "process", 232, 1, 0, 1, 1, 279 },
+	{ "clock_set", "kernel", 233, 1, 0, 2, 3, 280 },
+	{ "hostname", "kernel", 234, 1, 0, 2, 2, 282 },
+	{ "reboot", "kernel", 235, 1, 1, 1, 1, 284 },
+	{ "swap", "kernel", 236, 1, 0, 3, 3, 285 },
+	{ "acct", "kernel", 237, 1, 0, 2, 2, 288 },
+	{ "ports", "kernel", 238, 1, 0, 3, 5, 290 },
+	{ "ioctl", "file", 239, 1, 0, 3, 3, 293 },
+	{ "tee", "file", 240, 2, 0, 3, 4, 296 },
+	{ "sendfile", "file", 241, 2, 0, 3, 4, 299 },
+	{ "copy_file_range", "file", 242, 2, 0, 3, 4, 302 },
+	{ "setsid", "process", 243, 1, 0, 0, 0, 305 },
 };
 static const struct catalogue_column catalogue_columns[] = {
 	{ "file", 6, 0 },
@@ -1075,11 +1077,13 @@ static const struct catalogue_column catalogue_columns[] = {
 	{ "server", 10, 2 },
 	{ "local", 10, 3 },
 	{ "socket", 0, 4 },
+	{ "interface", 4, 5 },
 	{ "message", 4, 0 },
 	{ "direction", 0, 1 },
 	{ "server", 10, 2 },
 	{ "local", 10, 3 },
 	{ "socket", 0, 4 },
+	{ "interface", 4, 5 },
 	{ "a", 2, 0 },
 	{ "b", 2, 2 },
 	{ "c", 2, 4 },
@@ -1306,89 +1310,89 @@ static const struct catalogue_call catalogue_calls[] = {
 	{ "setsockopt", 33, { 54, 208, 366 }, 0, 0, 1, 4, 19, 381 },
 	{ "setsockopt", 33, { 54, 208, 366 }, 0, 0, 1, 4, 20, 385 },
 	{ "unshare", 34, { 272, 97, 310 }, 0, 0, 0, 3, 21, 389 },
-	{ "sendto", 35, { 44, 206, 369 }, 0, 1, 0, 5, 21, 392 },
-	{ "sendmsg", 35, { 46, 211, 370 }, 0, 1, 0, 5, 21, 397 },
-	{ "sendmmsg", 35, { 307, 269, 345 }, 0, 1, 0, 5, 21, 402 },
-	{ "write", 35, { 1, 64, 4 }, 0, 1, 0, 5, 21, 407 },
-	{ "recvfrom", 35, { 45, 207, 371 }, 0, 1, 0, 5, 21, 412 },
-	{ "recvmsg", 35, { 47, 212, 372 }, 0, 1, 0, 5, 21, 417 },
-	{ "recvmmsg", 35, { 299, 243, 337 }, 0, 1, 0, 5, 21, 422 },
-	{ "read", 35, { 0, 63, 3 }, 0, 1, 0, 5, 21, 427 },
-	{ "sendto", 36, { 44, 206, 369 }, 0, 3, 0, 5, 21, 432 },
-	{ "write", 36, { 1, 64, 4 }, 0, 3, 0, 5, 21, 437 },
-	{ "sendmsg", 36, { 46, 211, 370 }, 0, 3, 0, 5, 21, 442 },
-	{ "recvfrom", 36, { 45, 207, 371 }, 0, 3, 0, 5, 21, 447 },
-	{ "read", 36, { 0, 63, 3 }, 0, 3, 0, 5, 21, 452 },
-	{ "umount2", 38, { 166, 39, 52 }, 0, 0, 0, 3, 21, 457 },
-	{ "umount", 38, { -1, -1, 22 }, 0, 0, 0, 2, 21, 460 },
-	{ "chroot", 39, { 161, 51, 61 }, 0, 0, 0, 3, 21, 462 },
-	{ "pivot_root", 40, { 155, 41, 217 }, 0, 0, 0, 6, 21, 465 },
-	{ "setgroups", 41, { 116, 159, -1 }, 0, 0, 0, 2, 21, 471 },
-	{ "setgroups", 41, { -1, -1, 81 }, 0, 0, 0, 2, 21, 473 },
-	{ "setgroups32", 41, { -1, -1, 206 }, 0, 0, 0, 2, 21, 475 },
-	{ "setns", 42, { 308, 268, 346 }, 0, 0, 0, 6, 21, 477 },
-	{ "mknod", 43, { 133, -1, 14 }, 0, 0, 0, 4, 21, 483 },
-	{ "mknodat", 43, { 259, 33, 297 }, 0, 0, 0, 4, 21, 487 },
-	{ "truncate", 44, { 76, 45, 92 }, 0, 0, 0, 3, 21, 491 },
-	{ "truncate64", 44, { -1, -1, 193 }, 0, 0, 0, 3, 21, 494 },
-	{ "ftruncate", 44, { 77, 46, 93 }, 0, 0, 0, 2, 21, 497 },
-	{ "ftruncate64", 44, { -1, -1, 194 }, 0, 0, 0, 2, 21, 499 },
-	{ "memfd_create", 45, { 319, 279, 356 }, 0, 0, 0, 3, 21, 501 },
-	{ "io_uring_setup", 46, { 425, 425, 425 }, 0, 0, 0, 2, 21, 504 },
-	{ "listen", 47, { 50, 201, 363 }, 0, 0, 0, 3, 21, 506 },
-	{ "sendto", 48, { 44, 206, 369 }, 0, 0, 1, 3, 21, 509 },
-	{ "sendmsg", 48, { 46, 211, 370 }, 0, 0, 0, 3, 22, 512 },
-	{ "sendmmsg", 48, { 307, 269, 345 }, 0, 0, 0, 3, 22, 515 },
-	{ "write", 49, { 1, 64, 4 }, 0, 2, 0, 3, 22, 518 },
-	{ "pwrite64", 49, { 18, 68, 181 }, 0, 2, 1, 3, 22, 521 },
-	{ "writev", 49, { 20, 66, 146 }, 0, 2, 0, 3, 23, 524 },
-	{ "pwritev", 49, { 296, 70, 334 }, 0, 2, 0, 3, 23, 527 },
-	{ "pwritev2", 49, { 328, 287, 379 }, 0, 2, 0, 3, 23, 530 },
-	{ "dup2", 50, { 33, -1, 63 }, 0, 0, 1, 5, 23, 533 },
-	{ "dup3", 50, { 292, 24, 330 }, 0, 0, 1, 5, 24, 538 },
-	{ "process_vm_writev", 51, { 311, 271, 348 }, 0, 0, 0, 2, 25, 543 },
-	{ "process_vm_readv", 52, { 310, 270, 347 }, 0, 0, 0, 1, 25, 545 },
-	{ "keyctl", 53, { 250, 219, 288 }, 0, 0, 0, 1, 25, 546 },
-	{ "add_key", 53, { 248, 217, 286 }, 0, 0, 0, 3, 25, 547 },
-	{ "request_key", 53, { 249, 218, 287 }, 0, 0, 0, 3, 25, 550 },
-	{ "userfaultfd", 54, { 323, 282, 374 }, 0, 0, 0, 1, 25, 553 },
-	{ "perf_event_open", 55, { 298, 241, 336 }, 0, 0, 0, 4, 25, 554 },
-	{ "fsopen", 56, { 430, 430, 430 }, 0, 0, 0, 2, 25, 558 },
-	{ "fsmount", 57, { 432, 432, 432 }, 0, 0, 0, 3, 25, 560 },
-	{ "move_mount", 58, { 429, 429, 429 }, 0, 0, 0, 5, 25, 563 },
-	{ "open_tree", 59, { 428, 428, 428 }, 0, 0, 0, 3, 25, 568 },
-	{ "open_tree_attr", 59, { 467, 467, 467 }, 0, 0, 0, 3, 25, 571 },
-	{ "name_to_handle_at", 60, { 303, 264, 341 }, 0, 0, 0, 3, 25, 574 },
-	{ "open_by_handle_at", 61, { 304, 265, 342 }, 0, 0, 0, 2, 25, 577 },
-	{ "fanotify_init", 62, { 300, 262, 338 }, 0, 0, 0, 2, 25, 579 },
-	{ "fanotify_mark", 63, { 301, 263, -1 }, 0, 0, 0, 4, 25, 581 },
-	{ "fanotify_mark", 63, { -1, -1, 339 }, 0, 0, 0, 4, 25, 585 },
-	{ "kexec_load", 64, { 246, 104, 283 }, 0, 0, 0, 1, 25, 589 },
-	{ "kexec_file_load", 64, { 320, 294, -1 }, 0, 0, 0, 3, 25, 590 },
-	{ "seccomp", 65, { 317, 277, 354 }, 0, 0, 1, 3, 25, 593 },
-	{ "seccomp", 65, { 317, 277, 354 }, 0, 0, 1, 2, 26, 596 },
-	{ "prctl", 65, { 157, 167, 172 }, 0, 0, 2, 2, 27, 598 },
-	{ "prctl", 65, { 157, 167, 172 }, 0, 0, 2, 1, 29, 600 },
-	{ "mount_setattr", 66, { 442, 442, 442 }, 0, 0, 0, 5, 31, 601 },
-	{ "pidfd_getfd", 67, { 438, 438, 438 }, 0, 0, 0, 3, 31, 606 },
-	{ "personality", 68, { 135, 92, 136 }, 0, 0, 1, 1, 31, 609 },
-	{ "clock_settime", 69, { 227, 112, 264 }, 0, 0, 0, 2, 32, 610 },
-	{ "clock_settime64", 69, { -1, -1, 404 }, 0, 0, 0, 2, 32, 612 },
-	{ "settimeofday", 69, { 164, 170, 79 }, 0, 0, 0, 1, 32, 614 },
-	{ "sethostname", 70, { 170, 161, 74 }, 0, 0, 0, 1, 32, 615 },
-	{ "setdomainname", 70, { 171, 162, 121 }, 0, 0, 0, 2, 32, 616 },
-	{ "reboot", 71, { 169, 142, 88 }, 1, 0, 0, 1, 32, 618 },
-	{ "swapon", 72, { 167, 224, 87 }, 0, 0, 0, 3, 32, 619 },
-	{ "swapoff", 72, { 168, 225, 115 }, 0, 0, 0, 2, 32, 622 },
-	{ "acct", 73, { 163, 89, 51 }, 0, 0, 0, 2, 32, 624 },
-	{ "iopl", 74, { 172, -1, 110 }, 0, 0, 0, 1, 32, 626 },
-	{ "ioperm", 74, { 173, -1, 101 }, 0, 0, 0, 2, 32, 627 },
-	{ "ioctl", 75, { 16, 29, 54 }, 0, 0, 1, 3, 32, 629 },
-	{ "tee", 76, { 276, 77, 315 }, 0, 0, 0, 3, 33, 632 },
-	{ "sendfile", 77, { 40, 71, 187 }, 0, 0, 0, 3, 33, 635 },
-	{ "sendfile64", 77, { -1, -1, 239 }, 0, 0, 0, 3, 33, 638 },
-	{ "copy_file_range", 78, { 326, 285, 377 }, 0, 0, 0, 3, 33, 641 },
-	{ "setsid", 79, { 112, 157, 66 }, 0, 0, 0, 0, 33, 644 },
+	{ "sendto", 35, { 44, 206, 369 }, 0, 1, 0, 6, 21, 392 },
+	{ "sendmsg", 35, { 46, 211, 370 }, 0, 1, 0, 6, 21, 398 },
+	{ "sendmmsg", 35, { 307, 269, 345 }, 0, 1, 0, 6, 21, 404 },
+	{ "write", 35, { 1, 64, 4 }, 0, 1, 0, 6, 21, 410 },
+	{ "recvfrom", 35, { 45, 207, 371 }, 0, 1, 0, 6, 21, 416 },
+	{ "recvmsg", 35, { 47, 212, 372 }, 0, 1, 0, 6, 21, 422 },
+	{ "recvmmsg", 35, { 299, 243, 337 }, 0, 1, 0, 6, 21, 428 },
+	{ "read", 35, { 0, 63, 3 }, 0, 1, 0, 6, 21, 434 },
+	{ "sendto", 36, { 44, 206, 369 }, 0, 3, 0, 6, 21, 440 },
+	{ "write", 36, { 1, 64, 4 }, 0, 3, 0, 6, 21, 446 },
+	{ "sendmsg", 36, { 46, 211, 370 }, 0, 3, 0, 6, 21, 452 },
+	{ "recvfrom", 36, { 45, 207, 371 }, 0, 3, 0, 6, 21, 458 },
+	{ "read", 36, { 0, 63, 3 }, 0, 3, 0, 6, 21, 464 },
+	{ "umount2", 38, { 166, 39, 52 }, 0, 0, 0, 3, 21, 470 },
+	{ "umount", 38, { -1, -1, 22 }, 0, 0, 0, 2, 21, 473 },
+	{ "chroot", 39, { 161, 51, 61 }, 0, 0, 0, 3, 21, 475 },
+	{ "pivot_root", 40, { 155, 41, 217 }, 0, 0, 0, 6, 21, 478 },
+	{ "setgroups", 41, { 116, 159, -1 }, 0, 0, 0, 2, 21, 484 },
+	{ "setgroups", 41, { -1, -1, 81 }, 0, 0, 0, 2, 21, 486 },
+	{ "setgroups32", 41, { -1, -1, 206 }, 0, 0, 0, 2, 21, 488 },
+	{ "setns", 42, { 308, 268, 346 }, 0, 0, 0, 6, 21, 490 },
+	{ "mknod", 43, { 133, -1, 14 }, 0, 0, 0, 4, 21, 496 },
+	{ "mknodat", 43, { 259, 33, 297 }, 0, 0, 0, 4, 21, 500 },
+	{ "truncate", 44, { 76, 45, 92 }, 0, 0, 0, 3, 21, 504 },
+	{ "truncate64", 44, { -1, -1, 193 }, 0, 0, 0, 3, 21, 507 },
+	{ "ftruncate", 44, { 77, 46, 93 }, 0, 0, 0, 2, 21, 510 },
+	{ "ftruncate64", 44, { -1, -1, 194 }, 0, 0, 0, 2, 21, 512 },
+	{ "memfd_create", 45, { 319, 279, 356 }, 0, 0, 0, 3, 21, 514 },
+	{ "io_uring_setup", 46, { 425, 425, 425 }, 0, 0, 0, 2, 21, 517 },
+	{ "listen", 47, { 50, 201, 363 }, 0, 0, 0, 3, 21, 519 },
+	{ "sendto", 48, { 44, 206, 369 }, 0, 0, 1, 3, 21, 522 },
+	{ "sendmsg", 48, { 46, 211, 370 }, 0, 0, 0, 3, 22, 525 },
+	{ "sendmmsg", 48, { 307, 269, 345 }, 0, 0, 0, 3, 22, 528 },
+	{ "write", 49, { 1, 64, 4 }, 0, 2, 0, 3, 22, 531 },
+	{ "pwrite64", 49, { 18, 68, 181 }, 0, 2, 1, 3, 22, 534 },
+	{ "writev", 49, { 20, 66, 146 }, 0, 2, 0, 3, 23, 537 },
+	{ "pwritev", 49, { 296, 70, 334 }, 0, 2, 0, 3, 23, 540 },
+	{ "pwritev2", 49, { 328, 287, 379 }, 0, 2, 0, 3, 23, 543 },
+	{ "dup2", 50, { 33, -1, 63 }, 0, 0, 1, 5, 23, 546 },
+	{ "dup3", 50, { 292, 24, 330 }, 0, 0, 1, 5, 24, 551 },
+	{ "process_vm_writev", 51, { 311, 271, 348 }, 0, 0, 0, 2, 25, 556 },
+	{ "process_vm_readv", 52, { 310, 270, 347 }, 0, 0, 0, 1, 25, 558 },
+	{ "keyctl", 53, { 250, 219, 288 }, 0, 0, 0, 1, 25, 559 },
+	{ "add_key", 53, { 248, 217, 286 }, 0, 0, 0, 3, 25, 560 },
+	{ "request_key", 53, { 249, 218, 287 }, 0, 0, 0, 3, 25, 563 },
+	{ "userfaultfd", 54, { 323, 282, 374 }, 0, 0, 0, 1, 25, 566 },
+	{ "perf_event_open", 55, { 298, 241, 336 }, 0, 0, 0, 4, 25, 567 },
+	{ "fsopen", 56, { 430, 430, 430 }, 0, 0, 0, 2, 25, 571 },
+	{ "fsmount", 57, { 432, 432, 432 }, 0, 0, 0, 3, 25, 573 },
+	{ "move_mount", 58, { 429, 429, 429 }, 0, 0, 0, 5, 25, 576 },
+	{ "open_tree", 59, { 428, 428, 428 }, 0, 0, 0, 3, 25, 581 },
+	{ "open_tree_attr", 59, { 467, 467, 467 }, 0, 0, 0, 3, 25, 584 },
+	{ "name_to_handle_at", 60, { 303, 264, 341 }, 0, 0, 0, 3, 25, 587 },
+	{ "open_by_handle_at", 61, { 304, 265, 342 }, 0, 0, 0, 2, 25, 590 },
+	{ "fanotify_init", 62, { 300, 262, 338 }, 0, 0, 0, 2, 25, 592 },
+	{ "fanotify_mark", 63, { 301, 263, -1 }, 0, 0, 0, 4, 25, 594 },
+	{ "fanotify_mark", 63, { -1, -1, 339 }, 0, 0, 0, 4, 25, 598 },
+	{ "kexec_load", 64, { 246, 104, 283 }, 0, 0, 0, 1, 25, 602 },
+	{ "kexec_file_load", 64, { 320, 294, -1 }, 0, 0, 0, 3, 25, 603 },
+	{ "seccomp", 65, { 317, 277, 354 }, 0, 0, 1, 3, 25, 606 },
+	{ "seccomp", 65, { 317, 277, 354 }, 0, 0, 1, 2, 26, 609 },
+	{ "prctl", 65, { 157, 167, 172 }, 0, 0, 2, 2, 27, 611 },
+	{ "prctl", 65, { 157, 167, 172 }, 0, 0, 2, 1, 29, 613 },
+	{ "mount_setattr", 66, { 442, 442, 442 }, 0, 0, 0, 5, 31, 614 },
+	{ "pidfd_getfd", 67, { 438, 438, 438 }, 0, 0, 0, 3, 31, 619 },
+	{ "personality", 68, { 135, 92, 136 }, 0, 0, 1, 1, 31, 622 },
+	{ "clock_settime", 69, { 227, 112, 264 }, 0, 0, 0, 2, 32, 623 },
+	{ "clock_settime64", 69, { -1, -1, 404 }, 0, 0, 0, 2, 32, 625 },
+	{ "settimeofday", 69, { 164, 170, 79 }, 0, 0, 0, 1, 32, 627 },
+	{ "sethostname", 70, { 170, 161, 74 }, 0, 0, 0, 1, 32, 628 },
+	{ "setdomainname", 70, { 171, 162, 121 }, 0, 0, 0, 2, 32, 629 },
+	{ "reboot", 71, { 169, 142, 88 }, 1, 0, 0, 1, 32, 631 },
+	{ "swapon", 72, { 167, 224, 87 }, 0, 0, 0, 3, 32, 632 },
+	{ "swapoff", 72, { 168, 225, 115 }, 0, 0, 0, 2, 32, 635 },
+	{ "acct", 73, { 163, 89, 51 }, 0, 0, 0, 2, 32, 637 },
+	{ "iopl", 74, { 172, -1, 110 }, 0, 0, 0, 1, 32, 639 },
+	{ "ioperm", 74, { 173, -1, 101 }, 0, 0, 0, 2, 32, 640 },
+	{ "ioctl", 75, { 16, 29, 54 }, 0, 0, 1, 3, 32, 642 },
+	{ "tee", 76, { 276, 77, 315 }, 0, 0, 0, 3, 33, 645 },
+	{ "sendfile", 77, { 40, 71, 187 }, 0, 0, 0, 3, 33, 648 },
+	{ "sendfile64", 77, { -1, -1, 239 }, 0, 0, 0, 3, 33, 651 },
+	{ "copy_file_range", 78, { 326, 285, 377 }, 0, 0, 0, 3, 33, 654 },
+	{ "setsid", 79, { 112, 157, 66 }, 0, 0, 0, 0, 33, 657 },
 };
 static const struct catalogue_capture catalogue_captures[] = {
 	{ 0, 3, 2, 3, { 14, 0, 15, 15 }, 1u },
@@ -1788,66 +1792,79 @@ static const struct catalogue_capture catalogue_captures[] = {
 	{ 2, 7, 1, 2, { 4, 5, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 17, 1, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 0u },
 	{ 2, 16, 1, 1, { 1, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 17, 1, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 0u },
 	{ 2, 16, 1, 1, { 1, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 9, 1, 2, { 1, 2, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 0u },
 	{ 2, 26, 1, 1, { 0, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 28, 2, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 1u },
 	{ 2, 8, 2, 2, { 4, 5, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 29, 2, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 1u },
 	{ 2, 16, 2, 1, { 1, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 29, 2, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 1u },
 	{ 2, 16, 2, 1, { 1, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 28, 2, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 1u },
 	{ 2, 26, 1, 1, { 0, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 9, 1, 2, { 1, 2, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 0u },
 	{ 2, 26, 1, 1, { 0, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 9, 1, 2, { 1, 2, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 0u },
 	{ 2, 26, 1, 1, { 0, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 17, 1, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 0u },
 	{ 2, 26, 1, 1, { 0, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 28, 2, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 1u },
 	{ 2, 26, 1, 1, { 0, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 28, 2, 1, { 1, 15, 15, 15 }, 1024u },
 	{ 1, 14, 1, 0, { 15, 15, 15, 15 }, 1u },
 	{ 2, 26, 1, 1, { 0, 15, 15, 15 }, 0u },
 	{ 3, 25, 2, 1, { 0, 15, 15, 15 }, 0u },
 	{ 4, 12, 1, 1, { 0, 15, 15, 15 }, 0u },
+	{ 5, 15, 2, 0, { 15, 15, 15, 15 }, 0u },
 	{ 0, 3, 1, 3, { 14, 0, 15, 15 }, 1u },
 	{ 1, 2, 3, 1, { 0, 15, 15, 15 }, 0u },
 	{ 2, 1, 1, 1, { 1, 15, 15, 15 }, 0u },
@@ -2150,124 +2167,125 @@ static const char catalogue_json[] =
 	"\":[{\"name\":\"flags\",\"type\":\"u64\"},{\"name\":\"namespaces\",\"type\":\"namespaces\"},{\"name\":\"credentials\",\"ty"
 	"pe\":\"credentials\"}]},{\"id\":37,\"name\":\"dns\",\"columns\":[{\"name\":\"message\",\"type\":\"string\"},{\"name\":\"di"
 	"rection\",\"type\":\"u32\"},{\"name\":\"server\",\"type\":\"address\"},{\"name\":\"local\",\"type\":\"address\"},{\"name\":"
-	"\"socket\",\"type\":\"u32\"}]},{\"id\":42,\"name\":\"imds\",\"columns\":[{\"name\":\"message\",\"type\":\"string\"},{\"name"
-	"\":\"direction\",\"type\":\"u32\"},{\"name\":\"server\",\"type\":\"address\"},{\"name\":\"local\",\"type\":\"address\"},{\"n"
-	"ame\":\"socket\",\"type\":\"u32\"}]},{\"id\":200,\"name\":\"syscall\",\"columns\":[{\"name\":\"a\",\"type\":\"u64\"},{\"name"
-	"\":\"b\",\"type\":\"u64\"},{\"name\":\"c\",\"type\":\"u64\"},{\"name\":\"d\",\"type\":\"u64\"},{\"name\":\"e\",\"type\":\"u64\"},{\""
-	"name\":\"f\",\"type\":\"u64\"}]},{\"id\":201,\"name\":\"umount\",\"columns\":[{\"name\":\"mountpoint\",\"type\":\"file\"},{"
-	"\"name\":\"named\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":202,\"name\":\"chroot\",\"columns\":"
-	"[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"root\",\"type\":\"string\"}]},{\""
-	"id\":203,\"name\":\"pivot_root\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"old\",\"type\":\"file\"},{\""
-	"name\":\"named\",\"type\":\"string\"},{\"name\":\"named_old\",\"type\":\"string\"},{\"name\":\"root\",\"type\":\"string\"},"
-	"{\"name\":\"cwd\",\"type\":\"string\"}]},{\"id\":204,\"name\":\"setgroups\",\"columns\":[{\"name\":\"credentials\",\"type"
-	"\":\"credentials\"},{\"name\":\"asked\",\"type\":\"list\"}]},{\"id\":205,\"name\":\"setns\",\"columns\":[{\"name\":\"file\""
-	",\"type\":\"file\"},{\"name\":\"type\",\"type\":\"u32\"},{\"name\":\"namespaces\",\"type\":\"namespaces\"},{\"name\":\"cred"
-	"entials\",\"type\":\"credentials\"},{\"name\":\"cwd\",\"type\":\"string\"},{\"name\":\"root\",\"type\":\"string\"}]},{\"id"
-	"\":206,\"name\":\"mknod\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"nam"
-	"e\":\"mode\",\"type\":\"u32\"},{\"name\":\"device\",\"type\":\"u32\"}]},{\"id\":207,\"name\":\"truncate\",\"columns\":[{\"na"
-	"me\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"length\",\"type\":\"i64\"}]},{\"id\":20"
-	"8,\"name\":\"memfd_create\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"name\",\"type\":\"string\"},{\"n"
-	"ame\":\"flags\",\"type\":\"u32\"}]},{\"id\":209,\"name\":\"io_uring_setup\",\"columns\":[{\"name\":\"entries\",\"type\":\""
-	"u32\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":210,\"name\":\"listen\",\"columns\":[{\"name\":\"socket\",\"type\":\""
-	"u32\"},{\"name\":\"local\",\"type\":\"address\"},{\"name\":\"backlog\",\"type\":\"u32\"}]},{\"id\":211,\"name\":\"send\",\"c"
-	"olumns\":[{\"name\":\"address\",\"type\":\"address\"},{\"name\":\"socket\",\"type\":\"u32\"},{\"name\":\"bytes\",\"type\":\""
-	"string\"}]},{\"id\":212,\"name\":\"write\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"bytes\",\"type\":"
-	"\"string\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"before\",\"type\":\"string\"}]},{\"id\":213,\"name\":\"dup\",\""
-	"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"from\",\"type\":\"i32\"},{\"name\":\"to\",\"type\":\"i32\"},{\"na"
-	"me\":\"socket\",\"type\":\"u32\"},{\"name\":\"peer\",\"type\":\"address\"}]},{\"id\":214,\"name\":\"process_vm_writev\",\""
-	"columns\":[{\"name\":\"target\",\"type\":\"i32\"},{\"name\":\"bytes\",\"type\":\"string\"}]},{\"id\":215,\"name\":\"proces"
-	"s_vm_readv\",\"columns\":[{\"name\":\"target\",\"type\":\"i32\"}]},{\"id\":216,\"name\":\"keyctl\",\"columns\":[{\"name\""
-	":\"operation\",\"type\":\"u32\"},{\"name\":\"type\",\"type\":\"string\"},{\"name\":\"description\",\"type\":\"string\"}]},"
-	"{\"id\":217,\"name\":\"userfaultfd\",\"columns\":[{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":218,\"name\":\"perf_eve"
-	"nt_open\",\"columns\":[{\"name\":\"type\",\"type\":\"u32\"},{\"name\":\"config\",\"type\":\"u64\"},{\"name\":\"target\",\"ty"
-	"pe\":\"i32\"},{\"name\":\"cpu\",\"type\":\"i32\"}]},{\"id\":219,\"name\":\"fsopen\",\"columns\":[{\"name\":\"fs_type\",\"typ"
-	"e\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":220,\"name\":\"fsmount\",\"columns\":[{\"name\":\"descript"
-	"or\",\"type\":\"i32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"attributes\",\"type\":\"u32\"}]},{\"id\":221,\"name"
-	"\":\"move_mount\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"destination\",\"type\":\"file\"},{\"name\""
-	":\"named\",\"type\":\"string\"},{\"name\":\"named_destination\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"}"
-	"]},{\"id\":222,\"name\":\"open_tree\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"str"
-	"ing\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":223,\"name\":\"name_to_handle_at\",\"columns\":[{\"name\":\"file\""
-	",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":224,\"name\":\"o"
-	"pen_by_handle_at\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":225"
-	",\"name\":\"fanotify_init\",\"columns\":[{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"event_flags\",\"type\":\"u32\"}"
-	"]},{\"id\":226,\"name\":\"fanotify_mark\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":"
-	"\"string\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"mask\",\"type\":\"u64\"}]},{\"id\":227,\"name\":\"kexec\",\"col"
-	"umns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"command_line\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":"
-	"\"u64\"}]},{\"id\":228,\"name\":\"seccomp\",\"columns\":[{\"name\":\"operation\",\"type\":\"u32\"},{\"name\":\"flags\",\"ty"
-	"pe\":\"u32\"},{\"name\":\"program\",\"type\":\"string\"}]},{\"id\":229,\"name\":\"mount_setattr\",\"columns\":[{\"name\":"
-	"\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"set\",\""
-	"type\":\"u64\"},{\"name\":\"clear\",\"type\":\"u64\"}]},{\"id\":230,\"name\":\"pidfd_getfd\",\"columns\":[{\"name\":\"targ"
-	"et\",\"type\":\"i32\"},{\"name\":\"descriptor\",\"type\":\"i32\"},{\"name\":\"file\",\"type\":\"file\"}]},{\"id\":232,\"name"
-	"\":\"personality\",\"columns\":[{\"name\":\"persona\",\"type\":\"u32\"}]},{\"id\":233,\"name\":\"clock_set\",\"columns\":"
-	"[{\"name\":\"clock\",\"type\":\"u32\"},{\"name\":\"seconds\",\"type\":\"u64\"}]},{\"id\":234,\"name\":\"hostname\",\"column"
-	"s\":[{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"domain\",\"type\":\"u32\"}]},{\"id\":235,\"name\":\"reboot\",\"colu"
-	"mns\":[{\"name\":\"command\",\"type\":\"u32\"}]},{\"id\":236,\"name\":\"swap\",\"columns\":[{\"name\":\"file\",\"type\":\"fi"
-	"le\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"on\",\"type\":\"u32\"}]},{\"id\":237,\"name\":\"acct\",\"columns\""
-	":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"}]},{\"id\":238,\"name\":\"ports\",\"columns"
-	"\":[{\"name\":\"level\",\"type\":\"u32\"},{\"name\":\"from\",\"type\":\"u64\"},{\"name\":\"count\",\"type\":\"u64\"}]},{\"id\":"
-	"239,\"name\":\"ioctl\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"command\",\"type\":\"u32\"},{\"name\":"
-	"\"value\",\"type\":\"u32\"}]},{\"id\":240,\"name\":\"tee\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"des"
-	"tination\",\"type\":\"file\"},{\"name\":\"length\",\"type\":\"u64\"}]},{\"id\":241,\"name\":\"sendfile\",\"columns\":[{\"n"
-	"ame\":\"file\",\"type\":\"file\"},{\"name\":\"destination\",\"type\":\"file\"},{\"name\":\"length\",\"type\":\"u64\"}]},{\"i"
-	"d\":242,\"name\":\"copy_file_range\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"destination\",\"type"
-	"\":\"file\"},{\"name\":\"length\",\"type\":\"u64\"}]},{\"id\":243,\"name\":\"setsid\",\"columns\":[]}],\"records\":[{\"id\""
-	":1,\"name\":\"clock\",\"columns\":[{\"name\":\"boottime\",\"type\":\"u64\"},{\"name\":\"realtime\",\"type\":\"i64\"},{\"nam"
-	"e\":\"reason\",\"type\":\"u32\"}]},{\"id\":2,\"name\":\"process\",\"columns\":[{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":"
-	"\"tid\",\"type\":\"u32\"},{\"name\":\"ppid\",\"type\":\"u32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"start_time\","
-	"\"type\":\"u64\"},{\"name\":\"exec_time\",\"type\":\"u64\"},{\"name\":\"pgid\",\"type\":\"u32\"},{\"name\":\"sid\",\"type\":\"u"
-	"32\"},{\"name\":\"own_pid\",\"type\":\"u32\"},{\"name\":\"comm\",\"type\":\"string\"},{\"name\":\"tty\",\"type\":\"string\"},"
-	"{\"name\":\"cwd\",\"type\":\"string\"},{\"name\":\"root\",\"type\":\"string\"},{\"name\":\"named\",\"type\":\"string\"},{\"na"
-	"me\":\"file\",\"type\":\"file\"},{\"name\":\"interpreter\",\"type\":\"file\"},{\"name\":\"argv\",\"type\":\"list\"},{\"name\""
-	":\"envp\",\"type\":\"list\"},{\"name\":\"credentials\",\"type\":\"credentials\"},{\"name\":\"namespaces\",\"type\":\"name"
-	"spaces\"},{\"name\":\"context\",\"type\":\"context\"},{\"name\":\"image\",\"type\":\"u32\"},{\"name\":\"parent_image\",\"t"
-	"ype\":\"u32\"},{\"name\":\"created_at\",\"type\":\"i64\"}]},{\"id\":3,\"name\":\"user\",\"columns\":[{\"name\":\"id\",\"type"
-	"\":\"u32\"},{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"mount_namespace\",\"type\":\"u32\"}]},{\"id\":4,\"name\":\"g"
-	"roup\",\"columns\":[{\"name\":\"id\",\"type\":\"u32\"},{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"mount_namespace"
-	"\",\"type\":\"u32\"}]},{\"id\":5,\"name\":\"mount\",\"columns\":[{\"name\":\"mount_id\",\"type\":\"u64\"},{\"name\":\"parent"
-	"_id\",\"type\":\"u64\"},{\"name\":\"device\",\"type\":\"u64\"},{\"name\":\"mount_namespace\",\"type\":\"u32\"},{\"name\":\"r"
-	"oot\",\"type\":\"string\"},{\"name\":\"mountpoint\",\"type\":\"string\"},{\"name\":\"filesystem\",\"type\":\"string\"},{\""
-	"name\":\"source\",\"type\":\"string\"},{\"name\":\"options\",\"type\":\"string\"}]},{\"id\":6,\"name\":\"descriptor\",\"co"
-	"lumns\":[{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"fd\",\"type\":\"i32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\""
-	":\"socket\",\"type\":\"u32\"},{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"local\",\"type\":\"address\"},{\"name\":\"pee"
-	"r\",\"type\":\"address\"}]},{\"id\":7,\"name\":\"gap\",\"columns\":[{\"name\":\"reason\",\"type\":\"u32\"},{\"name\":\"pid\","
-	"\"type\":\"u32\"},{\"name\":\"lost\",\"type\":\"u64\"},{\"name\":\"begin\",\"type\":\"u64\"},{\"name\":\"end\",\"type\":\"u64\"}"
-	"]},{\"id\":8,\"name\":\"blind_spot\",\"columns\":[{\"name\":\"reason\",\"type\":\"u32\"},{\"name\":\"pid\",\"type\":\"u32\"}"
-	",{\"name\":\"tid\",\"type\":\"u32\"},{\"name\":\"time\",\"type\":\"u64\"},{\"name\":\"detail\",\"type\":\"string\"}]},{\"id\":"
-	"9,\"name\":\"update\",\"columns\":[{\"name\":\"kind\",\"type\":\"u32\"},{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"file\""
-	",\"type\":\"file\"},{\"name\":\"content\",\"type\":\"content\"},{\"name\":\"context\",\"type\":\"context\"},{\"name\":\"tex"
-	"t\",\"type\":\"string\"},{\"name\":\"number\",\"type\":\"i64\"}]},{\"id\":10,\"name\":\"counters\",\"columns\":[{\"name\":\""
-	"name\",\"type\":\"string\"},{\"name\":\"value\",\"type\":\"u64\"}]},{\"id\":11,\"name\":\"end\",\"columns\":[{\"name\":\"rea"
-	"son\",\"type\":\"u32\"},{\"name\":\"status\",\"type\":\"u32\"},{\"name\":\"events\",\"type\":\"u64\"},{\"name\":\"boottime\","
-	"\"type\":\"u64\"}]}],\"tuples\":[{\"id\":1,\"name\":\"list\",\"columns\":[]},{\"id\":2,\"name\":\"file\",\"columns\":[{\"na"
-	"me\":\"path\",\"type\":\"string\"},{\"name\":\"own_path\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name"
-	"\":\"mode\",\"type\":\"u32\"},{\"name\":\"uid\",\"type\":\"u32\"},{\"name\":\"gid\",\"type\":\"u32\"},{\"name\":\"links\",\"type"
-	"\":\"u32\"},{\"name\":\"inode\",\"type\":\"u64\"},{\"name\":\"device\",\"type\":\"u64\"},{\"name\":\"size\",\"type\":\"u64\"},{"
-	"\"name\":\"modification_time\",\"type\":\"i64\"},{\"name\":\"change_time\",\"type\":\"i64\"},{\"name\":\"birth_time\",\"t"
-	"ype\":\"i64\"},{\"name\":\"mount_id\",\"type\":\"u64\"},{\"name\":\"filesystem\",\"type\":\"string\"},{\"name\":\"content\""
-	",\"type\":\"content\"}]},{\"id\":3,\"name\":\"credentials\",\"columns\":[{\"name\":\"uid\",\"type\":\"u32\"},{\"name\":\"eu"
-	"id\",\"type\":\"u32\"},{\"name\":\"suid\",\"type\":\"u32\"},{\"name\":\"fsuid\",\"type\":\"u32\"},{\"name\":\"gid\",\"type\":\"u"
-	"32\"},{\"name\":\"egid\",\"type\":\"u32\"},{\"name\":\"sgid\",\"type\":\"u32\"},{\"name\":\"fsgid\",\"type\":\"u32\"},{\"name\""
-	":\"auid\",\"type\":\"u32\"},{\"name\":\"no_new_privs\",\"type\":\"u32\"},{\"name\":\"seccomp\",\"type\":\"u32\"},{\"name\":\""
-	"securebits\",\"type\":\"u32\"},{\"name\":\"cap_effective\",\"type\":\"u64\"},{\"name\":\"cap_permitted\",\"type\":\"u64\""
-	"},{\"name\":\"cap_inheritable\",\"type\":\"u64\"},{\"name\":\"cap_bounding\",\"type\":\"u64\"},{\"name\":\"cap_ambient\""
-	",\"type\":\"u64\"},{\"name\":\"groups\",\"type\":\"string\"}]},{\"id\":4,\"name\":\"namespaces\",\"columns\":[{\"name\":\"m"
-	"nt\",\"type\":\"u32\"},{\"name\":\"net\",\"type\":\"u32\"},{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"user\",\"type\":\"u32"
-	"\"},{\"name\":\"uts\",\"type\":\"u32\"},{\"name\":\"ipc\",\"type\":\"u32\"},{\"name\":\"cgroup\",\"type\":\"u32\"},{\"name\":\"t"
-	"ime\",\"type\":\"u32\"},{\"name\":\"pid_for_children\",\"type\":\"u32\"}]},{\"id\":5,\"name\":\"context\",\"columns\":[{\""
-	"name\":\"cgroup\",\"type\":\"string\"},{\"name\":\"cgroup_version\",\"type\":\"u32\"},{\"name\":\"cgroup_inode\",\"type\""
-	":\"u64\"},{\"name\":\"cgroup_mount_id\",\"type\":\"u64\"},{\"name\":\"cgroup_created\",\"type\":\"i64\"},{\"name\":\"cont"
-	"ainer_id\",\"type\":\"string\"},{\"name\":\"container_runtime\",\"type\":\"string\"},{\"name\":\"container_created\","
-	"\"type\":\"i64\"},{\"name\":\"container_image\",\"type\":\"string\"},{\"name\":\"container_tags\",\"type\":\"list\"},{\"n"
-	"ame\":\"unit\",\"type\":\"string\"},{\"name\":\"ssh_username\",\"type\":\"string\"},{\"name\":\"ssh_client_ip\",\"type\":"
-	"\"string\"},{\"name\":\"ssh_port\",\"type\":\"u32\"},{\"name\":\"ssh_auth_method\",\"type\":\"u32\"},{\"name\":\"ssh_publ"
-	"ic_key\",\"type\":\"string\"},{\"name\":\"k8s_username\",\"type\":\"string\"},{\"name\":\"k8s_uid\",\"type\":\"string\"},"
-	"{\"name\":\"k8s_groups\",\"type\":\"list\"}]},{\"id\":6,\"name\":\"address\",\"columns\":[{\"name\":\"family\",\"type\":\"u"
-	"32\"},{\"name\":\"port\",\"type\":\"u32\"},{\"name\":\"ip\",\"type\":\"string\"},{\"name\":\"number\",\"type\":\"u32\"},{\"nam"
-	"e\":\"path\",\"type\":\"string\"},{\"name\":\"raw\",\"type\":\"string\"}]},{\"id\":7,\"name\":\"content\",\"columns\":[{\"na"
-	"me\":\"hashes\",\"type\":\"list\"},{\"name\":\"package_name\",\"type\":\"string\"},{\"name\":\"package_version\",\"type\""
-	":\"string\"},{\"name\":\"package_epoch\",\"type\":\"u32\"},{\"name\":\"package_release\",\"type\":\"string\"},{\"name\":"
-	"\"package_source_version\",\"type\":\"string\"},{\"name\":\"package_source_epoch\",\"type\":\"u32\"},{\"name\":\"pack"
-	"age_source_release\",\"type\":\"string\"},{\"name\":\"size\",\"type\":\"u64\"},{\"name\":\"type\",\"type\":\"u32\"},{\"nam"
-	"e\":\"architecture\",\"type\":\"u32\"},{\"name\":\"abi\",\"type\":\"u32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"c"
-	"ompression\",\"type\":\"u32\"},{\"name\":\"linkage\",\"type\":\"u32\"},{\"name\":\"interpreter\",\"type\":\"string\"}]}]}";
+	"\"socket\",\"type\":\"u32\"},{\"name\":\"interface\",\"type\":\"string\"}]},{\"id\":42,\"name\":\"imds\",\"columns\":[{\"na"
+	"me\":\"message\",\"type\":\"string\"},{\"name\":\"direction\",\"type\":\"u32\"},{\"name\":\"server\",\"type\":\"address\"},"
+	"{\"name\":\"local\",\"type\":\"address\"},{\"name\":\"socket\",\"type\":\"u32\"},{\"name\":\"interface\",\"type\":\"string\""
+	"}]},{\"id\":200,\"name\":\"syscall\",\"columns\":[{\"name\":\"a\",\"type\":\"u64\"},{\"name\":\"b\",\"type\":\"u64\"},{\"name"
+	"\":\"c\",\"type\":\"u64\"},{\"name\":\"d\",\"type\":\"u64\"},{\"name\":\"e\",\"type\":\"u64\"},{\"name\":\"f\",\"type\":\"u64\"}]},"
+	"{\"id\":201,\"name\":\"umount\",\"columns\":[{\"name\":\"mountpoint\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"str"
+	"ing\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":202,\"name\":\"chroot\",\"columns\":[{\"name\":\"file\",\"type\":\"fi"
+	"le\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"root\",\"type\":\"string\"}]},{\"id\":203,\"name\":\"pivot_root"
+	"\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"old\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"stri"
+	"ng\"},{\"name\":\"named_old\",\"type\":\"string\"},{\"name\":\"root\",\"type\":\"string\"},{\"name\":\"cwd\",\"type\":\"stri"
+	"ng\"}]},{\"id\":204,\"name\":\"setgroups\",\"columns\":[{\"name\":\"credentials\",\"type\":\"credentials\"},{\"name\":\""
+	"asked\",\"type\":\"list\"}]},{\"id\":205,\"name\":\"setns\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"t"
+	"ype\",\"type\":\"u32\"},{\"name\":\"namespaces\",\"type\":\"namespaces\"},{\"name\":\"credentials\",\"type\":\"credentia"
+	"ls\"},{\"name\":\"cwd\",\"type\":\"string\"},{\"name\":\"root\",\"type\":\"string\"}]},{\"id\":206,\"name\":\"mknod\",\"colu"
+	"mns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"mode\",\"type\":\"u32\"},{\""
+	"name\":\"device\",\"type\":\"u32\"}]},{\"id\":207,\"name\":\"truncate\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},"
+	"{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"length\",\"type\":\"i64\"}]},{\"id\":208,\"name\":\"memfd_create\",\"c"
+	"olumns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"}"
+	"]},{\"id\":209,\"name\":\"io_uring_setup\",\"columns\":[{\"name\":\"entries\",\"type\":\"u32\"},{\"name\":\"flags\",\"typ"
+	"e\":\"u32\"}]},{\"id\":210,\"name\":\"listen\",\"columns\":[{\"name\":\"socket\",\"type\":\"u32\"},{\"name\":\"local\",\"typ"
+	"e\":\"address\"},{\"name\":\"backlog\",\"type\":\"u32\"}]},{\"id\":211,\"name\":\"send\",\"columns\":[{\"name\":\"address\""
+	",\"type\":\"address\"},{\"name\":\"socket\",\"type\":\"u32\"},{\"name\":\"bytes\",\"type\":\"string\"}]},{\"id\":212,\"name"
+	"\":\"write\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"bytes\",\"type\":\"string\"},{\"name\":\"flags\","
+	"\"type\":\"u32\"},{\"name\":\"before\",\"type\":\"string\"}]},{\"id\":213,\"name\":\"dup\",\"columns\":[{\"name\":\"file\",\""
+	"type\":\"file\"},{\"name\":\"from\",\"type\":\"i32\"},{\"name\":\"to\",\"type\":\"i32\"},{\"name\":\"socket\",\"type\":\"u32\"}"
+	",{\"name\":\"peer\",\"type\":\"address\"}]},{\"id\":214,\"name\":\"process_vm_writev\",\"columns\":[{\"name\":\"target\""
+	",\"type\":\"i32\"},{\"name\":\"bytes\",\"type\":\"string\"}]},{\"id\":215,\"name\":\"process_vm_readv\",\"columns\":[{\"n"
+	"ame\":\"target\",\"type\":\"i32\"}]},{\"id\":216,\"name\":\"keyctl\",\"columns\":[{\"name\":\"operation\",\"type\":\"u32\"}"
+	",{\"name\":\"type\",\"type\":\"string\"},{\"name\":\"description\",\"type\":\"string\"}]},{\"id\":217,\"name\":\"userfaul"
+	"tfd\",\"columns\":[{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":218,\"name\":\"perf_event_open\",\"columns\":[{\"name"
+	"\":\"type\",\"type\":\"u32\"},{\"name\":\"config\",\"type\":\"u64\"},{\"name\":\"target\",\"type\":\"i32\"},{\"name\":\"cpu\",\""
+	"type\":\"i32\"}]},{\"id\":219,\"name\":\"fsopen\",\"columns\":[{\"name\":\"fs_type\",\"type\":\"string\"},{\"name\":\"flag"
+	"s\",\"type\":\"u32\"}]},{\"id\":220,\"name\":\"fsmount\",\"columns\":[{\"name\":\"descriptor\",\"type\":\"i32\"},{\"name\":"
+	"\"flags\",\"type\":\"u32\"},{\"name\":\"attributes\",\"type\":\"u32\"}]},{\"id\":221,\"name\":\"move_mount\",\"columns\":["
+	"{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"destination\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},"
+	"{\"name\":\"named_destination\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":222,\"name\":\"open_"
+	"tree\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"flags\",\"typ"
+	"e\":\"u32\"}]},{\"id\":223,\"name\":\"name_to_handle_at\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"n"
+	"amed\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":224,\"name\":\"open_by_handle_at\",\"columns"
+	"\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"flags\",\"type\":\"u32\"}]},{\"id\":225,\"name\":\"fanotify_init\",\"c"
+	"olumns\":[{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"event_flags\",\"type\":\"u32\"}]},{\"id\":226,\"name\":\"fanot"
+	"ify_mark\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"flags\","
+	"\"type\":\"u32\"},{\"name\":\"mask\",\"type\":\"u64\"}]},{\"id\":227,\"name\":\"kexec\",\"columns\":[{\"name\":\"file\",\"typ"
+	"e\":\"file\"},{\"name\":\"command_line\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u64\"}]},{\"id\":228,\"name\":"
+	"\"seccomp\",\"columns\":[{\"name\":\"operation\",\"type\":\"u32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"progra"
+	"m\",\"type\":\"string\"}]},{\"id\":229,\"name\":\"mount_setattr\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"na"
+	"me\":\"named\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"set\",\"type\":\"u64\"},{\"name\":\"clea"
+	"r\",\"type\":\"u64\"}]},{\"id\":230,\"name\":\"pidfd_getfd\",\"columns\":[{\"name\":\"target\",\"type\":\"i32\"},{\"name\":"
+	"\"descriptor\",\"type\":\"i32\"},{\"name\":\"file\",\"type\":\"file\"}]},{\"id\":232,\"name\":\"personality\",\"columns\":"
+	"[{\"name\":\"persona\",\"type\":\"u32\"}]},{\"id\":233,\"name\":\"clock_set\",\"columns\":[{\"name\":\"clock\",\"type\":\"u"
+	"32\"},{\"name\":\"seconds\",\"type\":\"u64\"}]},{\"id\":234,\"name\":\"hostname\",\"columns\":[{\"name\":\"name\",\"type\":"
+	"\"string\"},{\"name\":\"domain\",\"type\":\"u32\"}]},{\"id\":235,\"name\":\"reboot\",\"columns\":[{\"name\":\"command\",\"t"
+	"ype\":\"u32\"}]},{\"id\":236,\"name\":\"swap\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"named\",\"type"
+	"\":\"string\"},{\"name\":\"on\",\"type\":\"u32\"}]},{\"id\":237,\"name\":\"acct\",\"columns\":[{\"name\":\"file\",\"type\":\"f"
+	"ile\"},{\"name\":\"named\",\"type\":\"string\"}]},{\"id\":238,\"name\":\"ports\",\"columns\":[{\"name\":\"level\",\"type\":"
+	"\"u32\"},{\"name\":\"from\",\"type\":\"u64\"},{\"name\":\"count\",\"type\":\"u64\"}]},{\"id\":239,\"name\":\"ioctl\",\"column"
+	"s\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"command\",\"type\":\"u32\"},{\"name\":\"value\",\"type\":\"u32\"}]},{\""
+	"id\":240,\"name\":\"tee\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"destination\",\"type\":\"file\"},{"
+	"\"name\":\"length\",\"type\":\"u64\"}]},{\"id\":241,\"name\":\"sendfile\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"}"
+	",{\"name\":\"destination\",\"type\":\"file\"},{\"name\":\"length\",\"type\":\"u64\"}]},{\"id\":242,\"name\":\"copy_file_r"
+	"ange\",\"columns\":[{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"destination\",\"type\":\"file\"},{\"name\":\"length\""
+	",\"type\":\"u64\"}]},{\"id\":243,\"name\":\"setsid\",\"columns\":[]}],\"records\":[{\"id\":1,\"name\":\"clock\",\"columns"
+	"\":[{\"name\":\"boottime\",\"type\":\"u64\"},{\"name\":\"realtime\",\"type\":\"i64\"},{\"name\":\"reason\",\"type\":\"u32\"}]"
+	"},{\"id\":2,\"name\":\"process\",\"columns\":[{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"tid\",\"type\":\"u32\"},{\"name"
+	"\":\"ppid\",\"type\":\"u32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"start_time\",\"type\":\"u64\"},{\"name\":\"exe"
+	"c_time\",\"type\":\"u64\"},{\"name\":\"pgid\",\"type\":\"u32\"},{\"name\":\"sid\",\"type\":\"u32\"},{\"name\":\"own_pid\",\"ty"
+	"pe\":\"u32\"},{\"name\":\"comm\",\"type\":\"string\"},{\"name\":\"tty\",\"type\":\"string\"},{\"name\":\"cwd\",\"type\":\"stri"
+	"ng\"},{\"name\":\"root\",\"type\":\"string\"},{\"name\":\"named\",\"type\":\"string\"},{\"name\":\"file\",\"type\":\"file\"},"
+	"{\"name\":\"interpreter\",\"type\":\"file\"},{\"name\":\"argv\",\"type\":\"list\"},{\"name\":\"envp\",\"type\":\"list\"},{\"n"
+	"ame\":\"credentials\",\"type\":\"credentials\"},{\"name\":\"namespaces\",\"type\":\"namespaces\"},{\"name\":\"context\""
+	",\"type\":\"context\"},{\"name\":\"image\",\"type\":\"u32\"},{\"name\":\"parent_image\",\"type\":\"u32\"},{\"name\":\"creat"
+	"ed_at\",\"type\":\"i64\"}]},{\"id\":3,\"name\":\"user\",\"columns\":[{\"name\":\"id\",\"type\":\"u32\"},{\"name\":\"name\",\"t"
+	"ype\":\"string\"},{\"name\":\"mount_namespace\",\"type\":\"u32\"}]},{\"id\":4,\"name\":\"group\",\"columns\":[{\"name\":\""
+	"id\",\"type\":\"u32\"},{\"name\":\"name\",\"type\":\"string\"},{\"name\":\"mount_namespace\",\"type\":\"u32\"}]},{\"id\":5,"
+	"\"name\":\"mount\",\"columns\":[{\"name\":\"mount_id\",\"type\":\"u64\"},{\"name\":\"parent_id\",\"type\":\"u64\"},{\"name\""
+	":\"device\",\"type\":\"u64\"},{\"name\":\"mount_namespace\",\"type\":\"u32\"},{\"name\":\"root\",\"type\":\"string\"},{\"na"
+	"me\":\"mountpoint\",\"type\":\"string\"},{\"name\":\"filesystem\",\"type\":\"string\"},{\"name\":\"source\",\"type\":\"str"
+	"ing\"},{\"name\":\"options\",\"type\":\"string\"}]},{\"id\":6,\"name\":\"descriptor\",\"columns\":[{\"name\":\"pid\",\"typ"
+	"e\":\"u32\"},{\"name\":\"fd\",\"type\":\"i32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"socket\",\"type\":\"u32\"},{\""
+	"name\":\"file\",\"type\":\"file\"},{\"name\":\"local\",\"type\":\"address\"},{\"name\":\"peer\",\"type\":\"address\"}]},{\"i"
+	"d\":7,\"name\":\"gap\",\"columns\":[{\"name\":\"reason\",\"type\":\"u32\"},{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"los"
+	"t\",\"type\":\"u64\"},{\"name\":\"begin\",\"type\":\"u64\"},{\"name\":\"end\",\"type\":\"u64\"}]},{\"id\":8,\"name\":\"blind_s"
+	"pot\",\"columns\":[{\"name\":\"reason\",\"type\":\"u32\"},{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"tid\",\"type\":\"u32"
+	"\"},{\"name\":\"time\",\"type\":\"u64\"},{\"name\":\"detail\",\"type\":\"string\"}]},{\"id\":9,\"name\":\"update\",\"columns"
+	"\":[{\"name\":\"kind\",\"type\":\"u32\"},{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"file\",\"type\":\"file\"},{\"name\":\"c"
+	"ontent\",\"type\":\"content\"},{\"name\":\"context\",\"type\":\"context\"},{\"name\":\"text\",\"type\":\"string\"},{\"name"
+	"\":\"number\",\"type\":\"i64\"}]},{\"id\":10,\"name\":\"counters\",\"columns\":[{\"name\":\"name\",\"type\":\"string\"},{\"n"
+	"ame\":\"value\",\"type\":\"u64\"}]},{\"id\":11,\"name\":\"end\",\"columns\":[{\"name\":\"reason\",\"type\":\"u32\"},{\"name\""
+	":\"status\",\"type\":\"u32\"},{\"name\":\"events\",\"type\":\"u64\"},{\"name\":\"boottime\",\"type\":\"u64\"}]}],\"tuples\":"
+	"[{\"id\":1,\"name\":\"list\",\"columns\":[]},{\"id\":2,\"name\":\"file\",\"columns\":[{\"name\":\"path\",\"type\":\"string\""
+	"},{\"name\":\"own_path\",\"type\":\"string\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"mode\",\"type\":\"u32\"},{\"n"
+	"ame\":\"uid\",\"type\":\"u32\"},{\"name\":\"gid\",\"type\":\"u32\"},{\"name\":\"links\",\"type\":\"u32\"},{\"name\":\"inode\",\""
+	"type\":\"u64\"},{\"name\":\"device\",\"type\":\"u64\"},{\"name\":\"size\",\"type\":\"u64\"},{\"name\":\"modification_time\""
+	",\"type\":\"i64\"},{\"name\":\"change_time\",\"type\":\"i64\"},{\"name\":\"birth_time\",\"type\":\"i64\"},{\"name\":\"mount"
+	"_id\",\"type\":\"u64\"},{\"name\":\"filesystem\",\"type\":\"string\"},{\"name\":\"content\",\"type\":\"content\"}]},{\"id\""
+	":3,\"name\":\"credentials\",\"columns\":[{\"name\":\"uid\",\"type\":\"u32\"},{\"name\":\"euid\",\"type\":\"u32\"},{\"name\":"
+	"\"suid\",\"type\":\"u32\"},{\"name\":\"fsuid\",\"type\":\"u32\"},{\"name\":\"gid\",\"type\":\"u32\"},{\"name\":\"egid\",\"type\""
+	":\"u32\"},{\"name\":\"sgid\",\"type\":\"u32\"},{\"name\":\"fsgid\",\"type\":\"u32\"},{\"name\":\"auid\",\"type\":\"u32\"},{\"na"
+	"me\":\"no_new_privs\",\"type\":\"u32\"},{\"name\":\"seccomp\",\"type\":\"u32\"},{\"name\":\"securebits\",\"type\":\"u32\"},"
+	"{\"name\":\"cap_effective\",\"type\":\"u64\"},{\"name\":\"cap_permitted\",\"type\":\"u64\"},{\"name\":\"cap_inheritable"
+	"\",\"type\":\"u64\"},{\"name\":\"cap_bounding\",\"type\":\"u64\"},{\"name\":\"cap_ambient\",\"type\":\"u64\"},{\"name\":\"gr"
+	"oups\",\"type\":\"string\"}]},{\"id\":4,\"name\":\"namespaces\",\"columns\":[{\"name\":\"mnt\",\"type\":\"u32\"},{\"name\":"
+	"\"net\",\"type\":\"u32\"},{\"name\":\"pid\",\"type\":\"u32\"},{\"name\":\"user\",\"type\":\"u32\"},{\"name\":\"uts\",\"type\":\"u"
+	"32\"},{\"name\":\"ipc\",\"type\":\"u32\"},{\"name\":\"cgroup\",\"type\":\"u32\"},{\"name\":\"time\",\"type\":\"u32\"},{\"name\""
+	":\"pid_for_children\",\"type\":\"u32\"}]},{\"id\":5,\"name\":\"context\",\"columns\":[{\"name\":\"cgroup\",\"type\":\"str"
+	"ing\"},{\"name\":\"cgroup_version\",\"type\":\"u32\"},{\"name\":\"cgroup_inode\",\"type\":\"u64\"},{\"name\":\"cgroup_mo"
+	"unt_id\",\"type\":\"u64\"},{\"name\":\"cgroup_created\",\"type\":\"i64\"},{\"name\":\"container_id\",\"type\":\"string\"}"
+	",{\"name\":\"container_runtime\",\"type\":\"string\"},{\"name\":\"container_created\",\"type\":\"i64\"},{\"name\":\"con"
+	"tainer_image\",\"type\":\"string\"},{\"name\":\"container_tags\",\"type\":\"list\"},{\"name\":\"unit\",\"type\":\"string"
+	"\"},{\"name\":\"ssh_username\",\"type\":\"string\"},{\"name\":\"ssh_client_ip\",\"type\":\"string\"},{\"name\":\"ssh_por"
+	"t\",\"type\":\"u32\"},{\"name\":\"ssh_auth_method\",\"type\":\"u32\"},{\"name\":\"ssh_public_key\",\"type\":\"string\"},{"
+	"\"name\":\"k8s_username\",\"type\":\"string\"},{\"name\":\"k8s_uid\",\"type\":\"string\"},{\"name\":\"k8s_groups\",\"type"
+	"\":\"list\"}]},{\"id\":6,\"name\":\"address\",\"columns\":[{\"name\":\"family\",\"type\":\"u32\"},{\"name\":\"port\",\"type\""
+	":\"u32\"},{\"name\":\"ip\",\"type\":\"string\"},{\"name\":\"number\",\"type\":\"u32\"},{\"name\":\"path\",\"type\":\"string\"}"
+	",{\"name\":\"raw\",\"type\":\"string\"}]},{\"id\":7,\"name\":\"content\",\"columns\":[{\"name\":\"hashes\",\"type\":\"list\""
+	"},{\"name\":\"package_name\",\"type\":\"string\"},{\"name\":\"package_version\",\"type\":\"string\"},{\"name\":\"packag"
+	"e_epoch\",\"type\":\"u32\"},{\"name\":\"package_release\",\"type\":\"string\"},{\"name\":\"package_source_version\",\""
+	"type\":\"string\"},{\"name\":\"package_source_epoch\",\"type\":\"u32\"},{\"name\":\"package_source_release\",\"type\""
+	":\"string\"},{\"name\":\"size\",\"type\":\"u64\"},{\"name\":\"type\",\"type\":\"u32\"},{\"name\":\"architecture\",\"type\":\""
+	"u32\"},{\"name\":\"abi\",\"type\":\"u32\"},{\"name\":\"flags\",\"type\":\"u32\"},{\"name\":\"compression\",\"type\":\"u32\"},"
+	"{\"name\":\"linkage\",\"type\":\"u32\"},{\"name\":\"interpreter\",\"type\":\"string\"}]}]}";
 #endif

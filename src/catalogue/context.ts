@@ -139,13 +139,12 @@ export const commonFields = [
 
 export type CommonFieldName = (typeof commonFields)[number]['name'];
 
-const interfaceName = 'Which interface a message takes is decided inside the kernel.';
 const frameType = 'Kinds of frames on the wire are not seen by system calls.';
 
 /** Fields of events that carry a message, under `network.` or `packet.`. */
 export const networkFields = [
   { name: 'device.netns', type: 'int', doc: 'Inode of the network namespace.' },
-  { name: 'device.ifname', type: 'string', doc: 'Name of the interface.', unavailable: interfaceName },
+  { name: 'device.ifname', type: 'string', doc: 'Name of the interface, as the socket, its address or the main routing table tell; empty: none of them does.' },
   { name: 'l3_protocol', type: 'int', doc: 'ETH_P_IP or ETH_P_IPV6.', constants: 'l3-protocols' },
   { name: 'l4_protocol', type: 'int', doc: 'IPPROTO_*.', constants: 'protocols' },
   { name: 'source.ip', type: 'cidr', doc: 'Address of the sender.' },

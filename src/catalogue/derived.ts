@@ -114,6 +114,8 @@ interface Carried {
   readonly outgoing: boolean;
   readonly protocol: number;
   readonly size: number;
+  /** A string. */
+  readonly device: number;
 }
 
 const messages = new Map(
@@ -137,6 +139,7 @@ function carried(event: Event, strings: StringTable): Carried | undefined {
     destination: outgoing ? server : local,
     outgoing,
     protocol: Math.floor(Number(read('socket')) / 65536) & 0xffff,
+    device: Number(read('interface') ?? 0),
     size: event.retval > 0 ? event.retval : strings.bytes(Number(read('message'))).length,
   };
 }
@@ -217,6 +220,7 @@ export const derivedFields: ReadonlyMap<string, Derivation> = new Map<string, De
   ['imds.aws.is_imds_v2', imds((message) => message.isTokenRequest)],
   ['imds.aws.security_credentials.type', imds((message) => message.credentialsType)],
   ['network.device.netns', network((_message, _strings, event) => event.process.namespaces.net, 0)],
+  ['network.device.ifname', network((message, strings) => strings.text(message.device), '')],
   [
     'network.l3_protocol',
     network((message) => layer3[message.destination.family || message.source.family] ?? 0, 0),

@@ -203,6 +203,8 @@ const outgoing = { kind: 'constant', args: [], at: 'entry', param: 0 } as const;
 const incoming = { kind: 'constant', args: [], at: 'entry', param: 1 } as const;
 const peer = { kind: 'peer-address', args: [0], at: 'entry' } as const;
 const local = { kind: 'local-address', args: [0], at: 'exit' } as const;
+/** Found by what the columns before it tell. */
+const device = { kind: 'native', args: [], at: 'exit' } as const;
 
 export const dns = event({
   name: 'dns',
@@ -219,6 +221,7 @@ export const dns = event({
     server: address('The other end.'),
     local: address('This end.'),
     socket,
+    interface: string('Name of the interface by which the other end is reached, in the network namespace of the socket.'),
   },
   network: 'network',
   fields: {
@@ -234,36 +237,36 @@ export const dns = event({
     {
       name: 'sendto',
       gate: 'port-53',
-      captures: { message: { kind: 'bytes', args: [1, 2], at: 'entry', param: 1024 }, direction: outgoing, server: { kind: 'address', args: [4, 5], at: 'entry' }, local, socket: socketOf(0) },
+      captures: { message: { kind: 'bytes', args: [1, 2], at: 'entry', param: 1024 }, direction: outgoing, server: { kind: 'address', args: [4, 5], at: 'entry' }, local, socket: socketOf(0), interface: device },
     },
     ...(['sendmsg', 'sendmmsg'] as const).map(
       (name): Call => ({
         name,
         gate: 'port-53',
-        captures: { message: { kind: 'message-bytes', args: [1], at: 'entry', param: 1024 }, direction: outgoing, server: { kind: 'message-address', args: [1], at: 'entry' }, local, socket: socketOf(0) },
+        captures: { message: { kind: 'message-bytes', args: [1], at: 'entry', param: 1024 }, direction: outgoing, server: { kind: 'message-address', args: [1], at: 'entry' }, local, socket: socketOf(0), interface: device },
       }),
     ),
     {
       name: 'write',
       gate: 'port-53',
-      captures: { message: { kind: 'bytes', args: [1, 2], at: 'entry', param: 1024 }, direction: outgoing, server: peer, local, socket: socketOf(0) },
+      captures: { message: { kind: 'bytes', args: [1, 2], at: 'entry', param: 1024 }, direction: outgoing, server: peer, local, socket: socketOf(0), interface: device },
     },
     {
       name: 'recvfrom',
       gate: 'port-53',
-      captures: { message: { kind: 'result-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: { kind: 'result-address', args: [4, 5], at: 'exit' }, local, socket: socketOf(0) },
+      captures: { message: { kind: 'result-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: { kind: 'result-address', args: [4, 5], at: 'exit' }, local, socket: socketOf(0), interface: device },
     },
     ...(['recvmsg', 'recvmmsg'] as const).map(
       (name): Call => ({
         name,
         gate: 'port-53',
-        captures: { message: { kind: 'result-message-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: { kind: 'message-address', args: [1], at: 'exit' }, local, socket: socketOf(0) },
+        captures: { message: { kind: 'result-message-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: { kind: 'message-address', args: [1], at: 'exit' }, local, socket: socketOf(0), interface: device },
       }),
     ),
     {
       name: 'read',
       gate: 'port-53',
-      captures: { message: { kind: 'result-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: peer, local, socket: socketOf(0) },
+      captures: { message: { kind: 'result-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: peer, local, socket: socketOf(0), interface: device },
     },
   ],
 });
@@ -285,6 +288,7 @@ export const imds = event({
     server: address('The other end.'),
     local: address('This end.'),
     socket,
+    interface: string('Name of the interface by which the other end is reached, in the network namespace of the socket.'),
   },
   network: 'network',
   fields: {
@@ -302,21 +306,21 @@ export const imds = event({
       (name): Call => ({
         name,
         gate: 'imds',
-        captures: { message: { kind: 'bytes', args: [1, 2], at: 'entry', param: 1024 }, direction: outgoing, server: peer, local, socket: socketOf(0) },
+        captures: { message: { kind: 'bytes', args: [1, 2], at: 'entry', param: 1024 }, direction: outgoing, server: peer, local, socket: socketOf(0), interface: device },
       }),
     ),
     ...(['sendmsg'] as const).map(
       (name): Call => ({
         name,
         gate: 'imds',
-        captures: { message: { kind: 'message-bytes', args: [1], at: 'entry', param: 1024 }, direction: outgoing, server: peer, local, socket: socketOf(0) },
+        captures: { message: { kind: 'message-bytes', args: [1], at: 'entry', param: 1024 }, direction: outgoing, server: peer, local, socket: socketOf(0), interface: device },
       }),
     ),
     ...(['recvfrom', 'read'] as const).map(
       (name): Call => ({
         name,
         gate: 'imds',
-        captures: { message: { kind: 'result-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: peer, local, socket: socketOf(0) },
+        captures: { message: { kind: 'result-bytes', args: [1], at: 'exit', param: 1024 }, direction: incoming, server: peer, local, socket: socketOf(0), interface: device },
       }),
     ),
   ],
