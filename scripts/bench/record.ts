@@ -100,6 +100,58 @@ async function counted(path: string): Promise<{ events: number; stops: number }>
   return { events, stops: stream.end().counters.get('stops') ?? 0 };
 }
 
+/** A tracer that records nothing: the least that following every process costs. Prints its stops. */
+const NULL_TRACER = `#include <signal.h>
+#include <stdio.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+int main(int argc, char **argv) {
+	int status, stops = 0, gate[2];
+	char byte;
+	pid_t pid, child;
+	pipe(gate);
+	if (!(child = fork())) {
+		close(gate[1]);
+		read(gate[0], &byte, 1);
+		close(gate[0]);
+		execvp(argv[1], argv + 1);
+		_exit(127);
+	}
+	ptrace(PTRACE_SEIZE, child, 0, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC);
+	close(gate[0]);
+	close(gate[1]);
+	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
+		stops++;
+		if (WIFSTOPPED(status))
+			ptrace(PTRACE_CONT, pid, 0, status >> 16 || WSTOPSIG(status) == SIGTRAP ? 0 : WSTOPSIG(status));
+	}
+	printf("%d\\n", stops);
+	return argc < 2;
+}
+`;
+
+/** Stops of the recorder for each unit of work, by what is traced. Exact, and the same on every machine. */
+async function stops(folder: string, recorder: (trace: string) => readonly string[]): Promise<void> {
+  writeFileSync(join(folder, 'null.c'), NULL_TRACER);
+  execFileSync('gcc', ['-O2', '-w', '-o', 'null', 'null.c'], { cwd: folder });
+  const rows: string[][] = [];
+  for (const work of works(mkdtempSync(join(folder, 'w-')))) {
+    const units = Number(/×(\d+)/.exec(work.name)![1]);
+    const row = [work.name];
+    for (const trace of ['default', 'lean']) {
+      timed([...recorder(trace), ...work.command], { cwd: work.cwd });
+      row.push(((await counted(join(folder, 'out.seccam'))).stops / units).toFixed(2));
+    }
+    const { stdout } = timed([join(folder, 'null'), ...work.command], { cwd: work.cwd });
+    rows.push([...row, (Number(stdout.trim().split('\n').at(-1)) / units).toFixed(2)]);
+  }
+  console.log(
+    '\nStops for each unit of work, by preset, and of a tracer that follows processes and records nothing',
+  );
+  table(['work', 'default', 'lean', 'null tracer'], rows);
+}
+
 export async function run(rounds: number): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'seccam-bench-'));
   const seccam = [
@@ -195,6 +247,7 @@ export async function run(rounds: number): Promise<void> {
         rows,
       );
     }
+    await stops(folder, (trace) => [...seccam.slice(0, -1), '--trace', trace, '--']);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
