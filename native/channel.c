@@ -17,6 +17,7 @@
 #include "tls.h"
 
 #define RING_DEFAULT ((size_t)32 << 20)
+#define FLUSH_TURNS 8
 
 static void deadline_in(struct timespec *when, int ms)
 {
@@ -271,10 +272,9 @@ void channel_counters(struct channel *channel, struct channel_counters *out)
 uint64_t channel_close(struct channel *channel, int flush_ms)
 {
 	struct timespec when;
-	uint64_t left;
+	uint64_t left, sent;
 	int error = 0;
 
-	deadline_in(&when, flush_ms);
 	pthread_mutex_lock(&channel->lock);
 	/* Not connected: nobody will take it in time, unless a link is being made right now. */
 	channel->closing = 1;
@@ -282,13 +282,20 @@ uint64_t channel_close(struct channel *channel, int flush_ms)
 	pthread_mutex_unlock(&channel->lock);
 	courier_ring(channel->wake_link);
 	pthread_mutex_lock(&channel->lock);
-	while (!channel->finished && error == 0)
-		error = pthread_cond_timedwait(&channel->changed, &channel->lock, &when);
+	/* An agent that is slow and takes something all the same is waited for longer. */
+	for (int patience = FLUSH_TURNS; patience > 0 && !channel->finished; patience--) {
+		sent = channel->counters.sent_bytes;
+		deadline_in(&when, flush_ms);
+		for (error = 0; !channel->finished && error == 0;)
+			error = pthread_cond_timedwait(&channel->changed, &channel->lock, &when);
+		if (channel->counters.sent_bytes == sent)
+			break;
+	}
 	channel->closing = 2;
 	pthread_mutex_unlock(&channel->lock);
 	courier_ring(channel->wake_link);
 	pthread_join(channel->thread, NULL);
-	left = channel->queue.waiting;
+	left = channel->counters.links ? channel->queue.waiting : 0;
 	destroy(channel);
 	return left;
 }

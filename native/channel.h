@@ -137,7 +137,10 @@ void channel_hashed(struct channel *channel, const struct channel_hashed *hashed
 
 void channel_counters(struct channel *channel, struct channel_counters *out);
 
-/* Sends what waits for at most flush_ms, then closes. Returns the number of bytes that were thrown away. */
+/*
+ * Sends what waits, until nothing was taken for flush_ms or after eight times that, then closes. Returns the
+ * number of bytes that an agent did not take; 0 when there never was one.
+ */
 uint64_t channel_close(struct channel *channel, int flush_ms);
 
 #endif

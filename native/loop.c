@@ -310,8 +310,12 @@ static void release(struct tracer *tracer)
 	frame_close(&tracer->frame);
 	sink_close(&tracer->sink);
 	hashing_end(tracer->hashing);
-	if (tracer->channel)
-		channel_close(tracer->channel, 2000);
+	if (tracer->channel) {
+		uint64_t left = channel_close(tracer->channel, 2000);
+
+		if (left)
+			dprintf(2, "seccam-trace: the agent was too slow: %llu bytes at the end were not taken\n", (unsigned long long)left);
+	}
 	if (tracer->report >= 0)
 		close(tracer->report);
 }

@@ -1,11 +1,16 @@
 /** The agent without streams: settings, clients that mean harm, outputs, what lies in a folder of streams. */
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import {
   chmodSync,
+  closeSync,
+  constants,
   existsSync,
   mkdtempSync,
+  openSync,
   readFileSync,
+  readSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -22,13 +27,14 @@ import { ask } from '../src/agent/control.js';
 import { Daemon } from '../src/agent/daemon.js';
 import { globMatcher } from '../src/agent/glob.js';
 import { type Hello, welcomeIsProven, writeHello } from '../src/agent/message.js';
-import { FileOutput } from '../src/agent/outputs/descriptor.js';
+import { DescriptorOutput, FileOutput } from '../src/agent/outputs/descriptor.js';
 import { forRules, formatOf } from '../src/agent/outputs/output.js';
 import { SyslogOutput } from '../src/agent/outputs/syslog.js';
 import { WebhookOutput } from '../src/agent/outputs/webhook.js';
 import type { DetectionLine } from '../src/outputs/answers.js';
 import { BlockSplitter } from '../src/recording/blocks.js';
 import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
+import { loadWritable } from '../src/tracer/writable.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'seccam-agent-parts-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -130,6 +136,31 @@ t.test('everything that is wrong with the settings is told at once, with its pla
       ['bad-configuration', 5],
       ['bad-configuration', 7],
     ],
+  );
+  const messages = (text: string, environment = {}): string =>
+    complaints(() => readConfiguration({ file: file('one.yaml', text), environment }))
+      .map((item) => [item.message, ...item.suggestions.map((one) => one.text)].join(' '))
+      .join();
+  for (const [text, message] of [
+    [
+      'outputs: [{type: file, pth: x}]',
+      /"outputs.0.path" is missing: want.*no setting "outputs.0.pth".*"path"/,
+    ],
+    ['outputs: [{type: smoke}]', /is "smoke": want "file" or "syslog" or "webhook"/],
+    ['listen: "127.0.0.1:70000"', /is "127.0.0.1:70000": want .*65535/],
+    ['mode: enforced', /is "enforced": want "monitor" or "enforce"/],
+    ['flight: {keep: 10}', /is 10: want a duration/],
+    ['limits: {streams: 1.5}', /is 1.5: want/],
+  ] as const)
+    t.match(messages(text), message);
+  t.match(messages('', { SECCAM_ALLOW_UIDS: 'a,b' }), /want whole numbers/);
+  const { warnings } = readConfiguration({
+    file: '',
+    environment: { SECCAM_MOED: 'enforce', SECCAM_DEBUG: '1', SECCAM_MODE: 'monitor', OTHER: 'x' },
+  });
+  t.match(
+    warnings.map((item) => [item.severity, item.message, item.suggestions[0]?.text]),
+    [['warning', /SECCAM_MOED/, /SECCAM_MODE/]],
   );
   t.match(list.find((item) => item.message.includes('bufer'))?.suggestions[0]?.text, /"buffer"/);
   for (const [name, text, code] of [
@@ -400,6 +431,42 @@ t.test('two agents do not share a socket, and nothing but a socket is replaced',
   await daemon.stop();
 });
 
+t.test('a socket that somebody removes is made anew; one that another agent made there stays', async (t) => {
+  const { daemon, socket, problems } = await started();
+  rmSync(socket);
+  for (let tries = 0; !existsSync(socket); tries++) {
+    if (tries > 1000) throw new Error('it is not made anew');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  t.match(
+    problems.map((item) => item.code),
+    ['socket-removed'],
+  );
+  await new Promise<void>((resolve, reject) => connect(socket, resolve).on('error', reject));
+  rmSync(socket);
+  const other = createServer().listen(socket);
+  await new Promise((resolve) => other.once('listening', resolve));
+  await daemon.stop();
+  t.ok(existsSync(socket), 'it is not ours to remove');
+  await new Promise((resolve) => other.close(resolve));
+});
+
+t.test('a link that ends before its recording does is told and counted', async (t) => {
+  const { daemon, problems } = await started();
+  const stream = daemon.agent.open({ kind: 'file', uid: 0, pid: 1, address: 'test' }, undefined, undefined, [
+    'x',
+  ]);
+  const bytes = readFileSync(new URL('../recordings/story.seccam', import.meta.url));
+  t.equal(stream.take(bytes.subarray(0, bytes.length - 500)), true);
+  stream.end();
+  t.match(
+    problems.map((item) => item.code),
+    ['stream-cut'],
+  );
+  t.match(daemon.agent.totals(), { cut: 1, damaged: 0 });
+  await daemon.stop();
+});
+
 t.test('a reload with errors keeps the rules; a good one replaces them', async (t) => {
   const policy = file('reload.policy', readFileSync(rules, 'utf8'));
   const { daemon, control } = await started({ rules: [policy] });
@@ -460,6 +527,69 @@ t.test('an output file is private, never behind a link, and is moved away when i
   full.flush();
   t.match(full.facts(), { dropped: 1, problem: 'ENOSPC' });
 });
+
+t.test(
+  'a reader of standard output that takes nothing holds up nobody, and is waited for at the end',
+  async (t) => {
+    const path = join(folder, 'fifo');
+    execFileSync('mkfifo', [path]);
+    // Open for both, so that nobody waits for the other end; the writing end blocks as a shell's pipe does.
+    const fd = openSync(path, constants.O_RDWR);
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    const writable = await loadWritable();
+    t.equal(writable(fd), true);
+    const make = (patience?: number): DescriptorOutput =>
+      new DescriptorOutput({
+        name: 'stdout',
+        fd,
+        format: formatOf('json', 'h'),
+        writable,
+        ...(patience === undefined ? {} : { patience }),
+      });
+    const output = make();
+    const lines = 2000;
+    for (let number = 0; number < lines; number++) {
+      output.detection(line(`rule_${number}`));
+      output.flush();
+    }
+    t.equal(writable(fd), false, 'the pipe is full, and we are still here');
+    t.ok(output.facts().waiting > 100_000);
+    t.ok(output.facts().sent < lines);
+    const closed = output.close();
+    let text = '';
+    const buffer = Buffer.alloc(65536);
+    for (let tries = 0; text.split('\n').length <= lines; tries++) {
+      if (tries > 10_000) throw new Error('they do not come');
+      try {
+        text += buffer.toString('utf8', 0, readSync(reader, buffer));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    await closed;
+    t.strictSame(
+      text
+        .trim()
+        .split('\n')
+        .map((one) => (JSON.parse(one) as DetectionLine).rule_id),
+      Array.from({ length: lines }, (_, number) => `rule_${number}`),
+      'all come, in order and whole',
+    );
+    t.match(output.facts(), { sent: lines, dropped: 0, waiting: 0 });
+
+    const given = make(50);
+    const long = { ...line('long'), policy: 'p'.repeat(1 << 20) };
+    for (let number = 0; number < 40; number++) {
+      given.detection(long);
+      given.flush();
+    }
+    t.ok(given.facts().waiting < 20 << 20, 'what waits is bounded');
+    await given.close();
+    t.match(given.facts(), { sent: 0, dropped: 40, problem: 'its reader takes nothing' });
+    closeSync(fd);
+  },
+);
 
 t.test(
   'syslog over UDP and TCP: RFC 5424, the severity of the rule, nothing that drives a terminal',
@@ -601,6 +731,14 @@ t.test('figures for Prometheus name rules and causes', async (t) => {
     [],
     'what only grows is a counter',
   );
+  if (spawnSync('promtool', ['--version']).status === 0) {
+    const lint = spawnSync('promtool', ['check', 'metrics'], {
+      input: text.slice(text.indexOf('#')),
+      encoding: 'utf8',
+    });
+    t.equal(lint.stderr + lint.stdout, '');
+    t.equal(lint.status, 0);
+  }
   t.match(await read('/healthz'), /^200 ok/);
   t.match(await read('/secret'), /^404/);
   await daemon.stop();

@@ -73,6 +73,7 @@ export class Agent {
   #links = 0;
   #refused = 0;
   #damaged = 0;
+  #cut = 0;
   #detections = 0;
   #suppressed = 0;
   #silent = 0;
@@ -196,8 +197,11 @@ export class Agent {
       onReply: (reply, from) => this.#response.reply(reply, from),
       onHashed: (hashed) => this.#response.hashed(hashed),
       onProblem: (item) => {
-        this.#damaged += 1;
+        if (item.severity === 'error') this.#damaged += 1;
         this.#options.onProblem(item);
+      },
+      onCut: () => {
+        this.#cut += 1;
       },
       largestBlock: bytes(this.#options.settings.limits.buffer),
     });
@@ -288,7 +292,7 @@ export class Agent {
   async close(restart = false): Promise<void> {
     for (const stream of [...this.#streams.values()]) {
       stream.send(bye(restart));
-      stream.end();
+      stream.end(true);
     }
     this.#saver?.close();
     this.flush();
@@ -306,6 +310,7 @@ export class Agent {
       links: this.#links,
       refused: this.#refused,
       damaged: this.#damaged,
+      cut: this.#cut,
       rules: this.#loaded.rules.rules.length,
       strings: this.strings.kept,
       collections: this.strings.collections,

@@ -62,6 +62,14 @@ export const agentCodes = {
     doc: 'An output of the agent (file, syslog, webhook) does not take what it is given. Detections wait in a bounded queue and are counted when they are dropped.',
     example: 'outputs: [{type: webhook, url: "http://127.0.0.1:1/"}]',
   },
+  'socket-removed': {
+    severity: 'warning',
+    doc: 'The Unix socket for tracers was not there any more (a cleaner of temporary files, a folder that was made anew). The agent made it again; tracers connect by themselves.',
+  },
+  'stream-cut': {
+    severity: 'warning',
+    doc: 'A link ended without the end of its recording: the tracer was killed, or the agent was too slow to take everything in the seconds that a tracer waits when its program has ended. What came until there was decided; what the tracer still held is lost, and how much that was nobody knows. A tracer that connects again tells it as a gap.',
+  },
   'stream-damaged': {
     severity: 'error',
     doc: 'What came over a link is not a recording. The link was cut; other streams are not affected.',

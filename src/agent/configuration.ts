@@ -8,7 +8,7 @@ import type * as z from 'zod';
 import { type Diagnostic, DiagnosticError, diagnostic, type Span, spanAt } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
 import { agentCodes } from './codes.js';
-import { type Settings, settingsSchema } from './settings.js';
+import { outputKeys, type Settings, settingsSchema } from './settings.js';
 
 export const DEFAULT_FILE = '/etc/seccam/agent.yaml';
 
@@ -36,6 +36,8 @@ export interface Configuration {
   readonly settings: Settings;
   readonly entries: readonly ConfigurationEntry[];
   readonly file: string | undefined;
+  /** Nothing is wrong, but somebody may have meant something else. */
+  readonly warnings: readonly Diagnostic[];
 }
 
 /** Reads and checks all sources. Throws a `DiagnosticError` with everything that is wrong. */
@@ -74,7 +76,7 @@ export function readConfiguration(sources: ConfigurationSources = {}): Configura
 
   const result = settingsSchema.safeParse(values);
   if (!result.success) {
-    for (const issue of result.error.issues) diagnostics.push(...explainIssue(issue, origins, read));
+    for (const issue of result.error.issues) diagnostics.push(...explainIssue(issue, values, origins, read));
   }
   if (!result.success || diagnostics.length > 0) throw new DiagnosticError(diagnostics);
   const entries = leafNames(result.data).map((name) => ({
@@ -82,7 +84,28 @@ export function readConfiguration(sources: ConfigurationSources = {}): Configura
     value: find(result.data, name),
     origin: originOf(name, origins),
   }));
-  return { settings: result.data, entries, file: read?.file };
+  return { settings: result.data, entries, file: read?.file, warnings: misspelt(environment) };
+}
+
+/** Of the program itself and of its build. */
+const otherVariables = new Set(['SECCAM_DEBUG', 'SECCAM_KEEP_CODE', 'SECCAM_TRACER', 'SECCAM_NATIVE']);
+
+/** Variables whose names are nearly those of settings. */
+function misspelt(environment: Readonly<Record<string, string | undefined>>): Diagnostic[] {
+  const known = settingNames().map(variableOf);
+  return Object.keys(environment)
+    .filter((name) => name.startsWith('SECCAM_') && !known.includes(name) && !otherVariables.has(name))
+    .flatMap((name) => {
+      const hint = didYouMean(name, known);
+      return hint === undefined
+        ? []
+        : [
+            diagnostic(agentCodes, 'unknown-key', `no setting has the variable ${name}`, {
+              severity: 'warning',
+              suggestions: [hint],
+            }),
+          ];
+    });
 }
 
 interface SettingsFile {
@@ -102,7 +125,13 @@ function readSettingsFile(given: string | undefined): SettingsFile | undefined {
     const { code } = error as NodeJS.ErrnoException;
     if (given === undefined && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;
     const why =
-      code === 'ENOENT' ? 'there is no such file' : code === 'EACCES' ? 'permission denied' : String(code);
+      code === 'ENOENT'
+        ? 'there is no such file'
+        : code === 'EACCES'
+          ? 'permission denied'
+          : code === 'EISDIR'
+            ? 'it is a folder'
+            : String(code);
     throw new DiagnosticError([
       diagnostic(
         agentCodes,
@@ -170,8 +199,22 @@ function rangeOf(document: Document, path: readonly PropertyKey[]): [number, num
   return undefined;
 }
 
+/** What an issue wants, as the end of a sentence. */
+function wanted(issue: z.core.$ZodIssue): string {
+  const quoted = (values: readonly unknown[]): string =>
+    values.map((value) => JSON.stringify(value)).join(' or ');
+  if (issue.code === 'invalid_value') return quoted(issue.values);
+  if (issue.code === 'invalid_union' && issue.path.at(-1) === 'type') return quoted([...outputKeys.keys()]);
+  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input'))
+    return issue.expected === 'array' ? 'a list' : issue.expected === 'object' ? 'a mapping' : issue.expected;
+  if (issue.code === 'too_small') return `at least ${issue.minimum}`;
+  if (issue.code === 'too_big') return `at most ${issue.maximum}`;
+  return issue.message;
+}
+
 function explainIssue(
   issue: z.core.$ZodIssue,
+  values: unknown,
   origins: ReadonlyMap<string, string>,
   read: SettingsFile | undefined,
 ): Diagnostic[] {
@@ -179,7 +222,10 @@ function explainIssue(
   const origin = originOf(name, origins);
   const inFile = read !== undefined && (origin === 'default' || origin.startsWith(`${read.file}:`));
   if (issue.code === 'unrecognized_keys') {
-    const known = knownBelow(issue.path.map(String));
+    const known =
+      issue.path[0] === 'outputs' && issue.path.length === 2
+        ? (outputKeys.get(String(find(values, `${name}.type`))) ?? [])
+        : knownBelow(issue.path.map(String));
     return issue.keys.map((key) => {
       const hint = didYouMean(key, known);
       const span = read?.span([...issue.path, key]);
@@ -196,11 +242,14 @@ function explainIssue(
   }
   const span = inFile ? read.span(issue.path) : undefined;
   const where = inFile || origin === 'default' ? '' : ` (from ${origin})`;
+  const value = find(values, name);
   return [
     diagnostic(
       agentCodes,
       'bad-configuration',
-      `"${name || 'the configuration'}"${where}: ${issue.message}`,
+      value === undefined
+        ? `"${name}" is missing${where}: want ${wanted(issue)}`
+        : `"${name || 'the configuration'}"${where} is ${JSON.stringify(value)}: want ${wanted(issue)}`,
       span === undefined ? {} : { span },
     ),
   ];
@@ -297,7 +346,9 @@ function wantOf(schema: AnySchema): string {
   if (type === 'array')
     return element !== undefined && shapeOf(element).type === 'union'
       ? 'a list in JSON'
-      : 'values with commas between';
+      : element !== undefined && shapeOf(element).type === 'number'
+        ? 'whole numbers with commas between'
+        : 'values with commas between';
   return 'text';
 }
 

@@ -7,7 +7,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { loadPeerCredentials } from '../tracer/peer.js';
 import { agentCodes } from './codes.js';
-import { removeStaleSocket } from './listener.js';
+import { removeStaleSocket, whyNot } from './listener.js';
 
 export const controlVerbs = ['status', 'streams', 'reload', 'stop', 'config', 'dump'] as const;
 export type ControlVerb = (typeof controlVerbs)[number];
@@ -52,13 +52,7 @@ export class ControlServer {
         server.listen(path, resolve);
       });
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      const why =
-        code === 'ENOENT'
-          ? 'its folder does not exist'
-          : code === 'EACCES'
-            ? 'permission denied'
-            : String(code);
+      const why = whyNot(path, error as NodeJS.ErrnoException);
       throw new DiagnosticError([
         diagnostic(agentCodes, 'address-in-use', `cannot make the control socket "${path}": ${why}`, {
           suggestions: ['--control PATH', `mkdir -p ${path.replace(/\/[^/]*$/, '')}`],
@@ -114,12 +108,15 @@ export function ask(path: string, request: ControlRequest): Promise<ControlAnswe
   return new Promise((resolve, reject) => {
     const socket = connect(path);
     let text = '';
-    const fail = (why: string): void => {
+    const fail = (why: string, wayOut?: string): void => {
       socket.destroy();
       reject(
         new DiagnosticError([
           diagnostic(agentCodes, 'no-agent', `no agent answers at "${path}": ${why}`, {
-            suggestions: ['seccam agent start', '--control PATH when the agent has another control socket'],
+            suggestions:
+              wayOut === undefined
+                ? ['seccam agent start', '--control PATH when the agent has another control socket']
+                : [wayOut],
           }),
         ]),
       );
@@ -133,7 +130,10 @@ export function ask(path: string, request: ControlRequest): Promise<ControlAnswe
             ? 'nobody listens there'
             : error.code === 'EACCES'
               ? 'permission denied'
-              : String(error.code),
+              : error.code === 'ECONNRESET' || error.code === 'EPIPE'
+                ? 'it does not talk to this user, or is busy'
+                : String(error.code),
+        error.code === 'EACCES' ? 'ask as root, or as the user that the agent runs as' : undefined,
       ),
     );
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));

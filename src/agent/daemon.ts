@@ -9,7 +9,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { isatty } from 'node:tty';
 import type { DetectionFormatName } from '../outputs/detections/index.js';
-import { paintFor } from '../outputs/text.js';
+import { counted, paintFor } from '../outputs/text.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { packageRoot } from '../support/package.js';
 import { Agent } from './agent.js';
@@ -17,14 +17,21 @@ import { agentCodes } from './codes.js';
 import type { Configuration } from './configuration.js';
 import { type ControlAnswer, type ControlRequest, ControlServer } from './control.js';
 import { globMatcher } from './glob.js';
-import { isEncrypted, Listener, readToken, splitAddress } from './listener.js';
+import { isEncrypted, Listener, readToken, splitAddress, whyNot } from './listener.js';
 import { RefusalReason } from './message.js';
 import { DescriptorOutput, FileOutput } from './outputs/descriptor.js';
 import { formatOf, forRules, type Output } from './outputs/output.js';
 import { SyslogOutput } from './outputs/syslog.js';
 import { WebhookOutput } from './outputs/webhook.js';
+import { loadWritable } from '../tracer/writable.js';
 import { bytes, milliseconds, type OutputSettings, type Settings } from './settings.js';
 import type { LiveStream } from './stream.js';
+
+/** ms between two looks at outputs and sockets. */
+const WATCH_PERIOD = 1000;
+
+/** ms for which a reader of standard output may take nothing when the agent stops. */
+const READER_PATIENCE = 3000;
 
 export interface FormatTarget {
   readonly name: DetectionFormatName;
@@ -54,6 +61,9 @@ export class Daemon {
   readonly #refusals = new Map<string, number>();
   #stopping: Promise<void> | undefined;
   readonly #onStopped: (() => void)[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  readonly #troubled = new Map<Output, string>();
+  #writable: (fd: number) => boolean = () => true;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -62,7 +72,10 @@ export class Daemon {
     this.agent = new Agent({
       settings: this.settings,
       rules,
-      outputs: makeOutputs(options, this.settings, () => void this.stop()),
+      outputs: makeOutputs(options, this.settings, {
+        writable: (fd) => this.#writable(fd),
+        onClosed: () => this.#readerGone(),
+      }),
       onProblem: options.onProblem,
       ...(options.limits === undefined ? {} : { limits: options.limits }),
     });
@@ -71,6 +84,7 @@ export class Daemon {
   /** Opens what the settings name. Throws a `DiagnosticError` when something cannot be opened. */
   async listen(): Promise<void> {
     const { settings } = this;
+    this.#writable = await loadWritable();
     const listener = new Listener({
       greetingTimeout: milliseconds(settings.limits.greeting),
       wanted: () => this.agent.wanted(),
@@ -132,6 +146,28 @@ export class Daemon {
     }
   }
 
+  /** Tells once of each output that begins or ceases to fail, and makes sockets anew that somebody removed. */
+  async #watch(): Promise<void> {
+    for (const output of this.agent.outputs) {
+      const { problem } = output.facts();
+      const told = this.#troubled.get(output);
+      if ((problem === undefined) === (told === undefined)) continue;
+      if (problem === undefined) {
+        this.#troubled.delete(output);
+        this.#options.onRemark(`${output.name} takes detections again`);
+      } else {
+        this.#troubled.set(output, problem);
+        this.#options.onProblem(
+          diagnostic(agentCodes, 'output-failed', `"${output.name}" does not take detections: ${problem}`),
+        );
+      }
+    }
+    for (const path of (await this.#listener?.restore()) ?? [])
+      this.#options.onProblem(
+        diagnostic(agentCodes, 'socket-removed', `somebody removed the socket "${path}": it was made anew`),
+      );
+  }
+
   /** Opens control socket and metrics, and takes SIGHUP (reload), SIGTERM and SIGINT (stop). */
   async serve(signals: boolean): Promise<void> {
     const { settings } = this;
@@ -153,11 +189,13 @@ export class Daemon {
           diagnostic(
             agentCodes,
             'address-in-use',
-            `cannot serve metrics at "${settings.metrics}": ${(error as NodeJS.ErrnoException).code}`,
+            `cannot serve metrics at "${settings.metrics}": ${whyNot('', error as NodeJS.ErrnoException)}`,
           ),
         ]);
       }
     }
+    this.#timer = setInterval(() => void this.#watch(), WATCH_PERIOD);
+    this.#timer.unref();
     if (!signals) return;
     process.on('SIGHUP', () => this.#reload());
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => void this.stop());
@@ -174,9 +212,26 @@ export class Daemon {
     return this.#stopping;
   }
 
+  /** Who reads standard output is gone: the end, unless detections go elsewhere too. */
+  #readerGone(): void {
+    const { save, flight } = this.settings;
+    if (this.agent.outputs.length > 1 || save !== '' || flight.folder !== '') return;
+    void this.stop();
+  }
+
   async #stop(): Promise<void> {
+    clearInterval(this.#timer);
     this.#listener?.stop();
     await this.agent.close(false);
+    for (const { name, dropped, problem } of this.agent.outputs.map((output) => output.facts()))
+      if (dropped > 0)
+        this.#options.onProblem(
+          diagnostic(
+            agentCodes,
+            'output-failed',
+            `"${name}" was not given ${counted(dropped, 'detection')}${problem === undefined ? ': it was too slow' : `: ${problem}`}`,
+          ),
+        );
     for (const link of this.#links) link.end();
     this.#control?.close();
     this.#metricsServer?.close();
@@ -205,7 +260,7 @@ export class Daemon {
         diagnostic(
           agentCodes,
           'rules-not-replaced',
-          `the rules have errors, so the ${result.rules} that are loaded stay`,
+          `the rules have errors, so what was loaded stays (${counted(result.rules, 'rule')})`,
         ),
       );
     }
@@ -274,16 +329,22 @@ function demandToken(settings: Settings): Buffer {
   return readToken(settings.token_file);
 }
 
-function makeOutputs(options: DaemonOptions, settings: Settings, onClosed: () => void): Output[] {
+function makeOutputs(
+  options: DaemonOptions,
+  settings: Settings,
+  descriptor: { readonly writable: (fd: number) => boolean; readonly onClosed: () => void },
+): Output[] {
   const host = hostname();
   const outputs: Output[] = options.targets.map((target) =>
     target.file === undefined
-      ? new DescriptorOutput(
-          'stdout',
-          1,
-          formatOf(target.name, host, paintFor({ isTTY: isatty(1) })),
-          onClosed,
-        )
+      ? new DescriptorOutput({
+          name: 'stdout',
+          fd: 1,
+          format: formatOf(target.name, host, paintFor({ isTTY: isatty(1) })),
+          ...descriptor,
+          // With a program it is a command in a pipeline; else somebody waits for the agent to stop.
+          ...(options.truncate === true ? {} : { patience: READER_PATIENCE }),
+        })
       : openFile(target.file, target.name, host, 0, 0, options.truncate === true),
   );
   for (const output of settings.outputs)

@@ -2,8 +2,9 @@
  * Where tracers connect: a Unix socket, and loopback TCP with a token. Greets each client within a
  * bounded time and hands over links that were admitted; everything else is turned away and counted.
  */
-import { chmodSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { createHmac } from 'node:crypto';
+import { dirname } from 'node:path';
 import { connect, createServer, isIP, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
@@ -29,21 +30,45 @@ const GREETING_MAX = 64;
 
 export class Listener {
   readonly #servers: Server[] = [];
-  readonly #paths: string[] = [];
+  /** Unix sockets with what makes them anew. */
+  readonly #sockets: {
+    readonly path: string;
+    file: string | undefined;
+    readonly again: () => Promise<string | undefined>;
+  }[] = [];
+  #stopped = false;
   #greeting = 0;
 
   constructor(readonly options: ListenerOptions) {}
 
   /** Listens at a Unix socket path; a stale socket that nobody answers at is replaced. */
   async unix(path: string, mode: number): Promise<void> {
-    await removeStaleSocket(path);
     const credentials = await loadPeerCredentials();
-    await this.#listen({ path }, path, (socket) => {
-      const { uid, pid } = credentials(socket) ?? {};
-      return { peer: { kind: 'unix', uid, pid, address: path }, token: undefined };
-    });
-    chmodSync(path, mode);
-    this.#paths.push(path);
+    const again = async (): Promise<string | undefined> => {
+      await removeStaleSocket(path);
+      await this.#listen({ path }, path, (socket) => {
+        const { uid, pid } = credentials(socket) ?? {};
+        return { peer: { kind: 'unix', uid, pid, address: path }, token: undefined };
+      });
+      chmodSync(path, mode);
+      return fileAt(path);
+    };
+    this.#sockets.push({ path, file: await again(), again });
+  }
+
+  /** Makes Unix sockets anew that somebody removed; their paths. Another one that lies there now is let be. */
+  async restore(): Promise<string[]> {
+    const made: string[] = [];
+    for (const socket of this.#sockets) {
+      if (this.#stopped || fileAt(socket.path) !== undefined) continue;
+      try {
+        socket.file = await socket.again();
+        made.push(socket.path);
+      } catch (error) {
+        if (!(error instanceof DiagnosticError)) throw error;
+      }
+    }
+    return made;
   }
 
   /** Listens at a TCP address; every client has to prove that it holds the token. */
@@ -74,12 +99,14 @@ export class Listener {
 
   /** Stops taking new clients at once; links stay. */
   stop(): void {
-    for (const server of this.#servers) server.close();
-    for (const path of this.#paths) {
-      try {
-        unlinkSync(path);
-      } catch {}
-    }
+    // Closing a server of a Unix socket removes what lies at its path, whoever put it there.
+    const taken = this.#sockets.filter(
+      ({ path, file }) => fileAt(path) !== undefined && fileAt(path) !== file,
+    );
+    for (const server of this.#servers)
+      if (taken.some(({ path }) => server.address() === path)) server.unref();
+      else server.close();
+    this.#stopped = true;
   }
 
   #listen(
@@ -109,14 +136,9 @@ export class Listener {
       server.once('error', (error: NodeJS.ErrnoException) => {
         reject(
           new DiagnosticError([
-            diagnostic(
-              agentCodes,
-              'address-in-use',
-              `cannot listen at "${name}": ${error.code === 'EADDRINUSE' ? 'another process does' : error.code === 'EACCES' ? 'permission denied' : error.code === 'ENOENT' ? 'its folder does not exist' : String(error.code)}`,
-              {
-                suggestions: error.code === 'ENOENT' ? [`mkdir -p ${name.replace(/\/[^/]*$/, '')}`] : [],
-              },
-            ),
+            diagnostic(agentCodes, 'address-in-use', `cannot listen at "${name}": ${whyNot(name, error)}`, {
+              suggestions: hasFolder(name) ? [] : [`mkdir -p ${dirname(name)}`],
+            }),
           ]),
         );
       });
@@ -146,6 +168,25 @@ export class Listener {
     if ('refused' in result) this.options.onRefused(peer, result.refused);
     else this.options.onLink(socket, peer, hello ?? result.hello, result.rest);
   }
+}
+
+/** Node says EACCES also of a socket whose folder is not there. */
+function hasFolder(name: string): boolean {
+  return !name.includes('/') || existsSync(dirname(name));
+}
+
+/** Why nobody can listen there. */
+export function whyNot(name: string, { code }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE') return 'another process does';
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') return 'this machine has no such address';
+  if (!hasFolder(name)) return 'its folder does not exist';
+  return code === 'EACCES' ? 'permission denied' : String(code);
+}
+
+/** Which file lies there: numbers of inodes are given again at once. */
+function fileAt(path: string): string | undefined {
+  const stat = lstatSync(path, { throwIfNoEntry: false, bigint: true });
+  return stat === undefined ? undefined : `${stat.ino} ${stat.birthtimeNs}`;
 }
 
 /** What both sides derive from the token, so that the token itself is in no cipher. */

@@ -14,6 +14,7 @@ export interface MetricsSource {
     readonly links: number;
     readonly refused: number;
     readonly damaged: number;
+    readonly cut: number;
     readonly rules: number;
     readonly strings: number;
   };
@@ -50,6 +51,9 @@ export class Metrics {
   constructor(source: MetricsSource) {
     const { registry } = this;
     collectDefaultMetrics({ register: registry });
+    // Gauges that are named as counters; the same figures are there by type.
+    for (const what of ['handles', 'requests', 'resources'])
+      registry.removeSingleMetric(`nodejs_active_${what}_total`);
     const total = (name: string, help: string, key: keyof ReturnType<MetricsSource['totals']>): void => {
       measured(name, help, [], () => [[{}, source.totals()[key]]]);
     };
@@ -59,6 +63,7 @@ export class Metrics {
     total('seccam_links_total', 'Links of tracers since the start.', 'links');
     total('seccam_links_refused_total', 'Clients that were turned away.', 'refused');
     total('seccam_links_damaged_total', 'Links that were cut because of what came over them.', 'damaged');
+    total('seccam_links_cut_total', 'Links that ended before their recording did.', 'cut');
     total('seccam_rules_loaded', 'Rules that decide.', 'rules');
     total('seccam_strings', 'Distinct strings kept in memory.', 'strings');
     new Gauge({

@@ -5,16 +5,18 @@
 import * as z from 'zod';
 
 const duration = z
-  .string()
+  .string('a duration such as 500ms, 30s, 10m, 12h')
   .regex(/^\d+(\.\d+)?(ms|s|m|h|d)$/, 'a duration such as 500ms, 30s, 10m, 12h')
   .describe('A number and a unit: ms, s, m, h or d.');
 const size = z
-  .string()
+  .string('a size such as 512KiB, 64MiB, 1GiB')
   .regex(/^\d+(\.\d+)?(B|KiB|MiB|GiB)$/, 'a size such as 512KiB, 64MiB, 1GiB')
   .describe('A number and a unit: B, KiB, MiB or GiB.');
+const hasPort = (address: string): boolean => !(Number(/:(\d+)$/.exec(address)?.[1] ?? 0) > 65535);
 const addressOrNone = z
   .string('HOST:PORT, such as 127.0.0.1:5678, or an empty text')
   .regex(/^$|^(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/, 'HOST:PORT, such as 127.0.0.1:5678, or an empty text')
+  .refine(hasPort, 'HOST:PORT with a port up to 65535')
   .default('');
 const path = z.string().min(1);
 const format = z.enum(['pretty', 'compact', 'json', 'falco']);
@@ -78,6 +80,11 @@ const output = z.discriminatedUnion('type', [
   }),
 ]);
 
+/** Keys of an output, by its type. */
+export const outputKeys = new Map(
+  output.options.map((one) => [one.shape.type.value as string, Object.keys(one.shape)]),
+);
+
 export const settingsSchema = z.strictObject({
   version: z.literal(1).default(1),
   rules: z
@@ -113,6 +120,7 @@ export const settingsSchema = z.strictObject({
       /^$|^(tls:)?(\[[0-9a-fA-F:.]+\]|[^:\s]+):\d{1,5}$/,
       'HOST:PORT, such as 127.0.0.1:5678, or an empty text',
     )
+    .refine(hasPort, 'HOST:PORT with a port up to 65535')
     .default('')
     .describe(
       'TCP address for tracers; needs token_file. Links to other addresses than loopback ones, and to tls:HOST:PORT, are encrypted. Empty: none.',

@@ -36,6 +36,8 @@ export interface LiveStreamOptions {
   readonly onReply?: (reply: Reply, stream: LiveStream) => void;
   readonly onHashed?: (hashed: Hashed) => void;
   readonly onProblem: (item: Diagnostic, stream: LiveStream) => void;
+  /** The link ended without the end of the recording. */
+  readonly onCut?: () => void;
   /** Bytes that one block may have. */
   readonly largestBlock: number;
 }
@@ -100,9 +102,20 @@ export class LiveStream {
     return !this.#ended;
   }
 
-  /** The link has ended; `complete`: in good order, as far as the transport knows. */
-  end(): void {
+  /** The link has ended; `byUs`: the agent is stopping. */
+  end(byUs = false): void {
     if (this.#ended) return;
+    if (!byUs && this.#damage === undefined && !this.pipeline.counts.complete) {
+      this.#options.onCut?.();
+      this.#options.onProblem(
+        diagnostic(
+          agentCodes,
+          'stream-cut',
+          `the stream "${this.name}" ended before its recording did: what its tracer still held is lost`,
+        ),
+        this,
+      );
+    }
     this.#sendAck();
     this.#ended = true;
     this.#options.enter(this);

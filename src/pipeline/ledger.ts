@@ -40,7 +40,8 @@ export class Ledger implements Counts {
   readonly blindSpots: BlindSpot[] = [];
   readonly diagnostics: Diagnostic[] = [];
   readonly counters = new Map<string, number>();
-  #ended = false;
+  /** The recording has told its end. */
+  complete = false;
   #began = 0n;
   #last: bigint | undefined;
   /** By event id. */
@@ -111,7 +112,7 @@ export class Ledger implements Counts {
         break;
       }
       case 'end':
-        this.#ended = true;
+        this.complete = true;
         break;
       default:
     }
@@ -135,7 +136,7 @@ export class Ledger implements Counts {
       traced: header?.traced,
       began: this.#began,
       ended: this.#last ?? this.#began,
-      complete: this.#ended,
+      complete: this.complete,
       damaged: this.diagnostics.some((item) => item.severity === 'error'),
       diagnostics: this.diagnostics,
       header,

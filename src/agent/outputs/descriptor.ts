@@ -4,6 +4,7 @@ import {
   constants,
   fchmodSync,
   fstatSync,
+  ftruncateSync,
   openSync,
   renameSync,
   unlinkSync,
@@ -33,48 +34,78 @@ export function writeWhole(fd: number, bytes: Uint8Array, patience = 10_000): vo
   }
 }
 
-/** Standard output (or any descriptor that is open). When its reader goes away, it takes no more. */
+export interface DescriptorOptions {
+  readonly name: string;
+  readonly fd: number;
+  readonly format: DetectionFormat;
+  /** Whether the descriptor takes some bytes without blocking. Default: it does. */
+  readonly writable?: (fd: number) => boolean;
+  /** Its reader has gone away; it takes no more. */
+  readonly onClosed?: () => void;
+  /** ms for which `close` waits for a reader that takes nothing; default: for ever. */
+  readonly patience?: number;
+}
+
+/** What a pipe takes without blocking when it takes anything. */
+const PIPE_CHUNK = 4096;
+/** Characters that wait for a slow reader at most. */
+const WAITING_MAX = 16 << 20;
+
+/**
+ * Standard output (or any descriptor that is open). A reader that is slow holds up nothing but itself: what it
+ * does not take waits, a bounded amount, and is counted when it is dropped.
+ */
 export class DescriptorOutput implements Output {
-  #pending = '';
+  readonly name: string;
+  readonly #options: DescriptorOptions;
+  readonly #whole: boolean;
+  #pending: string;
+  #pendingLines = 0;
+  #writing: Buffer = Buffer.alloc(0);
+  #writingLines = 0;
+  #done = 0;
+  #timer: NodeJS.Timeout | undefined;
   #sent = 0;
   #dropped = 0;
   #problem: string | undefined;
-  readonly #format: DetectionFormat;
 
-  constructor(
-    readonly name: string,
-    readonly fd: number,
-    format: DetectionFormat,
-    readonly onClosed?: () => void,
-  ) {
-    this.#format = format;
-    this.#pending = format.begin?.() ?? '';
+  constructor(options: DescriptorOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#pending = options.format.begin?.() ?? '';
+    this.#whole = isFile(options.fd);
   }
 
   detection(line: DetectionLine): void {
-    if (this.#problem !== undefined) {
+    if (this.#problem !== undefined || this.#pending.length > WAITING_MAX) {
       this.#dropped += 1;
       return;
     }
-    this.#pending += this.#format.detection(line);
-    this.#sent += 1;
+    this.#pending += this.#options.format.detection(line);
+    this.#pendingLines += 1;
   }
 
   flush(): void {
-    if (this.#pending === '' || this.#problem !== undefined) return;
-    const bytes = Buffer.from(this.#pending);
-    this.#pending = '';
-    try {
-      writeWhole(this.fd, bytes);
-    } catch (error) {
-      this.#problem = (error as NodeJS.ErrnoException).code ?? String(error);
-      this.onClosed?.();
-    }
+    if (this.#timer === undefined) this.#drain();
   }
 
   async close(): Promise<void> {
-    this.#pending += this.#format.end?.() ?? '';
+    this.#pending += this.#options.format.end?.() ?? '';
     this.flush();
+    const { patience = Number.POSITIVE_INFINITY } = this.#options;
+    let since = performance.now();
+    for (let left = this.waiting; left > 0 && this.#problem === undefined; ) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const now = this.waiting;
+      if (now < left) since = performance.now();
+      else if (performance.now() - since > patience) this.#fail('its reader takes nothing');
+      left = now;
+    }
+    clearTimeout(this.#timer);
+  }
+
+  get waiting(): number {
+    return this.#pending.length + this.#writing.length - this.#done;
   }
 
   facts(): OutputFacts {
@@ -82,9 +113,60 @@ export class DescriptorOutput implements Output {
       name: this.name,
       sent: this.#sent,
       dropped: this.#dropped,
-      waiting: this.#pending.length,
+      waiting: this.waiting,
       problem: this.#problem,
     };
+  }
+
+  #drain(): void {
+    while (this.#problem === undefined) {
+      if (this.#done === this.#writing.length) {
+        this.#sent += this.#writingLines;
+        this.#writing = Buffer.from(this.#pending);
+        this.#writingLines = this.#pendingLines;
+        this.#done = this.#pendingLines = 0;
+        this.#pending = '';
+        if (this.#writing.length === 0) return;
+      }
+      if (!this.#write()) {
+        this.#timer = setTimeout(() => {
+          this.#timer = undefined;
+          this.#drain();
+        }, 2);
+        return;
+      }
+    }
+  }
+
+  /** False: the descriptor takes nothing at present. */
+  #write(): boolean {
+    const { fd, writable } = this.#options;
+    if (!this.#whole && writable?.(fd) === false) return false;
+    const rest = this.#writing.length - this.#done;
+    try {
+      this.#done += writeSync(fd, this.#writing, this.#done, this.#whole ? rest : Math.min(rest, PIPE_CHUNK));
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code ?? String(error);
+      if (code === 'EAGAIN') return false;
+      this.#fail(code);
+      this.#options.onClosed?.();
+    }
+    return true;
+  }
+
+  #fail(problem: string): void {
+    this.#problem = problem;
+    this.#dropped += this.#writingLines + this.#pendingLines;
+    this.#writingLines = this.#pendingLines = 0;
+    this.#pending = '';
+  }
+}
+
+function isFile(fd: number): boolean {
+  try {
+    return fstatSync(fd).isFile();
+  } catch {
+    return false;
   }
 }
 
@@ -134,6 +216,10 @@ export class FileOutput implements Output {
     } catch (error) {
       this.#problem = (error as NodeJS.ErrnoException).code ?? String(error);
       this.#dropped += this.#lines;
+      // A part of a line would spoil the next one too.
+      try {
+        if (fstatSync(this.#fd).isFile()) ftruncateSync(this.#fd, this.#size);
+      } catch {}
     }
     this.#pending = '';
     this.#lines = 0;

@@ -19,7 +19,7 @@ export default class AgentReload extends SeccamCommand {
     answer(flags.format, 'agent-reload', reload, () => [
       reload.done
         ? `reloaded: ${counted(reload.rules, 'rule')} decide (${reload.hash.slice(0, 19)})`
-        : `nothing changed: the ${counted(reload.rules, 'rule')} that are loaded stay`,
+        : `nothing changed: what was loaded stays (${counted(reload.rules, 'rule')})`,
     ]);
     return reload.done ? 0 : 1;
   }

@@ -1,5 +1,6 @@
 /** Flags of the agent that stand for settings, and the configuration that comes of them. */
 import * as Flags from '@oclif/core/flags';
+import { printDiagnostics } from '../base.js';
 
 export const configurationFlags = {
   config: Flags.string({
@@ -34,7 +35,9 @@ export async function configurationOf(flags: Readonly<Record<string, unknown>>, 
     const value = flags[flag];
     if (value !== undefined && value !== false) given[setting] = { value, flag: `--${flag}` };
   }
-  return readConfiguration({ file, flags: given });
+  const configuration = readConfiguration({ file, flags: given });
+  if (configuration.warnings.length > 0) printDiagnostics(configuration.warnings);
+  return configuration;
 }
 
 /** The control socket to ask: the flag, else what the configuration says. */
