@@ -60,6 +60,40 @@ t.test('a report holds every event, and its values come back', async (t) => {
   t.equal(row, events.type.length);
 });
 
+t.test('each detection shows the conditions of its own rule, also of several at one event', async (t) => {
+  const cwd = mkdtempSync(join(tmpdir(), 'seccam-report-'));
+  t.teardown(() => rmSync(cwd, { recursive: true }));
+  writeFileSync(
+    join(cwd, 'two.policy'),
+    `rules:
+  - {id: by_name, expression: 'exec.file.name == "cat"'}
+  - {id: by_path, expression: 'exec.file.path == "/usr/bin/cat" && exec.args != "no"'}
+  - {id: by_user, expression: 'process.uid >= 0 && exec.file.name != ""'}
+`,
+  );
+  let data: ReportData | undefined;
+  const recordings = [join(root, 'fixtures', 'project', 'recordings', 'web-shell.seccam')];
+  for await (const item of replay({ cwd, recordings, rules: ['two.policy'], noLimits: true, report: true }))
+    if (item.kind === 'report') data = item.data;
+  const { rules, detections } = data!;
+  const cat = detections.filter((one) => rules[one.rule]!.id === 'by_path').map((one) => one.event);
+  t.ok(cat.length > 0);
+  const first = detections.filter((one) => one.event === cat[0]);
+  t.same(
+    first.map((one) => rules[one.rule]!.id),
+    ['by_name', 'by_path', 'by_user'],
+  );
+  t.same(
+    first.slice(0, 2).map((one) => one.leaves?.[0]?.have),
+    ['"cat"', '"/usr/bin/cat"'],
+  );
+  t.same(
+    first.map((one) => one.leaves?.length),
+    [1, 2, 2],
+  );
+  t.ok(detections.every((one) => one.leaves?.every((leaf) => leaf.value)));
+});
+
 t.test(
   'in a browser',
   executablePath === undefined ? { skip: 'chromium is not installed' } : {},

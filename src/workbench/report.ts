@@ -134,10 +134,11 @@ export class ReportBook {
     rule: (rule, _event, value, trace) => {
       if (!value) return;
       const explained = this.#rules.get(rule)?.explained ?? 0;
-      this.#trace = explained < explainedOfRule ? trace() : undefined;
+      if (explained < explainedOfRule) this.#traces.set(rule, trace());
     },
   };
-  #trace: Trace | undefined;
+  /** Of the rules that matched the event at hand; their detections are told when all were decided. */
+  readonly #traces = new Map<LoadedRule, Trace>();
 
   /** Synchronously, while `event` is the current one and was seen. */
   detection(detection: Detection, event: Event): void {
@@ -149,8 +150,9 @@ export class ReportBook {
       row: ruleRow(rule, this.inUse!),
       explained: 0,
     }));
-    const leaves = this.#trace === undefined ? undefined : this.#leaves(rule, event, this.#trace);
-    this.#trace = undefined;
+    const trace = this.#traces.get(rule);
+    const leaves = trace === undefined ? undefined : this.#leaves(rule, event, trace);
+    this.#traces.delete(rule);
     known.explained += 1;
     this.#detections.push({
       event: this.#events.type.length - 1,

@@ -63,7 +63,7 @@ main.open{grid-template-columns:minmax(0,1fr) minmax(300px,40%)}
 .row.unseen{color:var(--dim)}
 .row .t{color:var(--dim);width:84px;text-align:right;flex:none}
 .row .s{color:var(--dim);width:64px;text-align:right;flex:none}
-.row .e{width:110px;flex:none;color:var(--blue)}
+.row .e{width:110px;flex:none;overflow:hidden;text-overflow:ellipsis;color:var(--blue)}
 .row .p{width:160px;flex:none;overflow:hidden;text-overflow:ellipsis}
 .row .x{flex:1;overflow:hidden;text-overflow:ellipsis}
 .row .r{flex:none;color:var(--red)}

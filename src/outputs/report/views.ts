@@ -212,7 +212,11 @@ export class Page {
           { class: `row hit${one.delivered ? '' : ' unseen'}` },
           make('span', { class: 't' }, time(data.events.elapsed[one.event]!)),
           make('span', { class: 's' }, amount(data.events.seq[one.event]!)),
-          make('span', { class: 'e', style: 'width:220px' }, data.rules[one.rule]!.id),
+          make(
+            'span',
+            { class: 'e', style: 'width:260px', title: data.rules[one.rule]!.id },
+            data.rules[one.rule]!.id,
+          ),
           make('span', { class: 'p' }, rows.process(one.event)),
           make('span', { class: 'x' }, rows.about(one.event)),
         );
