@@ -511,3 +511,53 @@ t.test('a variable without its scope is a likely slip', async (t) => {
     /unknown-variable[\s\S]*Did you mean "\$\{cgroup\.started\}"/,
   );
 });
+
+t.test('policies that editors broke are named for what they are', async (t) => {
+  const rows: [string, string | Buffer, RegExp][] = [
+    [
+      'latin1',
+      Buffer.from('rules:\n  - id: a\n    expression: exec.file.name == "caf\xe9"\n', 'latin1'),
+      /is not UTF-8 at line 3/,
+    ],
+    ['list', '- id: a\n  expression: exec.pid == 1\n', /is a list, not a policy/],
+    ['deep', `rules: ${'['.repeat(5000)}${']'.repeat(5000)}`, /it nests too deep/],
+    [
+      'bare',
+      'rules:\n  - {id: a, expression: exec.pid == 1, every: 10}\n',
+      /10 ns, which limits nothing[\s\S]*every: 10s/,
+    ],
+  ];
+  for (const [name, content, says] of rows) {
+    writeFileSync(join(folder, `${name}.policy`), content);
+    const ran = seccam(['check', `${name}.policy`]);
+    t.match(`${ran.out}${ran.err}`, says, name);
+    t.notMatch(ran.err, /call stack/);
+  }
+});
+
+t.test('a view that has nothing to show says so', async (t) => {
+  const ran = seccam(['inspect', history, '--network']);
+  t.same([ran.status, ran.out, ran.err], [0, '', 'nothing of that kind in the recording\n']);
+});
+
+t.test(
+  'redact hides nothing only when it is told so; names are quoted for the shell; hints say a thing once',
+  async (t) => {
+    refuses(
+      t,
+      ['recording', 'redact', history, '-o', 'open.seccam'],
+      2,
+      'bad-usage',
+      /inspect RECORDING --private/,
+    );
+    refuses(t, ['recording', 'trim', history], 2, 'bad-usage', /the flag --output is needed/);
+    refuses(t, ['lst'], 2, 'unknown-command', /Did you mean "list"\?/);
+    writeFileSync(join(folder, 'a space.seccam'), readFileSync(history));
+    writeFileSync(
+      join(folder, 'never.policy'),
+      'rules:\n  - {id: nothing, expression: exec.file.name == "nothing"}\n',
+    );
+    const closest = seccam(['replay', '-r', 'never.policy', 'a space.seccam']);
+    t.match(closest.err, /^next: seccam explain 'a space\.seccam' --rule nothing$/m);
+  },
+);

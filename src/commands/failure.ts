@@ -53,6 +53,11 @@ function usageFailure(
     );
   }
   const message = plainMessage(error);
+  const needed = /Missing required flag (\S+)$/.exec(message)?.[1];
+  if (needed !== undefined)
+    return diagnostic(commandCodes, 'bad-usage', `the flag --${needed} is needed`, {
+      suggestions: [`seccam ${verb} --help`],
+    });
   return diagnostic(commandCodes, 'bad-usage', wrongValue(message.trim()) ?? lowerFirst(message), {
     suggestions: [`seccam ${verb}${verb === 'help' ? '' : ' --help'}`],
   });

@@ -70,6 +70,7 @@ export default class Inspect extends SeccamCommand {
         return { sink, draw: target.name === 'json' ? jsonItem : prettyItem(paintFor(sink)) };
       });
     let answer = 2;
+    let told = 0;
     for await (const item of inspect({
       recording: args.recording,
       ...recordingOptions(flags),
@@ -82,7 +83,11 @@ export default class Inspect extends SeccamCommand {
     })) {
       if (item.kind === 'diagnostic') this.report([item.diagnostic]);
       if (item.kind === 'report') writeReport(flags.format, item.data);
-      if (item.kind === 'end') answer = item.answer;
+      if (item.kind !== 'diagnostic' && item.kind !== 'end') told += 1;
+      if (item.kind === 'end') {
+        answer = item.answer;
+        if (told === 0 && answer === 0) this.remark('nothing of that kind in the recording');
+      }
       for (const { sink, draw } of outputs) sink.write(draw(item));
     }
     for (const { sink } of outputs) sink.end();

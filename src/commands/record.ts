@@ -1,5 +1,5 @@
 import * as Flags from '@oclif/core/flags';
-import { counted } from '../outputs/text.js';
+import { counted, printable } from '../outputs/text.js';
 import { SeccamCommand } from './base.js';
 import { badUsage, given } from './flags.js';
 
@@ -112,11 +112,12 @@ export default class RecordCommand extends SeccamCommand {
     this.report(result.diagnostics);
     if (!flags.quiet && result.recording !== '') {
       const { events, processes, bytes } = result.counters;
+      const name = printable(result.recording);
       if (result.diagnostics.some((item) => item.code === 'disk-full'))
-        this.remark(`${result.recording}: unfinished, ${counted(bytes)} bytes`);
+        this.remark(`${name}: unfinished, ${counted(bytes)} bytes`);
       else
         this.remark(
-          `${result.recording}: ${counted(events, 'event')} of ${counted(processes)} ${processes === 1 ? 'process' : 'processes'} in ${(result.durationMs / 1000).toFixed(1)} s, ${counted(bytes)} bytes`,
+          `${name}: ${counted(events, 'event')} of ${counted(processes)} ${processes === 1 ? 'process' : 'processes'} in ${(result.durationMs / 1000).toFixed(1)} s, ${counted(bytes)} bytes`,
         );
       if (!result.recording.endsWith('.partial')) this.remark(`next: ${result.next}`);
     }

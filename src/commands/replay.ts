@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags';
 import type { ReplaySummary, RulesOrigin } from '../outputs/answers.js';
 import { costText } from '../outputs/costs.js';
 import { detectionFormatNames } from '../outputs/detections/index.js';
-import { columns, counted, printable } from '../outputs/text.js';
+import { columns, counted, printable, shellWord } from '../outputs/text.js';
 import { SeccamCommand } from './base.js';
 import { openDetections } from './detections.js';
 import { given, recordingFlags, recordingOptions } from './flags.js';
@@ -127,7 +127,7 @@ function summaryLines(summary: ReplaySummary, verbose: boolean): string[] {
     const { rule, distance, seq, recording } = summary.closest;
     lines.push(
       `closest: ${printable(rule)}, ${counted(distance, 'condition')} away at event ${seq}`,
-      `next: seccam explain ${printable(recording)} --rule ${printable(rule)}`,
+      `next: seccam explain ${printable(shellWord(recording))} --rule ${printable(rule)}`,
     );
   }
   return lines;

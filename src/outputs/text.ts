@@ -14,6 +14,11 @@ export function printable(text: string): string {
     );
 }
 
+/** As a shell takes it for one word. */
+export function shellWord(text: string): string {
+  return /^[\w./@%+=:,-]+$/.test(text) && !text.startsWith('-') ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
 /** Cuts to `limit` characters with an ellipsis in place of what is lost. */
 export function clipped(text: string, limit: number): string {
   return text.length <= limit ? text : `${text.slice(0, limit - 1)}…`;

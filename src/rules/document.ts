@@ -182,6 +182,7 @@ function isEmpty(node: Node | null): boolean {
 
 function lowered(message: string): string {
   const first = message.split('\n')[0] ?? message;
+  if (/call stack/i.test(first)) return 'it nests too deep';
   return first.charAt(0).toLowerCase() + first.slice(1).replace(/\.$/, '');
 }
 

@@ -1,4 +1,5 @@
 /** One policy file: found, read, and known for what it is. */
+import { isUtf8 } from 'node:buffer';
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Diagnostic, diagnostic, type Span } from '../support/diagnostic.js';
@@ -148,7 +149,21 @@ function readText(file: string): string | Diagnostic {
   if (file.endsWith('.seccam') || bytes.subarray(0, 512).includes(0)) {
     return notPolicy(file, 'a recording, or another binary file', `seccam replay ${file} -r RULES`);
   }
+  if (!isUtf8(bytes)) return notUtf8(file, bytes);
   return bytes.toString('utf8').replace(/^\uFEFF/, '');
+}
+
+/** YAML is UTF-8: another byte would be read as another text than the one that was meant. */
+function notUtf8(file: string, bytes: Buffer): Diagnostic {
+  let line = 1;
+  for (let from = 0; from < bytes.length; line++) {
+    const next = bytes.indexOf(10, from) + 1 || bytes.length;
+    if (!isUtf8(bytes.subarray(from, next))) break;
+    from = next;
+  }
+  return diagnostic(ruleCodes, 'yaml-syntax', `"${file}" is not UTF-8 at line ${line}`, {
+    suggestions: ['save the file as UTF-8'],
+  });
 }
 
 function notPolicy(file: string, what: string, verb: string | undefined, span?: Span): Diagnostic {
@@ -170,7 +185,11 @@ export function readPolicy(source: PolicySource): {
   if (read.root === undefined) {
     if (diagnostics.length === 0) {
       const what =
-        text.trim() === '' || /^(\s*#[^\n]*\n?|---)*\s*$/.test(text) ? 'empty' : 'a text without keys';
+        text.trim() === '' || /^(\s*#[^\n]*\n?|---)*\s*$/.test(text)
+          ? 'empty'
+          : /^(\s*#[^\n]*\n|---)*\s*(- |\[)/.test(text)
+            ? 'a list'
+            : 'a text without keys';
       diagnostics.push(notPolicy(file, what, undefined, start));
     }
     return { policy: undefined, diagnostics };

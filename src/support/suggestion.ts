@@ -11,7 +11,8 @@ export function editDistance(a: string, b: string, limit: number): number {
     for (let j = 1; j <= b.length; j++) {
       const same = a[i - 1] === b[j - 1];
       let cost = Math.min(previous[j]! + 1, row[j - 1]! + 1, previous[j - 1]! + (same ? 0 : 1));
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) cost = Math.min(cost, before[j - 2]! + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1])
+        cost = Math.min(cost, before[j - 2]! + 1);
       row.push(cost);
       least = Math.min(least, cost);
     }
@@ -37,7 +38,7 @@ export function nearest(word: string, known: Iterable<string>, count = 3): strin
 
 /** `Did you mean "open.file.path"?`, or undefined when nothing is near. */
 export function didYouMean(word: string, known: Iterable<string>): string | undefined {
-  const names = nearest(word, known);
+  const names = nearest(word, new Set(known));
   if (names.length === 0) return undefined;
   return `Did you mean ${names.map((name) => `"${name}"`).join(' or ')}?`;
 }

@@ -126,6 +126,18 @@ export class RecordingRedact extends Rewriting {
       return [text.slice(0, at), text.slice(at + 1)];
     });
     const { redactFile } = await import('../../workbench/rewriting.js');
+    const { projectOf } = await import('../../workbench/project.js');
+    const configured = projectOf({ cwd: process.cwd() }).config.recordings?.redact;
+    // A copy that hides nothing would be taken for one that does.
+    if (
+      (flags.args ?? configured?.args ?? []).length === 0 &&
+      Object.keys(paths ?? configured?.paths ?? {}).length === 0
+    )
+      throw badUsage(
+        'nothing is said to be redacted: neither here nor in seccam.yaml',
+        `seccam recording redact IN -o OUT --args '--token=(?<secret>\\S+)' --path '/home/*=/home/user'`,
+        'seccam inspect RECORDING --private shows what there is',
+      );
     return this.told(
       await redactFile({
         recording: args.recording,

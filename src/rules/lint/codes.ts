@@ -61,7 +61,7 @@ export const lintCodes = {
   },
   'every-zero': {
     severity: 'warning',
-    doc: '`every: 0s` is no limit of its own: the default applies, one delivery per 100 ms with a burst of 40. Leave it out, or write the time that is meant.',
+    doc: '`every: 0s` is no limit of its own: the default applies, one delivery per 100 ms with a burst of 40. Leave it out, or write the time that is meant. A number without a unit is in nanoseconds: `every: 10` limits nothing.',
     example: 'every: 0s',
   },
 } as const satisfies CodeTable;

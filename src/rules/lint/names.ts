@@ -67,8 +67,19 @@ function ofAction(action: Action): readonly string[] {
   return [];
 }
 
-export const limits: RuleCheck = (rule) =>
-  rule.every === 0
+export const limits: RuleCheck = (rule) => {
+  const { every } = rule;
+  if (every !== undefined && every > 0 && every < 1e6) {
+    return [
+      finding(
+        'every-zero',
+        rule.everySpan ?? rule.span,
+        `"every" of rule "${rule.sourceId}" is ${every} ns, which limits nothing: a number without a unit is in nanoseconds`,
+        { suggestions: [`every: ${every}s`] },
+      ),
+    ];
+  }
+  return every === 0
     ? [
         finding(
           'every-zero',
@@ -78,3 +89,4 @@ export const limits: RuleCheck = (rule) =>
         ),
       ]
     : [];
+};
