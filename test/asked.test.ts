@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import {
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -17,6 +18,7 @@ import { createModel } from '../src/rules/index.js';
 import { StringTable } from '../src/support/strings.js';
 import { record } from '../src/workbench/record.js';
 import { scratchProblem } from '../src/workbench/scratch.js';
+import { runTests } from '../src/workbench/test.js';
 import { executable as tracer } from './traced.js';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-asked-')));
@@ -334,5 +336,34 @@ t.test(
       t.notOk(bytes.includes(secret), secret);
     for (const kept of ['MY_NAME=my-value', 'MY_TOKEN', 'THERE', '--kind=********'])
       t.ok(bytes.includes(kept), kept);
+  },
+);
+
+t.test(
+  'a recording that a test makes hides what the project says',
+  { skip: scratchProblem() ?? false },
+  async (t) => {
+    const cwd = join(folder, 'pinned');
+    for (const name of ['rules', 'tests']) mkdirSync(join(cwd, name), { recursive: true });
+    writeFileSync(
+      join(cwd, 'seccam.yaml'),
+      "version: 1\nrecordings: {redact: {paths: {'/srv/hidden': THERE}}}\n",
+    );
+    writeFileSync(
+      join(cwd, 'rules/a.policy'),
+      'version: 1.0.0\nrules:\n  - id: makes\n    expression: open.file.path != ""\n',
+    );
+    writeFileSync(
+      join(cwd, 'tests/a.test.yaml'),
+      'version: 1\ntests:\n  - {name: makes, run: "mkdir /srv/hidden; echo x > /srv/hidden/gamma-4; cat /srv/hidden/gamma-4", expect: [makes]}\n',
+    );
+    for await (const item of runTests({ cwd, pin: 'always' })) t.notMatch(item, { severity: 'error' });
+    const [recording] = readdirSync(cwd, { recursive: true, encoding: 'utf8' }).filter((name) =>
+      name.endsWith('.seccam'),
+    );
+    const bytes = readFileSync(join(cwd, recording!), 'latin1');
+    t.ok(bytes.includes('THERE'));
+    // The script stands in the arguments of the shell, whose working folder is another: hidden as an absolute path.
+    t.notOk(bytes.includes('gamma-4'));
   },
 );

@@ -6,6 +6,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
 import { digest } from './lastrun.js';
+import { hidden } from './privacy.js';
 import { type Project, shown } from './project.js';
 import { recordInScratch, scratchProblem } from './scratch.js';
 import { pinnedPath, type TestCase } from './suite.js';
@@ -75,6 +76,7 @@ export async function pinnedRecording(test: TestCase, options: PinOptions): Prom
         Object.entries(test.values).map(([key, value]) => [key, String(value)]),
       ),
       timeout: test.timeoutMs,
+      tracer: hidden(options.project.config.recordings ?? {}).tracer,
     });
   } catch (error) {
     if (!(error instanceof DiagnosticError)) throw error;

@@ -5,9 +5,8 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { everySignal, wantsEverySignal } from '../rules/index.js';
 import { makeFolder } from '../support/folder.js';
 import type { TraceCounters, TraceOutcome } from '../tracer/index.js';
-import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
-import { workbenchCodes } from './codes.js';
 import { isFolder } from './glob.js';
+import { hidden } from './privacy.js';
 import { type Project, projectOf, recordingsFolder, rulesOrigin, shown } from './project.js';
 import type { RecordOptions, RecordResult, ScratchOptions } from './results.js';
 import { RuleSets } from './ruleset.js';
@@ -22,18 +21,15 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   makeFolder(dirname(output));
   const config = project.config.recordings ?? {};
   const began = performance.now();
-  const hidden = hiddenOf(options, config);
   const events = eventsOf(options, project, cwd);
-  const { names, unfit } = argumentNames(config.redact?.args ?? []);
+  const { tracer, unfit } = hidden(config, options);
   const told = {
+    ...tracer,
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
     ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),
     ...(options.ancestors === false ? { ancestors: false } : {}),
-    ...(config.keep_env === undefined ? {} : { keepEnvironment: config.keep_env }),
     ...(options.content === undefined ? {} : { content: options.content }),
-    ...(hidden.length === 0 ? {} : { extra: hidden }),
-    ...(names.length === 0 ? {} : { redactArguments: names }),
   };
   const outcome = options.scratch === undefined ? await plain() : await scratch(options.scratch);
   const recording = shown(written(outcome.output ?? output), cwd);
@@ -77,47 +73,9 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
   }
 }
 
-/**
- * The recorder hides values of arguments by the names before them, as patterns with `*`; the project has
- * regular expressions, most of which begin with such a name.
- */
-function argumentNames(patterns: readonly string[]): { names: string[]; unfit: Diagnostic[] } {
-  const names: string[] = [];
-  const unfit: Diagnostic[] = [];
-  for (const pattern of patterns) {
-    const name = /^\^?(-{0,2}(?:[\w-]|\\?\.|\.\*)+)(?:=.*)?$/s.exec(pattern)?.[1];
-    if (name !== undefined) names.push(name.replaceAll('.*', '*').replaceAll('\\.', '.'));
-    else
-      unfit.push(
-        diagnostic(
-          workbenchCodes,
-          'redact-later',
-          `"${pattern}" of recordings.redact.args was not applied while recording, where values are hidden by the name before them, such as "--token=(?<secret>\\S+)"`,
-          { suggestions: ['seccam recording redact'] },
-        ),
-      );
-  }
-  return { names, unfit };
-}
-
 /** A disk that was full from the beginning leaves the name of what is unfinished. */
 const written = (output: string): string =>
   !existsSync(output) && existsSync(`${output}.partial`) ? `${output}.partial` : output;
-
-/** What is not to be stored, of the project and of this recording, as options of the tracer. */
-function hiddenOf(options: RecordOptions, config: NonNullable<Project['config']['recordings']>): string[] {
-  const paths = [
-    ...Object.entries(config.redact?.paths ?? {}).map(([glob, as]) => (as === '' ? glob : `${glob}=${as}`)),
-    ...(options.redactPaths ?? []),
-  ];
-  const environment = [...(config.redact?.env ?? []), ...(options.redactEnvironment ?? [])];
-  return [
-    ...paths.flatMap((path) => ['--redact-path', path]),
-    ...environment.flatMap((name) => ['--redact-env', name]),
-    ...(options.redactArguments ?? []).flatMap((name) => ['--redact', name]),
-    ...(options.keepEnvironment ?? []).flatMap((name) => ['--keep-env', name]),
-  ];
-}
 
 /** Names of events, categories and presets: of `--trace`, of the rules of `--trace-for`, else of the project. */
 function eventsOf(options: RecordOptions, project: Project, cwd: string): readonly string[] {
