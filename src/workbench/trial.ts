@@ -127,7 +127,8 @@ function* wider(member: LiteralNode, want: string, have: string): Generator<stri
       if (matchPattern(crossing(globOf(want)), have)) yield quoted(globOf(want));
       for (const { text, fold } of looserRegexps(want)) yield `r"${fold ? '(?i)' : ''}${text}"`;
   }
-  yield JSON.stringify(have);
+  // The text itself, when it has enough of the pattern to be what was meant.
+  if ((approachTo(member)?.(have) ?? 0) * 2 >= want.replaceAll('*', '').length) yield JSON.stringify(have);
 }
 
 /** Globs that take in the path and stay near the one that was written. */
