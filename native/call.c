@@ -268,7 +268,7 @@ static void apply_effects(struct tracer *tracer, struct task *task)
 	switch (list->special) {
 	case SPECIAL_ROOTS:
 		path_roots_changed();
-		path_mounts_changed(&tracer->mounts);
+		mounts_changed(&tracer->mounts);
 		errand_look(task->tid);
 		process->namespaces_known = process->context_known = false;
 		process->credentials_known = false;

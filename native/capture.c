@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "errand.h"
 #include "guard.h"
@@ -15,16 +14,6 @@
 
 static const struct value absent = {.type = VALUE_ABSENT};
 static const struct value missing = {.type = VALUE_ABSENT, .missing = true};
-
-static struct value number(uint64_t value)
-{
-	return (struct value){.type = VALUE_NUMBER, .number = value};
-}
-
-static struct value of_text(struct text text)
-{
-	return (struct value){.type = VALUE_TEXT, .text = text};
-}
 
 uint64_t capture_argument(const struct task *task, unsigned place)
 {
@@ -143,7 +132,7 @@ static struct value string(const struct capture_site *site)
 
 	if (!pointer)
 		return absent;
-	return remote_text(site->task->tid, pointer, BOUND_STRING, BOUND_STRING * 16, site->arena, &text) ? of_text(text) : missing;
+	return remote_text(site->task->tid, pointer, BOUND_STRING, BOUND_STRING * 16, site->arena, &text) ? value_text(text) : missing;
 }
 
 static struct value bytes(const struct capture_site *site, uint64_t pointer, uint64_t length, uint32_t cap)
@@ -159,7 +148,7 @@ static struct value bytes(const struct capture_site *site, uint64_t pointer, uin
 	} else {
 		got = remote_read(site->task->tid, pointer, buffer, want);
 		if (got)
-			value = of_text(text_add_bytes(site->arena, buffer, got, length > 0xffffffffu ? 0xffffffffu : (uint32_t)length));
+			value = value_text(text_add_bytes(site->arena, buffer, got, length > 0xffffffffu ? 0xffffffffu : (uint32_t)length));
 	}
 	if (buffer != small)
 		free(buffer);
@@ -176,7 +165,7 @@ static struct value memory(const struct capture_site *site)
 		return absent;
 	if (!remote_exact(site->task->tid, pointer + site->row->param, &value, wide ? 8 : 4))
 		return missing;
-	return number(value);
+	return value_number(value);
 }
 
 static struct value memory_string(const struct capture_site *site)
@@ -192,7 +181,7 @@ static struct value memory_string(const struct capture_site *site)
 	if (limit > PATH_BYTES)
 		limit = PATH_BYTES;
 	length = remote_string(site->task->tid, pointer + (site->row->param & 0xffff), text, limit, &whole);
-	return length < 0 ? missing : of_text(text_add_bytes(site->arena, text, (uint32_t)length, (uint32_t)length));
+	return length < 0 ? missing : value_text(text_add_bytes(site->arena, text, (uint32_t)length, (uint32_t)length));
 }
 
 static struct value indirect_bytes(const struct capture_site *site)
@@ -220,20 +209,20 @@ static struct value time_value(const struct capture_site *site)
 	int64_t pair[2] = {0, 0};
 
 	if (!pointer)
-		return number(wall_time());
+		return value_number(wall_time());
 	if (format == 2) {
 		if (!remote_pointer(site->task->tid, pointer + index * (narrow ? 4 : 8), narrow, (uint64_t *)&pair[0]))
 			return missing;
-		return number((uint64_t)(pair[0] * 1000000000));
+		return value_number((uint64_t)(pair[0] * 1000000000));
 	}
 	for (unsigned n = 0; n < 2; n++)
 		if (!remote_pointer(site->task->tid, pointer + (index * 2 + n) * (narrow ? 4u : 8u), narrow, (uint64_t *)&pair[n]))
 			return missing;
 	if (format == 0 && pair[1] == 0x3fffffff) /* UTIME_NOW */
-		return number(wall_time());
+		return value_number(wall_time());
 	if (format == 0 && pair[1] == 0x3ffffffe) /* UTIME_OMIT */
 		return absent;
-	return number((uint64_t)(pair[0] * 1000000000 + pair[1] * (format == 1 ? 1000 : 1)));
+	return value_number((uint64_t)(pair[0] * 1000000000 + pair[1] * (format == 1 ? 1000 : 1)));
 }
 
 static struct value numbers(const struct capture_site *site)
@@ -294,7 +283,7 @@ static struct value directory(const struct capture_site *site)
 	struct path_task place = capture_place(site->tracer, site->task);
 	struct text text = path_directory(&place, site->row->param == 1, site->arena);
 
-	return text.stored ? of_text(text) : missing;
+	return text.stored ? value_text(text) : missing;
 }
 
 static struct value fdinfo(const struct capture_site *site)
@@ -307,7 +296,7 @@ static struct value fdinfo(const struct capture_site *site)
 		return absent;
 	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", site->task->tid, fd);
 	length = facts_file(name, text, sizeof(text));
-	return length <= 0 ? missing : of_text(text_add_bytes(site->arena, text, (uint32_t)length, (uint32_t)length));
+	return length <= 0 ? missing : value_text(text_add_bytes(site->arena, text, (uint32_t)length, (uint32_t)length));
 }
 
 /* The number in the tracer's pid namespace of what the tracee calls `pid`. */
@@ -332,7 +321,7 @@ static struct value pidfd(const struct capture_site *site)
 	if (facts_file(name, text, sizeof(text)) <= 0)
 		return missing;
 	line = strstr(text, "Pid:");
-	return line ? number((uint32_t)atoi(line + 4)) : missing;
+	return line ? value_number((uint32_t)atoi(line + 4)) : missing;
 }
 
 static struct value task_facts(const struct capture_site *site)
@@ -376,7 +365,7 @@ static struct value run(const struct capture_site *site)
 
 	switch (row->kind) {
 	case CAPTURE_WORD:
-		return number(capture_argument(site->task, row->args[0]));
+		return value_number(capture_argument(site->task, row->args[0]));
 	case CAPTURE_STRING:
 		return string(site);
 	case CAPTURE_PATH:
@@ -400,9 +389,9 @@ static struct value run(const struct capture_site *site)
 	case CAPTURE_DIRECTORY:
 		return directory(site);
 	case CAPTURE_CONSTANT:
-		return number(row->param);
+		return value_number(row->param);
 	case CAPTURE_PID:
-		return number((uint64_t)(int64_t)translate(site, fd_argument(site, 0)));
+		return value_number((uint64_t)(int64_t)translate(site, fd_argument(site, 0)));
 	case CAPTURE_PIDFD:
 		return pidfd(site);
 	case CAPTURE_FDINFO:
@@ -447,184 +436,6 @@ static struct value run(const struct capture_site *site)
 	}
 }
 
-/* PROT_* of the mapping at an address, as /proc/PID/maps tells; 0xffffffff unknown. */
-static uint32_t protection_at(pid_t tid, uint64_t address)
-{
-	char name[48];
-	char *line = NULL;
-	size_t size = 0;
-	uint32_t found = 0xffffffff;
-	FILE *maps;
-
-	snprintf(name, sizeof(name), "/proc/%d/maps", tid);
-	maps = fopen(name, "re");
-	while (maps && getline(&line, &size, maps) > 0) {
-		unsigned long long begin, end;
-		char rights[8];
-
-		if (sscanf(line, "%llx-%llx %4s", &begin, &end, rights) == 3 && address >= begin && address < end) {
-			found = (rights[0] == 'r' ? 1u : 0) | (rights[1] == 'w' ? 2u : 0) | (rights[2] == 'x' ? 4u : 0);
-			break;
-		}
-	}
-	free(line);
-	if (maps)
-		fclose(maps);
-	return found;
-}
-
-/* What part of its file system the newest mount shows, from the last line of mountinfo with that place. */
-static struct value mounted_part(const struct capture_site *site)
-{
-	struct path_task place = capture_place(site->tracer, site->task);
-	struct file_facts facts;
-	char name[PATH_BYTES + 1];
-	const char *part;
-	bool whole;
-	int32_t length = remote_string(site->task->tid, capture_argument(site->task, 1), name, PATH_BYTES - 1, &whole);
-
-	if (length <= 0 || !path_resolve(&place, -100, name, (uint32_t)length, true, false, site->arena, &facts))
-		return missing;
-	part = path_mounted_part(&place, facts.mount_id);
-	return part ? of_text(text_add(site->arena, part)) : missing;
-}
-
-/* The name that a module gives itself: `name=…` of its section .modinfo. */
-static struct value module_name(struct arena *arena, const char *image, size_t length)
-{
-	static const char mark[] = "\0name=";
-	const char *at = image;
-
-	while ((at = memmem(at, length - (size_t)(at - image), mark, sizeof(mark) - 1))) {
-		size_t room = length - (size_t)(at + sizeof(mark) - 1 - image);
-		size_t size;
-
-		at += sizeof(mark) - 1;
-		size = strnlen(at, room);
-		if (size && size < room && size < 56 && strspn(at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") == size)
-			return of_text(text_add_bytes(arena, at, (uint32_t)size, (uint32_t)size));
-	}
-	return absent;
-}
-
-#define MODULE_BYTES (8u << 20)
-
-static struct value module_in_memory(const struct capture_site *site)
-{
-	uint64_t address = capture_argument(site->task, 0), length = capture_argument(site->task, 1);
-	struct value found = missing;
-	uint32_t got = 0;
-	char *image;
-
-	if (length > MODULE_BYTES)
-		length = MODULE_BYTES;
-	image = malloc(length + 1);
-	if (image)
-		got = remote_read(site->task->tid, address, image, (uint32_t)length);
-	if (got)
-		found = module_name(site->arena, image, got);
-	free(image);
-	return found;
-}
-
-/* Opened anew through the link of the kernel: it is the same file, and nothing that the program has is moved. */
-static int open_again(const struct capture_site *site)
-{
-	char name[64];
-
-	snprintf(name, sizeof(name), "/proc/%d/fd/%d", site->task->tid, (int)capture_argument(site->task, 0));
-	return open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-}
-
-static struct value module_in_file(const struct capture_site *site, const struct value *file)
-{
-	struct value found = missing;
-	struct stat facts;
-	size_t used = 0;
-	char *image;
-	int fd;
-
-	if (file->type == VALUE_FILE && errand_is_foreign(((struct file_facts *)arena_at(site->arena, file->at))->filesystem))
-		return missing;
-	fd = open_again(site);
-	if (fd < 0)
-		return missing;
-	if (!fstat(fd, &facts) && S_ISREG(facts.st_mode) && facts.st_size > 0) {
-		size_t room = facts.st_size > MODULE_BYTES ? MODULE_BYTES : (size_t)facts.st_size;
-		image = malloc(room);
-		while (image && used < room) {
-			ssize_t got = pread(fd, image + used, room - used, (off_t)used);
-			if (got <= 0)
-				break;
-			used += (size_t)got;
-		}
-		if (used)
-			found = module_name(site->arena, image, used);
-		free(image);
-	}
-	close(fd);
-	return found;
-}
-
-/*
- * The value of a kernel parameter that is about to be written. The file belongs to the namespaces of
- * whoever opened it, but those of UTS are taken from the reader: in others than ours it is not known.
- */
-static struct value parameter_before(const struct capture_site *site, const struct value *file)
-{
-	const struct file_facts *facts;
-	char text[1024], theirs[64], own[64], link[48];
-	const char *path;
-	ssize_t got, a, b;
-	int fd;
-
-	if (file->type != VALUE_FILE)
-		return absent;
-	facts = arena_at(site->arena, file->at);
-	path = arena_at(site->arena, facts->path.at);
-	if (facts->path.stored < 11 || memcmp(path, "/proc/sys/", 10) || !facts->filesystem || strcmp(facts->filesystem, "proc"))
-		return absent;
-	snprintf(link, sizeof(link), "/proc/%d/ns/uts", site->task->tid);
-	a = readlink(link, theirs, sizeof(theirs));
-	b = readlink("/proc/self/ns/uts", own, sizeof(own));
-	if ((a <= 0 || a != b || memcmp(theirs, own, (size_t)a)) && facts->path.stored >= 24 && (!memcmp(path + 10, "kernel/hostname", 15) || !memcmp(path + 10, "kernel/domainna", 15)))
-		return missing;
-	fd = open_again(site);
-	if (fd < 0)
-		return missing;
-	got = pread(fd, text, sizeof(text), 0);
-	close(fd);
-	return got < 0 ? missing : of_text(text_add_bytes(site->arena, text, (uint32_t)got, (uint32_t)got));
-}
-
-static struct value native(const struct capture_site *site, const struct catalogue_call *call, const struct act *act)
-{
-	if (call->event == EVENT_WRITE && site->row->column == WRITE_BEFORE)
-		return parameter_before(site, &act->values[WRITE_FILE]);
-	if (call->event == EVENT_LOAD_MODULE && site->row->column == LOAD_MODULE_NAME)
-		return act->values[LOAD_MODULE_FROM_MEMORY].type == VALUE_NUMBER ? module_in_memory(site) : module_in_file(site, &act->values[LOAD_MODULE_FILE]);
-	/* prctl(PR_SET_NAME): the command name as the kernel keeps it. */
-	if (call->event == EVENT_PRCTL && site->row->column == PRCTL_COMM) {
-		char name[48], text[64];
-		ssize_t length;
-
-		snprintf(name, sizeof(name), "/proc/%d/comm", site->task->tid);
-		length = facts_file(name, text, sizeof(text));
-		if (length <= 1)
-			return missing;
-		return of_text(text_add_bytes(site->arena, text, (uint32_t)length - 1, (uint32_t)length - 1));
-	}
-	if (call->event == EVENT_DNS && site->row->column == DNS_INTERFACE)
-		return capture_interface(site, (int)capture_argument(site->task, 0), &act->values[DNS_SERVER]);
-	if (call->event == EVENT_IMDS && site->row->column == IMDS_INTERFACE)
-		return capture_interface(site, (int)capture_argument(site->task, 0), &act->values[IMDS_SERVER]);
-	if (call->event == EVENT_MPROTECT && site->row->column == MPROTECT_BEFORE)
-		return number(protection_at(site->task->tid, capture_argument(site->task, 0)));
-	if (call->event == EVENT_MOUNT && site->row->column == MOUNT_ROOT && site->result >= 0)
-		return mounted_part(site);
-	return absent;
-}
-
 static bool same_text(const struct arena *arena, struct value a, struct value b)
 {
 	if (a.type != VALUE_TEXT || b.type != VALUE_TEXT)
@@ -652,7 +463,7 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 			continue;
 		late = errand_late();
 		if (row->kind == CAPTURE_NATIVE) {
-			act->values[row->column] = native(&site, call, act);
+			act->values[row->column] = capture_native(&site, call, act);
 		} else if (at_exit && row->at == AT_BOTH && (by_descriptor ? result >= 0 : !is_shown(&site))) {
 			/* Nor what the name of a call says that did nothing and that no rule sees. */
 			continue;

@@ -29,6 +29,9 @@ struct path_task capture_place(struct tracer *tracer, struct task *task);
 bool capture_in_root(const struct task *task, const struct catalogue_capture *row);
 uint64_t capture_argument(const struct task *task, unsigned place);
 
+/* capture_native.c */
+struct value capture_native(const struct capture_site *site, const struct catalogue_call *call, const struct act *act);
+
 /* capture_socket.c */
 struct value capture_socket(const struct capture_site *site, int fd);
 struct value capture_address(const struct capture_site *site, uint64_t address, uint64_t length);

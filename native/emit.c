@@ -12,8 +12,6 @@
 #include "lineage.h"
 #include "process.h"
 #include "redact.h"
-#include "remote.h"
-#include "scan.h"
 #include "tags.h"
 
 #define NO_CALL 0xffffffffu
@@ -177,7 +175,7 @@ static uint32_t context_id(struct tracer *tracer, const struct context *c)
 }
 
 /* Ids of what a process has, made once per epoch and change. */
-static void identify(struct tracer *tracer, struct process *p)
+void emit_identify(struct tracer *tracer, struct process *p)
 {
 	if (p->epoch != tracer->frame.epoch) {
 		p->epoch = tracer->frame.epoch;
@@ -226,7 +224,7 @@ static uint32_t address_id(struct tracer *tracer, const struct process *process,
 	return frame_tuple(frame, TUPLE_ADDRESS, words, ADDRESS_TUPLE_WORDS);
 }
 
-static uint32_t value_id(struct tracer *tracer, struct process *process, const struct arena *arena, const struct value *value)
+uint32_t emit_value(struct tracer *tracer, struct process *process, const struct arena *arena, const struct value *value)
 {
 	switch (value->type) {
 	case VALUE_TEXT:
@@ -242,7 +240,7 @@ static uint32_t value_id(struct tracer *tracer, struct process *process, const s
 	case VALUE_NAMESPACES:
 		return namespaces_id(tracer, arena_at(arena, value->at));
 	case VALUE_CONTEXT:
-		identify(tracer, process);
+		emit_identify(tracer, process);
 		return process->context_id;
 	default:
 		return 0;
@@ -276,7 +274,7 @@ static void written(struct tracer *tracer, const struct frame_head *head, uint64
 }
 
 /* Where the process is now, for the time when it cannot be asked any more. */
-static void remember_place(struct process *p, const struct arena *arena, struct text cwd)
+void emit_remember_place(struct process *p, const struct arena *arena, struct text cwd)
 {
 	const char *text = arena_at(arena, cwd.at);
 
@@ -305,7 +303,7 @@ static void remember_act(struct task *task, const struct act *act, int64_t resul
 		if (act->call->event != rows[n].event)
 			continue;
 		if (rows[n].cwd < ACT_COLUMNS && act->values[rows[n].cwd].type == VALUE_TEXT)
-			remember_place(p, arena, act->values[rows[n].cwd].text);
+			emit_remember_place(p, arena, act->values[rows[n].cwd].text);
 		if (rows[n].root < ACT_COLUMNS && act->values[rows[n].root].type == VALUE_TEXT) {
 			struct text root = act->values[rows[n].root].text;
 			snprintf(p->root.path, sizeof(p->root.path), "%.*s", (int)root.stored, (const char *)arena_at(arena, root.at));
@@ -367,7 +365,7 @@ static bool names_hidden(struct tracer *tracer, struct task *task, const struct 
 }
 
 /* The name of a program is one of a file. */
-static uint32_t comm_id(struct tracer *tracer, const struct image *image, const char *comm)
+uint32_t emit_comm(struct tracer *tracer, const struct image *image, const char *comm)
 {
 	const struct file_facts *files[] = {&image->file, image->has_interpreter ? &image->interpreter : NULL};
 	const size_t size = strlen(comm);
@@ -383,7 +381,7 @@ static uint32_t comm_id(struct tracer *tracer, const struct image *image, const 
 }
 
 /* The path by which a program was started, absolute: it may be somewhere else by now. */
-static uint32_t absolute_name(struct frame *frame, const struct image *image)
+uint32_t emit_name(struct frame *frame, const struct image *image)
 {
 	const char *named = arena_at(&image->arena, image->named.at), *cwd = arena_at(&image->arena, image->cwd.at);
 	char path[2 * PATH_BYTES + 2];
@@ -436,7 +434,7 @@ void emit_act(struct tracer *tracer, struct task *task, const struct act *act, i
 		} else if (value->type == VALUE_TEXT && tracer->frame.hidden && names_hidden(tracer, task, act, event->column_count, n)) {
 			words[columns[n].word] = frame_string(&tracer->frame, REDACTED);
 		} else if (value->type != VALUE_ABSENT) {
-			words[columns[n].word] = value_id(tracer, task->process, &task->pending.arena, value);
+			words[columns[n].word] = emit_value(tracer, task->process, &task->pending.arena, value);
 		}
 	}
 	if (act->call->event == EVENT_CHOWN) {
@@ -472,7 +470,7 @@ void emit_exec(struct tracer *tracer, struct task *task, const struct image *ima
 	struct text cwd;
 
 #define AT(column) words[columns[column].word]
-	identify(tracer, p);
+	emit_identify(tracer, p);
 	process_standing(tracer, p);
 	cwd = path_directory(&place, false, &arena);
 	path_root_read(&place);
@@ -488,7 +486,7 @@ void emit_exec(struct tracer *tracer, struct task *task, const struct image *ima
 	AT(EXEC_CWD) = frame_text(frame, &arena, cwd);
 	if (strcmp(p->root.path, "/"))
 		AT(EXEC_ROOT) = frame_string(frame, p->root.path);
-	AT(EXEC_COMM) = comm_id(tracer, result == 0 || !p->image ? image : p->image, result == 0 ? image->comm : p->comm);
+	AT(EXEC_COMM) = emit_comm(tracer, result == 0 || !p->image ? image : p->image, result == 0 ? image->comm : p->comm);
 	AT(EXEC_TTY) = frame_string(frame, p->tty);
 	AT(EXEC_PPID) = (uint32_t)p->ppid;
 	AT(EXEC_SID) = (uint32_t)p->sid;
@@ -497,7 +495,7 @@ void emit_exec(struct tracer *tracer, struct task *task, const struct image *ima
 	put64(&AT(EXEC_START_TIME), p->start_time);
 	AT(EXEC_CALLER_TID) = (uint32_t)caller;
 	if (result == 0) {
-		remember_place(p, &arena, cwd);
+		emit_remember_place(p, &arena, cwd);
 		AT(EXEC_IMAGE) = p->life->number;
 	}
 #undef AT
@@ -528,7 +526,7 @@ void emit_fork(struct tracer *tracer, struct task *parent, const struct fork_fac
 	words[columns[FORK_OWN_PID].word] = (uint32_t)child->own_pid;
 	put64(&words[columns[FORK_CHILD_START].word], child->start_time);
 	if (child != parent->process && !child->namespaces_known) {
-		identify(tracer, child);
+		emit_identify(tracer, child);
 		words[columns[FORK_NAMESPACES].word] = child->namespaces_id;
 	}
 	if (child != parent->process)
@@ -588,154 +586,4 @@ void emit_vanished(struct tracer *tracer, struct process *process)
 	head = head_of(&task, EVENT_EXIT, 0, EVENT_SNAPSHOT | EVENT_RESULT_UNKNOWN);
 	words[columns[EXIT_GROUP].word] = 1;
 	written(tracer, &head, boot_time(), words, EXIT_WORDS);
-}
-
-void emit_missed(struct tracer *tracer, uint64_t number)
-{
-	uint32_t words[RECORD_UPDATE_WORDS] = {0};
-
-	words[RECORD_UPDATE_KIND] = 4;
-	put64(words + RECORD_UPDATE_NUMBER, number);
-	frame_record(&tracer->frame, RECORD_UPDATE, words, RECORD_UPDATE_WORDS);
-}
-
-void emit_clock(struct tracer *tracer, uint32_t reason)
-{
-	uint32_t words[RECORD_CLOCK_WORDS] = {0};
-
-	tracer->clock_boot = boot_time();
-	tracer->clock_wall = wall_time();
-	put64(words + RECORD_CLOCK_BOOTTIME, tracer->clock_boot);
-	put64(words + RECORD_CLOCK_REALTIME, tracer->clock_wall);
-	words[RECORD_CLOCK_REASON] = reason;
-	frame_record(&tracer->frame, RECORD_CLOCK, words, RECORD_CLOCK_WORDS);
-}
-
-void emit_process(struct tracer *tracer, struct process *p, pid_t tid, uint32_t flags, const struct standing *standing)
-{
-	struct frame *frame = &tracer->frame;
-	struct path_task place = {tid, p->tgid, &p->root, &tracer->mounts};
-	uint32_t words[RECORD_PROCESS_WORDS] = {0};
-	struct image *image = p->image;
-	struct arena arena = {0};
-	struct life *life = lineage_of(tracer, p);
-	struct text cwd;
-
-	cwd = p->past ? (struct text){0} : path_directory(&place, false, &arena);
-	if (cwd.stored) {
-		path_root_read(&place);
-		remember_place(p, &arena, cwd);
-	} else if (p->cwd) {
-		/* Past, or dying. */
-		cwd = text_add(&arena, p->cwd);
-	}
-	identify(tracer, p);
-	words[RECORD_PROCESS_IMAGE] = life->number;
-	words[RECORD_PROCESS_PARENT_IMAGE] = life->parent ? life->parent->number : 0;
-	put64(words + RECORD_PROCESS_CREATED_AT, (uint64_t)life->created);
-	words[RECORD_PROCESS_PID] = (uint32_t)p->tgid;
-	words[RECORD_PROCESS_TID] = (uint32_t)tid;
-	words[RECORD_PROCESS_PPID] = (uint32_t)p->ppid;
-	words[RECORD_PROCESS_FLAGS] = flags;
-	put64(words + RECORD_PROCESS_START_TIME, p->start_time);
-	words[RECORD_PROCESS_PGID] = (uint32_t)p->pgid;
-	words[RECORD_PROCESS_SID] = (uint32_t)p->sid;
-	words[RECORD_PROCESS_OWN_PID] = (uint32_t)p->own_pid;
-	words[RECORD_PROCESS_COMM] = image ? comm_id(tracer, image, standing->comm[0] ? standing->comm : p->comm) : frame_string(frame, standing->comm[0] ? standing->comm : p->comm);
-	words[RECORD_PROCESS_TTY] = frame_string(frame, p->tty);
-	words[RECORD_PROCESS_CWD] = frame_text(frame, &arena, cwd);
-	if (p->root.path[0] && strcmp(p->root.path, "/"))
-		words[RECORD_PROCESS_ROOT] = frame_string(frame, p->root.path);
-	if (image) {
-		put64(words + RECORD_PROCESS_EXEC_TIME, image->exec_time);
-		words[RECORD_PROCESS_NAMED] = absolute_name(frame, image);
-		words[RECORD_PROCESS_FILE] = emit_file(tracer, &image->arena, &image->file);
-		if (image->has_interpreter)
-			words[RECORD_PROCESS_INTERPRETER] = emit_file(tracer, &image->arena, &image->interpreter);
-		words[RECORD_PROCESS_ARGV] = frame_list(frame, &image->arena, image->argv);
-		words[RECORD_PROCESS_ENVP] = frame_list(frame, &image->arena, image->envp);
-	}
-	words[RECORD_PROCESS_CREDENTIALS] = p->credentials_id;
-	words[RECORD_PROCESS_NAMESPACES] = p->namespaces_id;
-	words[RECORD_PROCESS_CONTEXT] = p->context_id;
-	frame_record(frame, RECORD_PROCESS, words, RECORD_PROCESS_WORDS);
-	arena_free(&arena);
-}
-
-void emit_gap(struct frame *frame, uint32_t reason, uint32_t pid, uint64_t lost, uint64_t begin, uint64_t end)
-{
-	uint32_t words[RECORD_GAP_WORDS] = {0};
-
-	words[RECORD_GAP_REASON] = reason;
-	words[RECORD_GAP_PID] = pid;
-	put64(words + RECORD_GAP_LOST, lost);
-	put64(words + RECORD_GAP_BEGIN, begin);
-	put64(words + RECORD_GAP_END, end);
-	frame_record(frame, RECORD_GAP, words, RECORD_GAP_WORDS);
-}
-
-void emit_blind_spot(struct tracer *tracer, struct task *task, uint32_t reason, const char *detail)
-{
-	uint32_t words[RECORD_BLIND_SPOT_WORDS] = {0};
-
-	words[RECORD_BLIND_SPOT_REASON] = reason;
-	words[RECORD_BLIND_SPOT_PID] = (uint32_t)task->process->tgid;
-	words[RECORD_BLIND_SPOT_TID] = (uint32_t)task->tid;
-	put64(words + RECORD_BLIND_SPOT_TIME, boot_time());
-	words[RECORD_BLIND_SPOT_DETAIL] = frame_string(&tracer->frame, detail);
-	frame_record(&tracer->frame, RECORD_BLIND_SPOT, words, RECORD_BLIND_SPOT_WORDS);
-}
-
-void emit_descriptor(struct tracer *tracer, struct process *process, const struct arena *arena, const struct descriptor_facts *facts)
-{
-	uint32_t words[RECORD_DESCRIPTOR_WORDS] = {0};
-
-	words[RECORD_DESCRIPTOR_PID] = (uint32_t)process->tgid;
-	words[RECORD_DESCRIPTOR_FD] = (uint32_t)facts->fd;
-	words[RECORD_DESCRIPTOR_FLAGS] = facts->flags;
-	words[RECORD_DESCRIPTOR_SOCKET] = facts->socket.type == VALUE_NUMBER ? (uint32_t)facts->socket.number : 0;
-	words[RECORD_DESCRIPTOR_FILE] = value_id(tracer, process, arena, &facts->file);
-	words[RECORD_DESCRIPTOR_LOCAL] = value_id(tracer, process, arena, &facts->local);
-	words[RECORD_DESCRIPTOR_PEER] = value_id(tracer, process, arena, &facts->peer);
-	frame_record(&tracer->frame, RECORD_DESCRIPTOR, words, RECORD_DESCRIPTOR_WORDS);
-}
-
-void emit_counters(struct tracer *tracer)
-{
-	struct frame *frame = &tracer->frame;
-	uint64_t scanned, missed;
-
-	scan_counts(tracer, &scanned, &missed);
-	const struct {
-		const char *name;
-		uint64_t value;
-	} list[] = {
-		{"events", frame->events},
-		{"stops", tracer->counters.stops},
-		{"processes", tracer->counters.processes},
-		{"truncated", frame->cut},
-		{"missing", tracer->counters.missing},
-		{"dropped", tracer->counters.dropped},
-		{"scanned", scanned},
-		{"scan-missed", missed},
-	};
-	const size_t count = sizeof(list) / sizeof(*list) - (tracer->options.scan_ms ? 0 : 2);
-
-	for (size_t n = 0; n < count; n++) {
-		uint32_t words[RECORD_COUNTERS_WORDS];
-		words[RECORD_COUNTERS_NAME] = frame_string(frame, list[n].name);
-		put64(words + RECORD_COUNTERS_VALUE, list[n].value);
-		frame_record(frame, RECORD_COUNTERS, words, RECORD_COUNTERS_WORDS);
-	}
-}
-
-void emit_end(struct frame *frame, uint32_t reason, uint32_t status)
-{
-	uint32_t words[RECORD_END_WORDS] = {0};
-
-	words[RECORD_END_REASON] = reason;
-	words[RECORD_END_STATUS] = status;
-	put64(words + RECORD_END_EVENTS, frame->kept + frame->events - frame->at_flush);
-	put64(words + RECORD_END_BOOTTIME, boot_time());
-	frame_record(frame, RECORD_END, words, RECORD_END_WORDS);
 }

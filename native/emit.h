@@ -58,6 +58,16 @@ void emit_counters(struct tracer *tracer);
 void emit_end(struct frame *frame, uint32_t reason, uint32_t status);
 
 /* Ids in the present epoch. */
+uint32_t emit_value(struct tracer *tracer, struct process *process, const struct arena *arena, const struct value *value);
 uint32_t emit_file(struct tracer *tracer, const struct arena *arena, const struct file_facts *facts);
+
+/* Ids of credentials, namespaces and context of the process. */
+void emit_identify(struct tracer *tracer, struct process *process);
+/* The program as it was named, from the root. */
+uint32_t emit_name(struct frame *frame, const struct image *image);
+/* The command name, unless it shows what is to be hidden. */
+uint32_t emit_comm(struct tracer *tracer, const struct image *image, const char *comm);
+/* Its working directory as it was last told. */
+void emit_remember_place(struct process *process, const struct arena *arena, struct text cwd);
 
 #endif

@@ -35,6 +35,7 @@
 #include "respond.h"
 #include "scan.h"
 #include "spawn.h"
+#include "walk.h"
 
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
@@ -266,7 +267,7 @@ static void prepare(struct tracer *tracer)
 	tracer->use_filter = !tracer->options.disable_seccomp && !tracer->attached;
 	tracer->has_syscall_info = !(tracer->options.without & FEATURE_SYSCALL_INFO) && registers_modern();
 	if (tracer->options.without & FEATURE_OPENAT2)
-		path_without_openat2();
+		walk_without_openat2();
 	if (facts_namespaces(tracer->own_pid, &own))
 		tracer->own_pid_namespace = own.inode[NS_PID];
 	if (tracer->options.duration_ms)
@@ -304,7 +305,7 @@ static void release(struct tracer *tracer)
 	free(tracer->contexts);
 	free(tracer->scratch);
 	free(tracer->selection);
-	path_forget(&tracer->mounts);
+	mounts_forget(&tracer->mounts);
 	process_accounts_free();
 	content_free();
 	frame_close(&tracer->frame);

@@ -26,21 +26,6 @@ enum {
 	PATH_OPEN_HOW = 64,
 };
 
-/* What is known of a mount; kept for the life of the tracer. */
-struct mount_facts {
-	uint64_t id, parent, device;
-	uint32_t namespace;
-	bool visible, detached, upper_is_ours;
-	char *root, *point, *filesystem, *source, *options;
-	char *upper; /* of an overlay: the directory of its upper layer */
-	uint32_t epoch; /* in which it was last told */
-};
-
-struct path_mounts {
-	struct mount_facts *list;
-	uint32_t count, room;
-};
-
 /* The root of a task, as last read. */
 struct path_root {
 	uint32_t age;      /* equal to path_age: still true */
@@ -50,14 +35,13 @@ struct path_root {
 	char path[512];    /* in the root of the mount namespace; "/" mostly */
 };
 
+struct path_mounts;
+
 struct path_task {
 	pid_t tid, tgid;
 	struct path_root *root;
 	struct path_mounts *mounts;
 };
-
-/* As on a kernel before 5.6; otherwise it is found out. */
-void path_without_openat2(void);
 
 /* Something changed a root or a mount namespace: roots are read again. */
 void path_roots_changed(void);
@@ -93,12 +77,6 @@ struct text path_directory(const struct path_task *task, bool root, struct arena
 /* The folder that a name begins in, as text: the root of the task, what `dirfd` is, or the working directory; empty when unreadable. */
 void path_base(const struct path_task *task, bool absolute, int dirfd, char *out, size_t room);
 
-/* The part of its file system that a mount shows, or NULL. Kept as long as the tracer. */
-const char *path_mounted_part(const struct path_task *task, uint64_t mount_id);
-
-/* Something was mounted or unmounted: what is known of mounts is asked again. */
-void path_mounts_changed(struct path_mounts *mounts);
-void path_forget(struct path_mounts *mounts);
 void path_root_read(const struct path_task *task);
 
 #endif

@@ -16,6 +16,7 @@
 #include "facts.h"
 #include "filter.h"
 #include "frame.h"
+#include "mounts.h"
 #include "options.h"
 #include "path.h"
 #include "sink.h"

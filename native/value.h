@@ -77,4 +77,14 @@ struct value {
 	};
 };
 
+static inline struct value value_number(uint64_t number)
+{
+	return (struct value){.type = VALUE_NUMBER, .number = number};
+}
+
+static inline struct value value_text(struct text text)
+{
+	return (struct value){.type = VALUE_TEXT, .text = text};
+}
+
 #endif

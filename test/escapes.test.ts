@@ -398,7 +398,7 @@ t.test('running programs are attached to with all their threads, and run on unha
     'sh',
     [
       '-c',
-      'exec 7</etc/hostname; trap "exit 6" TERM; echo ready; while :; do cat /etc/hostname > /dev/null; sleep 0.02; done',
+      'exec 7</etc/hostname; trap "exit 6" TERM; echo ready; while :; do (cat /etc/hostname > /dev/null); sleep 0.02; done',
     ],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );

@@ -281,7 +281,7 @@ int main(void)
 	}
 	arena_free(&task.pending.arena);
 	free(tracer->selection);
-	path_forget(&tracer->mounts);
+	mounts_forget(&tracer->mounts);
 	free(tracer);
 	return checked("capture");
 }

@@ -30,7 +30,7 @@ static FILE *given_stream(void)
 #include "../container.c"
 #undef open
 #undef fopen
-#include "../path.c"
+#include "../mounts.c"
 
 #include "hostile.h"
 
@@ -54,7 +54,7 @@ static void take(const uint8_t *bytes, size_t length)
 	memcpy(line, bytes, length);
 	line[length] = 0;
 	parse_mount(add_mount(&mounts, 1), line);
-	path_forget(&mounts);
+	mounts_forget(&mounts);
 	free(line);
 }
 

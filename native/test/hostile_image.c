@@ -79,7 +79,7 @@ int main(int argc, char **argv)
 	hostile_seed(bytes, stack(bytes, 8));
 	hostile_seed(bytes, stack(bytes, 4));
 	result = hostile_run("image", argc, argv, take);
-	path_forget(&tracer.mounts);
+	mounts_forget(&tracer.mounts);
 	free(tracer.scratch);
 	return result;
 }
