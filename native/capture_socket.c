@@ -113,7 +113,7 @@ struct value capture_socket_address(const struct capture_site *site, int fd, boo
 	failed = peer ? getpeername(copy, (struct sockaddr *)&raw, &length) : getsockname(copy, (struct sockaddr *)&raw, &length);
 	close(copy);
 	if (failed)
-		return errno == ENOTCONN ? absent : missing;
+		return errno == ENOTCONN || errno == ENOTSOCK || errno == EBADF ? absent : missing;
 	return of_sockaddr(site->arena, &raw, length < sizeof(raw) ? length : (uint32_t)sizeof(raw));
 }
 
@@ -146,8 +146,9 @@ struct value capture_socket(const struct capture_site *site, int fd)
 		return missing;
 	if (getsockopt(copy, SOL_SOCKET, SO_DOMAIN, &family, &length) || getsockopt(copy, SOL_SOCKET, SO_TYPE, &type, &length) ||
 	    getsockopt(copy, SOL_SOCKET, SO_PROTOCOL, &protocol, &length)) {
+		const bool none = errno == ENOTSOCK || errno == EBADF; /* EBADF: opened with O_PATH */
 		close(copy);
-		return missing;
+		return none ? absent : missing;
 	}
 	close(copy);
 	value.number = (uint32_t)family | (uint32_t)type << 8 | (uint32_t)protocol << 16;

@@ -13,7 +13,7 @@ import { allFields, type Field, fieldByName } from '../src/catalogue/fields.js';
 import { replay } from '../src/pipeline/index.js';
 import { createModel } from '../src/rules/index.js';
 import { StringTable } from '../src/support/strings.js';
-import { executable as tracer } from './traced.js';
+import { traced, executable as tracer } from './traced.js';
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), 'seccam-fields-')));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -193,6 +193,28 @@ t.test('paths are those of the files that were used, however they were named', a
     `${text}\n`,
     'docs/tracer.md has each row',
   );
+});
+
+t.test('nothing is told as missing where nothing is wrong', (t) => {
+  const { status, events } = traced(
+    [
+      'sh',
+      '-c',
+      `mkdir a; cd a; echo x > b; cat < b | sort > c; exec 3< c 0<&3; read line; mv c d; chmod 600 d; ln -s d e; cat e; kill -0 $$; (exit 3) & wait; python3 -c 'import os; fd = os.open("/", os.O_PATH); os.dup2(fd, 0)'; cd ..; rm -r a`,
+    ],
+    { flags: ['--trace', 'all'] },
+  );
+  t.equal(status, 0);
+  const types = new Set(events().map((event) => event.type));
+  for (const type of ['open', 'dup', 'exec', 'fork', 'exit', 'rename', 'chmod', 'chdir', 'unlink'])
+    t.ok(types.has(type), type);
+  t.strictSame(
+    events()
+      .filter((event) => event.result >= 0 && event.missing !== 0)
+      .map((event) => `${event.type} ${event.missing}`),
+    [],
+  );
+  t.end();
 });
 
 t.test('what is in the files of programs', async (t) => {
