@@ -8,7 +8,16 @@ import { join } from 'node:path';
 import t, { type Test } from 'tap';
 import { readConfiguration } from '../src/agent/configuration.js';
 import { Daemon } from '../src/agent/daemon.js';
-import { askEpoch } from '../src/agent/message.js';
+import {
+  askEpoch,
+  challenge,
+  eventsWanted,
+  hash as hashRequest,
+  kill as killRequest,
+  readHello,
+  refuse,
+  welcome,
+} from '../src/agent/message.js';
 import { formatOf } from '../src/agent/outputs/output.js';
 import { runProgram } from '../src/agent/program.js';
 import { replay, replayFolder } from '../src/pipeline/index.js';
@@ -703,3 +712,69 @@ t.test(
     t.equal(again, readFileSync(agent.found, 'utf8'), 'and so when the folder is replayed');
   },
 );
+
+t.test('an agent that means harm, or has lost its mind, harms no program', async (t) => {
+  const path = fresh('hostile');
+  let seed = 7;
+  const below = (bound: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % bound;
+  };
+  const noise = (length: number): Buffer => Buffer.from(Array.from({ length }, () => below(256)));
+  const nothing = new Uint32Array(8);
+  const requests: (() => Buffer)[] = [
+    () =>
+      killRequest({ id: below(9), pid: below(2 ** 31), signal: 9, scope: 'container', seq: 1, boottime: 0n }),
+    () => hashRequest({ id: below(99), pid: below(40_000), path: '/proc/self/mem', inode: 0, most: 2 ** 31 }),
+    () =>
+      hashRequest({ id: below(99), pid: 1, path: `/${'a'.repeat(3900)}`, inode: below(2), most: 2 ** 31 }),
+    () => askEpoch(),
+    () => eventsWanted(Uint32Array.from({ length: 8 }, () => below(2 ** 31))),
+    () => refuse(below(9), 'x'.repeat(below(200))),
+    () =>
+      Buffer.concat([
+        Buffer.from(Uint32Array.of(8 * (1 + below(8191)), below(60)).buffer),
+        noise(below(9000)),
+      ]),
+    () => noise(1 + below(300)),
+  ];
+  let messages = 0;
+  const server = createServer((link) => {
+    link.on('error', () => undefined);
+    const mode = below(8);
+    if (mode === 0) return void link.end(noise(below(100)));
+    const { bytes, nonce } = challenge(false);
+    link.write(bytes);
+    let have: Buffer = Buffer.alloc(0);
+    link.on('data', function greet(chunk: Buffer) {
+      have = Buffer.concat([have, chunk]);
+      if (have.length < 8 || have.length < have.readUInt32LE(0)) return;
+      link.off('data', greet).resume();
+      const result = readHello(have.subarray(0, have.readUInt32LE(0)), nonce, undefined);
+      if (!('hello' in result)) return void link.destroy();
+      const answer = Buffer.from(welcome(result.hello, undefined, nothing));
+      if (mode === 1) answer[below(answer.length)] = below(256);
+      link.write(answer);
+      if (mode === 2) link.pause();
+      const timer = setInterval(() => {
+        for (let count = below(20); count > 0; count--) {
+          const message = Buffer.from(requests[below(requests.length)]!());
+          if (below(3) === 0) message[below(message.length)] = below(256);
+          link.write(message);
+          messages += 1;
+        }
+        if (below(20) === 0) link.destroy();
+      }, 5);
+      link.on('close', () => clearInterval(timer));
+    });
+  }).listen(path);
+  await new Promise((resolve) => server.once('listening', resolve));
+  const script =
+    'i=0; while [ $i -lt 150 ]; do i=$((i+1)); cat /etc/hostname >/dev/null || exit 1; : < /etc/passwd || exit 2; done; exit 7';
+  for (let run = 0; run < 6; run++)
+    t.equal(await trace(path, script, ['--wait', '300', '--buffer', '65536']).done, 7);
+  t.ok(messages > 0, `${messages} messages`);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+});

@@ -157,7 +157,8 @@ export class DescriptorOutput implements Output {
   #fail(problem: string): void {
     this.#problem = problem;
     this.#dropped += this.#writingLines + this.#pendingLines;
-    this.#writingLines = this.#pendingLines = 0;
+    this.#writingLines = this.#pendingLines = this.#done = 0;
+    this.#writing = Buffer.alloc(0);
     this.#pending = '';
   }
 }
