@@ -144,6 +144,38 @@ static void on_tick(struct tracer *tracer)
 	atomic_store_explicit(&tracer->counters.cut, tracer->frame.cut, memory_order_relaxed);
 }
 
+/* So many tasks make it dearer to add up the times of all threads of a process at each stop of one than to look first. */
+#define CROWD 32
+
+/* wait4() for any of ours. In a crowd, *usage is filled only at a death, which is where it is wanted. */
+static pid_t take_stop(const struct tracer *tracer, int *status, int options, struct rusage *usage)
+{
+	siginfo_t found = {0};
+	pid_t tid;
+
+	options |= __WALL | __WNOTHREAD;
+	if (tracer->task_count < CROWD)
+		return wait4(-1, status, options, usage);
+	if (waitid(P_ALL, 0, &found, options | WEXITED | WSTOPPED | WNOWAIT))
+		return -1;
+	tid = found.si_pid;
+	if (!tid)
+		return 0;
+	if (found.si_code == CLD_EXITED || found.si_code == CLD_KILLED || found.si_code == CLD_DUMPED) {
+		tid = wait4(tid, status, __WALL | __WNOTHREAD | WNOHANG, usage);
+	} else {
+		found.si_pid = 0;
+		tid = waitid(P_PID, (id_t)tid, &found, WSTOPPED | __WALL | __WNOTHREAD | WNOHANG) ? -1 : found.si_pid;
+		*status = found.si_status << 8 | 0x7f;
+	}
+	/* Killed, or renumbered by an exec, since we looked: we look again. */
+	if (!tid || (tid < 0 && errno == ECHILD)) {
+		errno = EINTR;
+		return -1;
+	}
+	return tid;
+}
+
 /* Waits for the next stop. False: nothing is traced any more, or we were told to end. */
 static bool next_stop(struct tracer *tracer, struct stop *stop, struct rusage *usage)
 {
@@ -164,12 +196,12 @@ static bool next_stop(struct tracer *tracer, struct stop *stop, struct rusage *u
 			}
 		}
 		if (eager && tracer->frame.used) {
-			tid = wait4(-1, &status, __WALL | __WNOTHREAD | WNOHANG, usage);
+			tid = take_stop(tracer, &status, WNOHANG, usage);
 			if (tid == 0)
 				frame_flush(&tracer->frame);
 		}
 		if (tid <= 0)
-			tid = wait4(-1, &status, __WALL | __WNOTHREAD, usage);
+			tid = take_stop(tracer, &status, 0, usage);
 		if (tid > 0) {
 			*stop = stop_classify(tid, status);
 			return true;
