@@ -61,6 +61,7 @@ export default class Replay extends SeccamCommand {
       ...(recordings.includes('-') ? { stdin: process.stdin } : {}),
       ...given('failOn', flags['fail-on']),
       noLimits: !flags.limits,
+      ...(flags.quiet ? { closest: false } : {}),
       profile: flags.profile,
       ...given('securityProfile', flags['security-profile']),
       report: wantsReport(flags.format),

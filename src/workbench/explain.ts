@@ -89,7 +89,7 @@ async function askedRules(
     if (options.at !== undefined || options.where !== undefined)
       return { rules: [...inUse.rules.rules], silent: [] };
     const matching = new Set<string>();
-    await replay([inputOf(recording, cwd)], {
+    const { byType } = await replay([inputOf(recording, cwd)], {
       strings: inUse.strings,
       engine: new Engine(inUse.rules, { limits: false }),
       allResults: options.allResults === true,
@@ -97,7 +97,7 @@ async function askedRules(
     });
     if (matching.size > 0)
       return { rules: inUse.rules.rules.filter((rule) => matching.has(rule.id)), silent: [] };
-    const closest = await closestRule(inUse, [recording], cwd, options);
+    const closest = await closestRule(inUse, [recording], cwd, options, byType);
     return {
       rules: closest === undefined ? [] : inUse.rules.rules.filter((rule) => rule.id === closest.rule),
       silent: [],

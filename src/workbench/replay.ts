@@ -160,12 +160,13 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   const readable = !summary.damaged || options.acceptDamage === true;
   const suppressed = summary.detections - summary.delivered;
   const closest =
-    summary.detections === 0 && summary.shown > 0
+    summary.detections === 0 && summary.shown > 0 && options.closest !== false
       ? await closestRule(
           inUse,
           recordings.filter((name) => name !== '-'),
           cwd,
           options,
+          summary.byType,
         )
       : undefined;
   const answer: ReplaySummary = {

@@ -87,6 +87,8 @@ export interface ReplayOptions extends CommonOptions {
   readonly recordings?: readonly string[];
   /** Show matches that rate limits keep back (`--no-limits`). */
   readonly noLimits?: boolean;
+  /** False: with no detection, do not look for the rule that came closest. */
+  readonly closest?: boolean;
   /** `--fail-on`: rule globs, `tag:K=V`, `*`. */
   readonly failOn?: readonly string[];
   readonly profile?: boolean;
