@@ -65,6 +65,19 @@ t.test('a condition is seen true, seen false and decides; what no test names is 
   t.match(text, /key_read .*\n.*\n.*1 of 2 members matched; not: ~"\/root\/\.ssh\/id_\*"/);
 });
 
+t.test('the marks of conditions add up to the headline', async (t) => {
+  const report = await whole;
+  const lines = coverageText({ ...report, macros: [] }, plain);
+  const marked = (mark: string): number =>
+    lines.filter((line) => line.startsWith(`      ${mark} true `)).length;
+  const folded = report.perRule.filter((rule) => lines.some((line) => line.startsWith(`  ✓ ${rule.rule} `)));
+  const hidden = folded.reduce((sum, rule) => sum + rule.leaves.length, 0);
+  const seen = lines.filter((line) => line.includes('decided only in tests that do not name')).length;
+  t.ok(folded.length > 0 && marked('◐') > 0 && marked('✗') > 0);
+  t.equal(hidden + marked('✓') + marked('◐') - seen, report.leaves.decided);
+  t.equal(marked('✗') + seen, report.leaves.total - report.leaves.decided);
+});
+
 t.test('thresholds: below is a failure, at is not', async (t) => {
   const { rules } = await whole;
   const percent = Math.floor((rules.fired * 100) / rules.total);

@@ -36,6 +36,14 @@ export function reachOf(leaf: LeafCoverage, fired = true): Reach {
   return leaf.decided > 0 ? 'seen' : 'undecided';
 }
 
+/** A condition that counts as decided though something of it is missing is neither whole nor unmet. */
+export function signOf(leaf: LeafCoverage, fired = true): keyof typeof signs {
+  if (reachOf(leaf, fired) === 'whole') return '✓';
+  return leaf.asserted.decided > 0 ? '◐' : '✗';
+}
+
+const signs = { '✓': 'green', '◐': 'yellow', '✗': 'red' } as const;
+
 /** The rules by file, each condition with its counts; what is fully reached is one line. */
 export function coverageText(report: CoverageReport, paint: Paint): string[] {
   const lines = [paint.bold(coverageHeadline(report))];
@@ -99,7 +107,8 @@ function mark(state: 'whole' | 'partly' | 'not', paint: Paint): string {
 
 function leafLines(leaf: LeafCoverage, paint: Paint, fired = true): string[] {
   const reach = reachOf(leaf, fired);
-  const sign = reach === 'whole' ? paint.green('✓') : reach === 'seen' ? paint.dim('✓') : paint.red('✗');
+  const mark = signOf(leaf, fired);
+  const sign = reach === 'seen' ? paint.dim('✓') : paint[signs[mark]](mark);
   const counts = `true ${counted(leaf.seenTrue)}`.padEnd(11) + `false ${counted(leaf.seenFalse)}`.padEnd(13);
   const text = clipped(printable(leaf.text), 70);
   const lines = [

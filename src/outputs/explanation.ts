@@ -151,13 +151,16 @@ function eventLines(item: Explanation, event: ExplainedEvent, first: boolean, pa
 
 /** What the leaf read: the pair that decided when it was true, else everything. */
 function leafValue(leaf: ExplainedLeaf): string {
-  if (leaf.matchedBy !== undefined) return valueText(leaf.matchedBy.have);
-  return leaf.have.length === 0
-    ? ''
-    : leaf.have
-        .map((value) => valueText(value, 100))
-        .slice(0, 12)
-        .join(', ');
+  if (leaf.matchedBy !== undefined) return haveText(leaf.matchedBy.have, leaf.named);
+  return leaf.have
+    .map((value) => haveText(value, leaf.named, 100))
+    .slice(0, 12)
+    .join(', ');
+}
+
+/** A value that a condition read; names of constants stand without quotes. */
+export function haveText(value: unknown, named: boolean | undefined, limit?: number): string {
+  return named === true && typeof value === 'string' ? printable(value) : valueText(value, limit);
 }
 
 /** The value of an operator from its children; undefined when a child's is not known. */

@@ -75,7 +75,7 @@ export function leafValues(
   result: LeafResult,
   event: Event,
   model: ProductModel,
-): Pick<ExplainedLeaf, 'have' | 'want' | 'matchedBy'> {
+): Pick<ExplainedLeaf, 'have' | 'want' | 'named' | 'matchedBy'> {
   const group = groupOf(leaf, model);
   const have = result.left.map((value) => readable(value, group));
   const want = result.right.map((value) => readable(value, group));
@@ -89,6 +89,10 @@ export function leafValues(
   return {
     have: shown,
     want,
+    ...(result.left.some((value) => typeof value === 'number') &&
+    shown.some((value) => typeof value === 'string')
+      ? { named: true }
+      : {}),
     ...(left === undefined || right === undefined
       ? {}
       : {

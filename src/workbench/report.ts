@@ -2,6 +2,7 @@
 import { nameConstant } from '../catalogue/constants.js';
 import type { Event, Process } from '../catalogue/event.js';
 import type { BoolNode, Trace } from '../language/index.js';
+import { haveText } from '../outputs/explanation.js';
 import type {
   ReportData,
   ReportDetection,
@@ -10,7 +11,6 @@ import type {
   ReportRecording,
   ReportRule,
 } from '../outputs/report/data.js';
-import { valueText } from '../outputs/value.js';
 import type { StreamSummary } from '../pipeline/index.js';
 import type { Detection, LoadedRule, Observer, ProductModel } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
@@ -302,13 +302,13 @@ export class ReportBook {
   #leaves(rule: LoadedRule, event: Event, trace: Trace): ReportLeaf[] {
     return rule.rule.leaves.map((leaf) => {
       const result = trace.leaves[leaf.leaf]!;
-      const { have, matchedBy } = leafValues(leaf, result, event, this.model);
+      const { have, matchedBy, named } = leafValues(leaf, result, event, this.model);
       const shown = matchedBy === undefined ? have : [matchedBy.have];
       return {
         value: result.value,
         have: shown
           .slice(0, 12)
-          .map((value) => valueText(value, 100))
+          .map((value) => haveText(value, named, 100))
           .join(', '),
         notes: leafNotes(leaf, result, event, this.inUse!, this.#log!),
       };

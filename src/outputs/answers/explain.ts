@@ -82,6 +82,8 @@ export interface ExplainedLeaf {
   readonly value: boolean;
   readonly have: readonly unknown[];
   readonly want: readonly unknown[];
+  /** Texts of `have` are names of constants: flags, families. */
+  readonly named?: boolean;
   /** The pair that satisfied the test. */
   readonly matchedBy?: { readonly have: unknown; readonly want: unknown };
   /** Sentences: `nearest: "nginx-debug" begins with the member "nginx"`, `set by r at event 4288, inherited from sh(9036)`. */

@@ -1,11 +1,13 @@
 /// <reference lib="dom" />
 /** Tests with their failed expectations, and the policies with what tests reach of them. */
 import type { CoverageReport, ExplainedEvent, ExplainNode, TestResult } from '../answers.js';
-import { coverageHeadline, reachOf, reachText } from '../coverage.js';
+import { coverageHeadline, reachOf, reachText, signOf } from '../coverage.js';
 import { amount, make } from './element.js';
 
 const marks = { pass: '✓', fail: '✗', inconclusive: '?', skip: '-', todo: '·' } as const;
 const classes = { pass: 'true', fail: 'false', inconclusive: 'warn', skip: 'dim', todo: 'dim' } as const;
+
+const signClasses = { '✓': 'true', '◐': 'warn', '✗': 'false' } as const;
 
 export function testsView(tests: readonly TestResult[]): HTMLElement {
   const page = make('div', { class: 'page', tabindex: '0' });
@@ -108,11 +110,12 @@ export function coverageView(report: Omit<CoverageReport, 'sessions'>): HTMLElem
     );
     for (const leaf of rule.leaves) {
       const reach = reachOf(leaf, rule.fired.asserted + rule.fired.seen > 0);
+      const sign = signOf(leaf, rule.fired.asserted + rule.fired.seen > 0);
       body.append(
         make(
           'div',
           { class: 'leaf' },
-          make('span', { class: reach === 'whole' ? 'true' : 'false' }, reach === 'whole' ? '✓' : '✗'),
+          make('span', { class: signClasses[sign] }, sign),
           make('span', { class: 'dim' }, `true ${amount(leaf.seenTrue)}`),
           make('span', { class: 'dim' }, `false ${amount(leaf.seenFalse)}`),
           make(
