@@ -21,7 +21,10 @@ export function summaryText(summary: RecordingSummary, paint: Paint): string[] {
       'file',
       `${counted(summary.bytes)} bytes, catalogue ${printable(summary.catalogue)}, mode ${printable(summary.mode)}`,
     ],
-    ['contents', `${counted(summary.events, 'event')}, ${counted(summary.processes)} ${summary.processes === 1 ? 'process' : 'processes'}`],
+    [
+      'contents',
+      `${counted(summary.events, 'event')}, ${counted(summary.processes)} ${summary.processes === 1 ? 'process' : 'processes'}`,
+    ],
     ['ended', endText(summary)],
   ];
   for (const gap of summary.gaps) rows.push(['gap', paint.yellow(printable(gap))]);
