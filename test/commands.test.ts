@@ -561,3 +561,12 @@ t.test(
     t.match(closest.err, /^next: seccam explain 'a space\.seccam' --rule nothing$/m);
   },
 );
+
+t.test(
+  'record --trace-for ends with the replay of those rules',
+  { skip: process.platform !== 'linux' },
+  async (t) => {
+    const ran = seccam(['record', '--trace-for', 'names.policy', '-o', 'for.seccam', '--', 'true']);
+    t.match(ran.err, /^next: seccam replay for\.seccam -r names\.policy$/m);
+  },
+);

@@ -41,7 +41,11 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     durationMs: performance.now() - began,
     rulesOf: rulesOrigin({ cwd }, project),
     diagnostics: [...outcome.diagnostics, ...unfit],
-    next: `seccam replay ${quoted(recording)}`,
+    next: [
+      'seccam replay',
+      quoted(recording),
+      ...(options.traceFor ?? []).map((path) => `-r ${quoted(path)}`),
+    ].join(' '),
   };
 
   async function scratch(world: ScratchOptions): Promise<TraceOutcome> {
