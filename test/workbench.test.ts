@@ -622,6 +622,34 @@ t.test(
     tt.equal(other.answer, 1);
     tt.match(other.diff, /^-.*\/etc\/passwd/m);
     tt.match(other.diff, /^\+.*\/etc\/group/m);
+
+    // As `git diff` shows it, by the line that `init` writes.
+    const { files } = await init({ cwd, ci: 'none' });
+    tt.match(files, [{}, {}, {}, { path: '.gitattributes' }]);
+    const textconv = /textconv "npx seccam (.*)"/.exec(
+      readFileSync(join(cwd, '.gitattributes'), 'utf8'),
+    )?.[1];
+    git(cwd, 'init', '-q');
+    git(
+      cwd,
+      'config',
+      'diff.seccam.textconv',
+      `${process.execPath} ${join(process.cwd(), 'bin/seccam.js')} ${textconv}`,
+    );
+    git(cwd, 'add', '.');
+    git(cwd, 'commit', '-qm', 'recorded');
+    copyFileSync(join(cwd, 'b.seccam'), join(cwd, 'a.seccam'));
+    tt.equal(git(cwd, 'diff', '--', 'a.seccam'), '', 'recorded once more: nothing to read');
+    copyFileSync(join(cwd, 'c.seccam'), join(cwd, 'a.seccam'));
+    const changed = git(cwd, 'diff', '-U0', '--', 'a.seccam')
+      .split('\n')
+      .filter((line) => /^[-+][^-+]/.test(line));
+    tt.same(
+      changed.length > 0 && changed.filter((line) => !/passwd|group/.test(line)),
+      [],
+      'what was done otherwise, and no more',
+    );
+    for (const line of changed) tt.ok(line.length < 600, 'a line that can be read');
   },
 );
 

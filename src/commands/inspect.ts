@@ -4,7 +4,7 @@ import type { InspectItem, InspectView } from '../outputs/answers.js';
 import { eventText } from '../outputs/recording/events.js';
 import { summaryText, treeText } from '../outputs/recording/summary.js';
 import type { Paint } from '../outputs/text.js';
-import { columns, counted, paintFor } from '../outputs/text.js';
+import { columns, counted, paintFor, printable } from '../outputs/text.js';
 import { valueText } from '../outputs/value.js';
 import { SeccamCommand } from './base.js';
 import { badUsage, given, recordingFlags, recordingOptions } from './flags.js';
@@ -49,7 +49,9 @@ export default class Inspect extends SeccamCommand {
       description: 'only events of these processes',
     }),
     where: Flags.string({ helpValue: 'EXPR', description: 'only events for which this is true' }),
-    normalise: Flags.boolean({ description: 'leave out what differs from run to run' }),
+    normalise: Flags.boolean({
+      description: 'leave out what differs from run to run; events by process, for git diff',
+    }),
     ...recordingFlags,
     format: formatFlag(['pretty', 'json', 'html']),
   };
@@ -62,12 +64,13 @@ export default class Inspect extends SeccamCommand {
       throw badUsage(`one view at a time: have ${asked.map((view) => `--${view}`).join(', ')}`);
     const chooses =
       flags.type !== undefined || flags.pid !== undefined || flags.where !== undefined || flags.normalise;
+    const asText = flags.normalise && (asked[0] ?? 'events') === 'events';
     const { inspect } = await import('../workbench/inspect.js');
     const outputs = targets(flags.format)
       .filter((target) => target.name !== 'html')
       .map((target) => {
         const sink = openSink(target);
-        return { sink, draw: target.name === 'json' ? jsonItem : prettyItem(paintFor(sink)) };
+        return { sink, draw: target.name === 'json' ? jsonItem : prettyItem(paintFor(sink), asText) };
       });
     let answer = 2;
     let told = 0;
@@ -96,7 +99,8 @@ export default class Inspect extends SeccamCommand {
 }
 
 function jsonItem(item: InspectItem): string {
-  if (item.kind === 'diagnostic' || item.kind === 'report' || item.kind === 'end') return '';
+  if (item.kind === 'diagnostic' || item.kind === 'report' || item.kind === 'line' || item.kind === 'end')
+    return '';
   const value =
     item.kind === 'event'
       ? item.event
@@ -108,7 +112,8 @@ function jsonItem(item: InspectItem): string {
   return `${JSON.stringify(value)}\n`;
 }
 
-function prettyItem(paint: Paint): (item: InspectItem) => string {
+/** `asText`: events are told by their lines of text. */
+function prettyItem(paint: Paint, asText: boolean): (item: InspectItem) => string {
   const rows: Readonly<Record<string, unknown>>[] = [];
   let events = 0;
   return (item) => {
@@ -117,7 +122,9 @@ function prettyItem(paint: Paint): (item: InspectItem) => string {
         return `${summaryText(item.summary, paint).join('\n')}\n`;
       case 'event':
         events++;
-        return `${eventText(item.event, paint)}\n`;
+        return asText ? '' : `${eventText(item.event, paint)}\n`;
+      case 'line':
+        return `${printable(item.line)}\n`;
       case 'process':
         return `${treeText(item.process, paint)}\n`;
       case 'row':
@@ -128,7 +135,9 @@ function prettyItem(paint: Paint): (item: InspectItem) => string {
         return '';
       case 'end':
         if (rows.length > 0) return table(rows, paint);
-        return events > 0 ? paint.dim(`${counted(events)} of ${counted(item.events, 'event')}\n`) : '';
+        return events > 0 && !asText
+          ? paint.dim(`${counted(events)} of ${counted(item.events, 'event')}\n`)
+          : '';
     }
   };
 }

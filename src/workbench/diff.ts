@@ -2,15 +2,14 @@
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import type { Event } from '../catalogue/event.js';
-import { type Input, replay, type StreamSummary } from '../pipeline/index.js';
-import { Engine, type LoadedRule, loadPolicies, noRules, type PolicySource } from '../rules/index.js';
+import { replay, type StreamSummary } from '../pipeline/index.js';
+import { Engine, type LoadedRule, loadPolicies, type PolicySource } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { nodeText } from './account.js';
 import { workbenchCodes } from './codes.js';
+import { eventText } from './eventtext.js';
 import { exists, findFiles } from './glob.js';
-import { Lineage } from './lineage.js';
-import { Normaliser } from './normalise.js';
 import { type Project, projectOf, recordingsFolder, rulesOrigin, shown } from './project.js';
 import { existing, findRecordings } from './recordings.js';
 import { inputOf } from './replay.js';
@@ -286,8 +285,8 @@ export async function diffRecordings(options: DiffRecordingsOptions): Promise<Re
   const cwd = options.cwd ?? process.cwd();
   const left = existing(options.left, cwd);
   const right = existing(options.right, cwd);
-  const a = await recordingText(inputOf(left, cwd));
-  const b = await recordingText(inputOf(right, cwd));
+  const a = await eventText(inputOf(left, cwd));
+  const b = await eventText(inputOf(right, cwd));
   const notes: string[] = [];
   const versions = [a.stream.header?.catalogue.version, b.stream.header?.catalogue.version];
   if (versions[0] !== versions[1]) notes.push(`catalogue ${versions[0]} against ${versions[1]}`);
@@ -313,45 +312,4 @@ export async function diffRecordings(options: DiffRecordingsOptions): Promise<Re
     diagnostics: [...a.stream.diagnostics, ...b.stream.diagnostics],
     answer: damaged ? 2 : added + removed > 0 || notes.length > 0 ? 1 : 0,
   };
-}
-
-/** The normalised event text: one line for each event, processes in order of lineage, events in order within one. */
-export async function recordingText(input: Input): Promise<{ lines: string[]; stream: StreamSummary }> {
-  const strings = new StringTable();
-  const { model } = noRules(strings);
-  const lineage = new Lineage(strings);
-  const normaliser = new Normaliser();
-  const groups = new Map<string, string[]>();
-  const summary = await replay([input], {
-    strings,
-    onEvent: (event) => {
-      lineage.see(event);
-      const process = lineage.of(event.process);
-      const fields = Object.entries(model.fieldsOf(event)).flatMap(([name, value]) => {
-        const normal = normaliser.value(name, value);
-        return normal === undefined || normal === '' || normal === 0 || normal === false
-          ? []
-          : [`${name.slice(event.type.length + 1)}=${JSON.stringify(normal)}`];
-      });
-      const line = `${process} ${event.type} ${event.retval < 0 ? event.retval : 'ok'} ${fields.join(' ')}`;
-      const group = groups.get(process);
-      if (group === undefined) groups.set(process, [line]);
-      else group.push(line);
-    },
-  });
-  const order = [...groups.keys()].sort((a, b) => a.localeCompare(b, 'en', { numeric: true }));
-  return { lines: order.flatMap((name) => fold(groups.get(name)!)), stream: summary.streams[0]! };
-}
-
-/** Repeated equal lines become one with ×N. */
-function fold(lines: readonly string[]): string[] {
-  const found: string[] = [];
-  let count = 0;
-  lines.forEach((line, index) => {
-    count += 1;
-    if (lines[index + 1] === line) return;
-    found.push(count === 1 ? line : `${line} ×${count}`);
-    count = 0;
-  });
-  return found;
 }

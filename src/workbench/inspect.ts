@@ -12,6 +12,7 @@ import { StringTable } from '../support/strings.js';
 import { nearest } from '../support/suggestion.js';
 import { Channel } from './channel.js';
 import { workbenchCodes } from './codes.js';
+import { EventText } from './eventtext.js';
 import { Normaliser } from './normalise.js';
 import { projectOf } from './project.js';
 import { checkKind, findRecordings } from './recordings.js';
@@ -42,8 +43,10 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
   const tree = view === 'tree' ? new ProcessTree(rules.model) : undefined;
   const rows =
     view === 'files' || view === 'network' || view === 'private' ? new Rows(view, rules.model) : undefined;
-  const normaliser =
-    options.normalise === true ? new Normaliser({ folders: { [cwd]: '<work>' } }) : undefined;
+  const named = { folders: { [cwd]: '<work>' } };
+  const normaliser = options.normalise === true ? new Normaliser(named) : undefined;
+  const text =
+    options.normalise === true && view === 'events' ? new EventText(rules.model, strings, named) : undefined;
   const book = options.report === true ? new ReportBook(rules.model) : undefined;
   book?.begin(recording);
   const processes = new Set<number>();
@@ -63,7 +66,9 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
     onEvent: (event, shown) => {
       processes.add(event.pid);
       tree?.see(event);
-      if (!wanted(event)) return;
+      const chosen = wanted(event);
+      text?.see(event, chosen);
+      if (!chosen) return;
       matched += 1;
       rows?.see(event);
       book?.see(event, shown);
@@ -105,6 +110,7 @@ export async function* inspect(options: InspectOptions): AsyncGenerator<InspectI
     book.end(streams);
     yield { kind: 'report', data: book.data(recording) };
   }
+  for (const line of text?.lines() ?? []) yield { kind: 'line', line };
   if (rows !== undefined) for (const row of rows.all()) yield { kind: 'row', row };
   yield {
     kind: 'end',

@@ -133,6 +133,8 @@ export type InspectView = 'summary' | 'events' | 'tree' | 'files' | 'network' | 
 export type InspectItem =
   | { readonly kind: 'summary'; readonly summary: RecordingSummary }
   | { readonly kind: 'event'; readonly event: EventLine }
+  /** Of the normalised event text, in the order of the processes' lineage. */
+  | { readonly kind: 'line'; readonly line: string }
   | { readonly kind: 'process'; readonly process: TreeLine }
   | { readonly kind: 'row'; readonly row: Readonly<Record<string, unknown>> }
   | { readonly kind: 'diagnostic'; readonly diagnostic: Diagnostic }
