@@ -150,8 +150,7 @@ export class Account {
     }
     if (distance === this.#least) this.#atLeast += 1;
     if (distance > this.#least + (this.closest > 1 ? 1 : 0)) return;
-    const key = pattern.leaves.map(Number).join('');
-    const kept = this.#kept.get(key) ?? [];
+    const kept = this.#kept.get(pattern.key) ?? [];
     if (kept.length === 0 && this.#kept.size >= mostPatterns && !this.#forget()) return;
     const full = kept.length >= this.closest;
     // What matched is as near as can be: the first ones stay.
@@ -181,7 +180,7 @@ export class Account {
     kept.push({ distance, nearness, explained });
     kept.sort((a, b) => b.nearness - a.nearness || a.explained.seq - b.explained.seq);
     kept.length = Math.min(kept.length, this.closest);
-    this.#kept.set(key, kept);
+    this.#kept.set(pattern.key, kept);
   }
 
   /** Makes room by dropping a pattern that is farther away than the nearest; false when there is none. */

@@ -16,6 +16,8 @@ import {
 import type { LoadedRule, ProductModel, VariableStore } from '../rules/index.js';
 
 export interface Pattern {
+  /** A digit for each leaf: the same for all events that agree in every leaf. */
+  readonly key: string;
   /** By leaf. */
   readonly leaves: readonly boolean[];
   readonly value: boolean;
@@ -86,6 +88,7 @@ export class Patterns {
     const valueAt = (leaf: number): boolean => leaves[leaf]!;
     const value = truthOf(this.#rule.rule.root, valueAt);
     return this.#keep(key, {
+      key: keyOf(leaves),
       leaves,
       value,
       distance: value ? 0 : distanceTo(this.#rule.rule.root, valueAt).match,
@@ -104,7 +107,10 @@ export class Patterns {
     const key = `${leaves.map(Number).join('')} ${trace.distance} ${trace.value}`;
     const known = this.#known.get(key);
     if (known !== undefined) known.count += 1;
-    return known ?? this.#keep(key, { leaves, value: trace.value, distance: trace.distance, count: 1 });
+    return (
+      known ??
+      this.#keep(key, { key: keyOf(leaves), leaves, value: trace.value, distance: trace.distance, count: 1 })
+    );
   }
 
   #keep(key: number | string, pattern: Pattern): Pattern {
@@ -113,6 +119,8 @@ export class Patterns {
     return pattern;
   }
 }
+
+const keyOf = (leaves: readonly boolean[]): string => leaves.map(Number).join('');
 
 /** Reads the texts of an operand, further names of the same thing included, as `LeafResult` lists them. */
 export function textsOf(
