@@ -165,6 +165,7 @@ rules:
       most = Math.max(most, agent.strings.kept);
     }
     open('/some.end');
+    writer.record('end', { reason: 1, status: 0, events: 60 * 5001 + 2, boottime: time });
     writer.end();
     stream.end();
     const { added, collections } = agent.strings;

@@ -157,7 +157,7 @@ rules:
     expression: open.file.path =~ "/**"
     every: 0s
   - id: limited
-    expression: exec.file.path != "" && process.ancestors.file.name != ""
+    expression: exec.file.path != "" && process.ancestors.file.name != "no-such-program"
     limiter_token: [process.file.name]
     every: 10s
   - id: hashed
