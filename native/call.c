@@ -73,7 +73,7 @@ bool call_is_selected(const struct tracer *tracer, const struct call_view *view)
 	int arch = place(view, &p, &nr);
 	const struct call_list *list = arch < 0 ? NULL : calls_find(tracer->selection, (unsigned)arch, nr);
 
-	return arch < 0 || (list && filter_selects(tracer->selection, list, view->args, p.narrow));
+	return arch < 0 || calls_is_newer((unsigned)arch, nr) || (list && filter_selects(tracer->selection, list, view->args, p.narrow));
 }
 
 static bool same_call(const struct pending *p, const struct call_view *view)
@@ -182,6 +182,11 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 		return;
 	if (arch < 0) {
 		guard_blind_spot(tracer, task, BLIND_SPOT_FOREIGN_ABI, "system calls of an ABI without a table: recorded as number and words");
+		p->phase = PHASE_IN_CALL;
+		p->want_exit = p->generic = true;
+		return;
+	}
+	if (calls_is_newer((unsigned)arch, nr)) {
 		p->phase = PHASE_IN_CALL;
 		p->want_exit = p->generic = true;
 		return;

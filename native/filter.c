@@ -11,7 +11,6 @@
 #include <stddef.h>
 
 #define ARG_LOW(n) ((uint32_t)(offsetof(struct seccomp_data, args) + 8u * (n)))
-#define X32_BIT 0x40000000u
 #define CLONE_UNTRACED_BIT 0x00800000u
 
 static unsigned emit(struct filter *f, uint16_t code, uint8_t yes, uint8_t no, uint32_t k)
@@ -208,13 +207,11 @@ static void section(struct filter *f, const struct selection *selection, unsigne
 	emit(f, BPF_JMP | BPF_JEQ | BPF_K, 1, 0, calls_arch(arch)->audit);
 	other = jump(f);
 	load(f, offsetof(struct seccomp_data, nr));
-	if (arch == ARCH_X86_64) {
-		/* x32 shares the number of the architecture; -1 is what a tracer sets to skip a call. */
-		emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0xffffffffu);
-		give(f, SECCOMP_RET_ALLOW);
-		emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, X32_BIT);
-		give(f, SECCOMP_RET_TRACE);
-	}
+	/* -1 is what a tracer sets to skip a call. Calls newer than the table stop, and x32, which shares the number of the architecture. */
+	emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0xffffffffu);
+	give(f, SECCOMP_RET_ALLOW);
+	emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, calls_last(arch) + 1);
+	give(f, SECCOMP_RET_TRACE);
 	for (unsigned nr = 0; nr < CALLS_NUMBERS; nr++)
 		if (stops(&selection->by_number[arch][nr]))
 			numbers[count++] = (uint16_t)nr;

@@ -482,6 +482,21 @@ t.test(
             /^\/dev\/fd/.test(String((item.get('argv') as { items: string[] }).items.at(-1))),
         ),
     );
+    t.match(got.stdout, /newer -38\nlargest -38\nnone -38\n/);
+    t.same(
+      got
+        .events('syscall')
+        .flatMap((item) =>
+          [700, 0x3fffffff].includes(item.syscall)
+            ? [[item.syscall, Number(item.get('a')), item.result]]
+            : [],
+        ),
+      [
+        [700, 11, -38],
+        [0x3fffffff, 44, -38],
+      ],
+      'calls that are newer than the table are told by number and words',
+    );
     if (/filter 0/.test(got.stdout)) {
       t.equal(got.events('seccomp').find((item) => item.arch === 3)?.result, 0);
       t.equal(got.records('blind_spot').at(-1)?.get('reason'), 2);
