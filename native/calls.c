@@ -85,19 +85,9 @@ const char *calls_name(unsigned arch, int64_t nr)
 	return arch < ARCH_COUNT && nr >= 0 && nr < CALLS_NUMBERS ? catalogue_names[arch][nr] : NULL;
 }
 
-unsigned calls_last(unsigned arch)
-{
-	unsigned last = CALLS_NUMBERS - 1;
-
-	must(arch < ARCH_COUNT);
-	while (last && !catalogue_names[arch][last])
-		last--;
-	return last;
-}
-
 bool calls_is_newer(unsigned arch, int64_t nr)
 {
-	return nr > calls_last(arch);
+	return nr > calls_arch(arch)->last;
 }
 
 const char *calls_json(void)

@@ -69,8 +69,6 @@ int calls_arch_of_head(unsigned head);
 const char *calls_name(unsigned arch, int64_t nr);
 /* The call is newer than the table: nobody can say what it does. */
 bool calls_is_newer(unsigned arch, int64_t nr);
-/* The last number of the table. */
-unsigned calls_last(unsigned arch);
 const char *calls_json(void);
 
 #endif

@@ -812,7 +812,8 @@ struct catalogue_event {
 	uint8_t preset, result, column_count;
 	uint16_t words, first_column;
 };
-struct catalogue_arch { const char *name; uint32_t audit; uint8_t head; };
+/* last: the highest number that the table of calls knows. */
+struct catalogue_arch { const char *name; uint32_t audit; uint8_t head; uint16_t last; };
 
 #endif
 
@@ -820,9 +821,9 @@ struct catalogue_arch { const char *name; uint32_t audit; uint8_t head; };
 #if defined(CATALOGUE_DATA) && !defined(SECCAM_CATALOGUE_TABLES)
 #define SECCAM_CATALOGUE_TABLES
 static const struct catalogue_arch catalogue_arches[] = {
-	{ "x86_64", 0xc000003eu, 1 },
-	{ "aarch64", 0xc00000b7u, 2 },
-	{ "i386", 0x40000003u, 3 },
+	{ "x86_64", 0xc000003eu, 1, 467 },
+	{ "aarch64", 0xc00000b7u, 2, 467 },
+	{ "i386", 0x40000003u, 3, 467 },
 };
 static const struct catalogue_event catalogue_events[] = {
 	{ "exec", "process", 1, 0, 2, 19, 20, 0 },

@@ -210,7 +210,7 @@ static void section(struct filter *f, const struct selection *selection, unsigne
 	/* -1 is what a tracer sets to skip a call. Calls newer than the table stop, and x32, which shares the number of the architecture. */
 	emit(f, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0xffffffffu);
 	give(f, SECCOMP_RET_ALLOW);
-	emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, calls_last(arch) + 1);
+	emit(f, BPF_JMP | BPF_JGE | BPF_K, 0, 1, calls_arch(arch)->last + 1u);
 	give(f, SECCOMP_RET_TRACE);
 	for (unsigned nr = 0; nr < CALLS_NUMBERS; nr++)
 		if (stops(&selection->by_number[arch][nr]))

@@ -116,7 +116,8 @@ struct catalogue_event {
 	uint8_t preset, result, column_count;
 	uint16_t words, first_column;
 };
-struct catalogue_arch { const char *name; uint32_t audit; uint8_t head; };
+/* last: the highest number that the table of calls knows. */
+struct catalogue_arch { const char *name; uint32_t audit; uint8_t head; uint16_t last; };
 `;
 
 function numbers(row: EventRow, call: EventRow['calls'][number]): number[] {
@@ -164,13 +165,15 @@ function tables(): string[] {
     const known = Array.from({ length: NAMES }, (_, nr) => callName(archNumbers[arch], nr));
     return `{ ${known.map((name) => (name === undefined ? '0' : `"${name}"`)).join(', ')} }`;
   });
+  const lastNumber = (arch: (typeof arches)[number]): number =>
+    Array.from({ length: NAMES }, (_, nr) => nr).findLast((nr) => callName(archNumbers[arch], nr) !== undefined) ?? 0;
   const array = (type: string, name: string, lines: readonly string[]): string =>
     `static const struct ${type} ${name}[] = {\n${lines.map((line) => `\t${line},`).join('\n')}\n};`;
   return [
     array(
       'catalogue_arch',
       'catalogue_arches',
-      arches.map((arch) => `{ "${arch}", 0x${auditArch[arch].toString(16)}u, ${archNumbers[arch]} }`),
+      arches.map((arch) => `{ "${arch}", 0x${auditArch[arch].toString(16)}u, ${archNumbers[arch]}, ${lastNumber(arch)} }`),
     ),
     array('catalogue_event', 'catalogue_events', events),
     array('catalogue_column', 'catalogue_columns', columns),

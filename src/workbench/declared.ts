@@ -1,5 +1,6 @@
 /** Facts that a test declares instead of having them recorded: put onto the images of processes before rules look. */
 import type { Context, Credentials, Event, Process } from '../catalogue/event.js';
+import { fieldByName } from '../catalogue/fields.js';
 import type { Leaf } from '../language/index.js';
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import type { StringTable } from '../support/strings.js';
@@ -60,8 +61,11 @@ export function declaredFields(context: ContextEntry): string[] {
   return [...container, ...Object.keys(context.set ?? {})];
 }
 
-/** Names of images of processes: of the acting one, those above it and the one that a call is aimed at. */
-const images = /^(?:process|exec|exit|[a-z_]+\.(?:target|tracee))(?:\.(?:parent|ancestors))*\./;
+/** The fact of a process that a field reads, of whichever process it is. */
+function factOf(field: string): string | undefined {
+  const source = fieldByName(field)?.source;
+  return source?.kind === 'process' || source?.kind === 'common' ? source.field : undefined;
+}
 
 /** Says of each leaf which of the fields that it read were declared. */
 export function markDeclared(
@@ -75,7 +79,7 @@ export function markDeclared(
     leaves.map((leaf) => [
       leaf.leaf,
       fieldsOf(leaf)
-        .filter((field) => declared.has(field.replace(images, '')))
+        .filter((field) => declared.has(factOf(field) ?? ''))
         .map((field) => `${field}: declared by the context, not recorded`),
     ]),
   );

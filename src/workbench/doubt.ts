@@ -8,6 +8,7 @@ import type { Event, Process, StringList } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
 import type { EventRow } from '../catalogue/row.js';
 import type { BoolNode, Node, Trace } from '../language/index.js';
+import { isOfProcess } from '../outputs/recording/events.js';
 import type { LoadedRule } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
 import type { StringTable } from '../support/strings.js';
@@ -91,9 +92,6 @@ function indexOrNone(names: readonly string[], name: string): number | undefined
   const index = names.indexOf(name);
   return index < 0 ? undefined : index;
 }
-
-/** Fields of images of processes that hold paths. */
-const imageField = /^(?:process|exec|exit|[a-z_]+\.(?:target|tracee))\./;
 
 export interface Doubt {
   readonly code: InconclusiveCode;
@@ -283,7 +281,7 @@ function readingOf(rule: LoadedRule, row: EventRow): Reading {
   for (const leaf of rule.rule.leaves) {
     for (const field of fieldsOf(leaf)) {
       const column = columnOf(field, row);
-      if (argumentField.test(field) || (column === undefined && imageField.test(field)))
+      if (argumentField.test(field) || (column === undefined && isOfProcess(field)))
         leaves.push({ leaf: leaf.leaf, field, column: undefined });
       else if (column !== undefined) leaves.push({ leaf: leaf.leaf, field, column });
     }

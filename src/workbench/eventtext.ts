@@ -5,7 +5,7 @@
 
 import { nameConstant } from '../catalogue/constants.js';
 import type { Event } from '../catalogue/event.js';
-import { fieldByName } from '../catalogue/fields.js';
+import { isOfProcess, saysNothingNew } from '../outputs/recording/events.js';
 import { fieldText } from '../outputs/value.js';
 import { type Input, replay, type StreamSummary } from '../pipeline/index.js';
 import { noRules, type ProductModel } from '../rules/index.js';
@@ -72,10 +72,8 @@ const isNothing = (value: unknown): boolean =>
   [undefined, '', 0, false].includes(value as undefined) || (Array.isArray(value) && value.length === 0);
 
 function isTelling(name: string, own: string, type: string): boolean {
-  if (own === 'retval' || own.endsWith('.length') || own.startsWith('syscall.')) return false;
-  const source = fieldByName(name)?.source.kind;
-  if (source === 'process' || source === 'process-file')
-    return type === 'exec' && (ofExec.has(own) || own === 'file.path');
+  if (saysNothingNew(own)) return false;
+  if (isOfProcess(name)) return type === 'exec' && (ofExec.has(own) || own === 'file.path');
   const file = own.lastIndexOf('file.');
   return file < 0 || ofFile.has(own.slice(own.lastIndexOf('.') + 1));
 }

@@ -1,7 +1,8 @@
 /** Puts the explanation of its rule beside each expectation that counted too little or too much. */
 import type { Input } from '../pipeline/index.js';
 import type { LoadedRule } from '../rules/index.js';
-import { explainRules, type LookedAt } from './explain.js';
+import { explainRules } from './explain.js';
+import type { LookedAt } from './look.js';
 import type { CheckResult, Explanation } from './results.js';
 import { named, type RulesInUse } from './ruleset.js';
 import type { Facts } from './scenario.js';

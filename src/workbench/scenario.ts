@@ -8,9 +8,9 @@ import { type Detection, Engine, type LoadedRule, type Observer } from '../rules
 import type { Diagnostic } from '../support/diagnostic.js';
 import { Declared, isEmptyContext } from './declared.js';
 import { type Doubt, Doubts } from './doubt.js';
-import { Look, standsAlone } from './explain.js';
 import { fits } from './glob.js';
 import { Lineage } from './lineage.js';
+import { Look, standsAlone } from './look.js';
 import type { RulesInUse } from './ruleset.js';
 import type { SnapshotLine } from './snapshot.js';
 import type { ContextEntry } from './testfile.js';
@@ -50,7 +50,7 @@ export interface Facts {
   /** The time limit ended it: what is told is of what was read until then. */
   readonly cut: boolean;
   readonly tookMs: number;
-  /** Of `explained`, where there was any. */
+  /** What explains the rules of `explained`; without such rules undefined. */
   readonly look?: Look;
 }
 

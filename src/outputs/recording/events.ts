@@ -25,13 +25,21 @@ export function eventText(line: EventLine, paint: Paint): string {
   return `${String(line.seq).padStart(6)}  ${sinceStart(Number(line.elapsed))}  ${paint.bold(type)}  ${programName(line.process)}(${line.pid})  ${what.join(' ')}`.trimEnd();
 }
 
+/** Without the event's own name: what the line tells in another way, or what follows from another field. */
+export const saysNothingNew = (rest: string): boolean =>
+  rest === 'retval' || rest.endsWith('.length') || rest.startsWith('syscall.');
+
+/** A fact of a process, whichever it is. */
+export function isOfProcess(field: string): boolean {
+  const kind = fieldByName(field)?.source.kind;
+  return kind === 'process' || kind === 'process-file';
+}
+
 /** Facts about processes, about a file beside its path, and what is zero, are left to JSON: a line stays readable. */
 function isTelling(name: string, own: string, value: unknown): boolean {
   if (!name.startsWith(own) || value === '' || value === null) return false;
   const rest = name.slice(own.length);
-  if (rest === 'retval' || rest.endsWith('.length') || rest.startsWith('syscall.')) return false;
-  const source = fieldByName(name)?.source.kind;
-  if (source === 'process' || source === 'process-file') return false;
+  if (saysNothingNew(rest) || isOfProcess(name)) return false;
   if (Array.isArray(value)) return value.length > 0;
   if (rest.includes('file.')) return rest.slice(rest.lastIndexOf('.') + 1) === 'path';
   return own === 'exit.' || rest === 'flags' || (value !== 0 && value !== false);
