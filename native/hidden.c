@@ -11,6 +11,9 @@
 #include "redact.h"
 #include "sha256.h"
 
+#define MARK "redacted-"
+#define MARK_LENGTH (sizeof(MARK) - 1 + 8)
+
 /* Whether a pattern covers a path or a folder above it; segments match one by one, a last ** is implied. */
 static bool hides(const char *pattern, size_t pattern_length, const char *path, size_t length)
 {
@@ -62,6 +65,17 @@ static const char *pattern_of(const struct options *options, const char *path, s
 	return NULL;
 }
 
+/* "redacted-" and eight digits: an argument that was hidden is a text among others afterwards, and its mark stays. */
+static bool is_mark(const char *text, size_t length)
+{
+	if (length != MARK_LENGTH || memcmp(text, MARK, sizeof(MARK) - 1))
+		return false;
+	for (size_t n = sizeof(MARK) - 1; n < length; n++)
+		if (!isdigit((unsigned char)text[n]) && (text[n] < 'a' || text[n] > 'f'))
+			return false;
+	return true;
+}
+
 static size_t write_hidden(const char *pattern, const char *path, size_t length, char *out)
 {
 	static uint8_t salt[16];
@@ -73,13 +87,17 @@ static size_t write_hidden(const char *pattern, const char *path, size_t length,
 	memcpy(out, pattern, told);
 	if (pattern[size] && pattern[size + 1])
 		return told + (size_t)sprintf(out + told, "%s", pattern + size + 1);
+	if (length > told && is_mark(path + told, length - told)) {
+		memcpy(out + told, path + told, MARK_LENGTH);
+		return length;
+	}
 	/* The key is forgotten with the recorder: marks cannot be guessed at. */
 	if (!salted) {
 		must(getrandom(salt, sizeof(salt), 0) == sizeof(salt));
 		salted = true;
 	}
 	sha256_hmac(salt, sizeof(salt), &piece, 1, hash);
-	return told + (size_t)sprintf(out + told, "redacted-%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
+	return told + (size_t)sprintf(out + told, MARK "%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3]);
 }
 
 /* Text that grows. */

@@ -131,6 +131,37 @@ t.test('without being asked nobody else is looked for', async (t) => {
   t.match(stderr, /wants a time from 100ms on, such as 500ms or 2s, not "often"/);
 });
 
+t.test(
+  'a hidden path has one mark as an argument and as a file, also where the mark would be hidden again',
+  async (t) => {
+    const place = join(folder, 'marks');
+    mkdirSync(join(place, 'inner'), { recursive: true });
+    writeFileSync(join(place, 'inner/key'), 'k');
+    const recording = join(folder, 'marks.seccam');
+    const options = ['-o', recording, '--force', '--no-ancestors', '--redact-path', `${place}/*`];
+    const { status } = spawnSync(
+      tracer,
+      [...options, '--', 'cat', `${place}/inner/key`, 'marks/inner/../inner/key'],
+      { cwd: folder },
+    );
+    t.equal(status, 0);
+    const strings = new StringTable();
+    const model = createModel(strings);
+    const told: string[] = [];
+    await replay([recording], {
+      strings,
+      onEvent: (event) => {
+        if (event.type === 'exec') told.push(...String(model.read('exec.args', event)).split(' '));
+        if (event.type === 'open' && event.retval >= 0)
+          told.push(String(model.read('open.file.path', event)));
+      },
+    });
+    const marks = told.filter((path) => path.includes('redacted-'));
+    t.equal(marks.length, 4, told.join(' '));
+    t.equal(new Set(marks).size, 1, marks.join(' '));
+  },
+);
+
 t.test('paths, values and arguments that are not to be stored are in no byte of the recording', async (t) => {
   const home = join(folder, 'home');
   for (const name of ['ann/.ssh', 'bob', 'public']) mkdirSync(join(home, name), { recursive: true });
