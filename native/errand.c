@@ -25,9 +25,12 @@
 #define RESOLVE_CACHED 0x20
 #endif
 
+/* Of each crew: a path that nobody resolves does not use up the threads that read names. */
 #define RUNNERS_MAX 8
 #define PATIENCE_MOST 50000000L
 #define PATIENCE_LEAST 2000000L
+/* As long as a thread waits only for a CPU, its errand is not late. */
+#define CPU_WAITS_MOST 500u
 #define NAME_BYTES 8400u
 #define MEMORY_MOST 65536u
 #define PIECES_MOST 64u
@@ -46,7 +49,7 @@ struct runner {
 	unsigned mask;
 	uint64_t resolve;
 	struct statx facts;
-	pid_t tid;
+	pid_t thread, tid;
 	struct iovec pieces[PIECES_MOST];
 	unsigned long count;
 	uint8_t *bytes;
@@ -54,8 +57,10 @@ struct runner {
 	int64_t result;
 };
 
-static struct runner *runners[RUNNERS_MAX];
-static unsigned runner_count;
+static struct crew {
+	struct runner *runners[RUNNERS_MAX];
+	unsigned count;
+} for_paths, for_memory;
 static long patience = PATIENCE_MOST;
 static uint64_t late;
 static int table = -1;
@@ -180,6 +185,7 @@ static void *run(void *argument)
 	struct runner *r = argument;
 
 	pthread_mutex_lock(&r->lock);
+	r->thread = (pid_t)syscall(SYS_gettid);
 	for (;;) {
 		while (r->state != WORKING && r->state != LEFT)
 			pthread_cond_wait(&r->changed, &r->lock);
@@ -198,7 +204,7 @@ static void *run(void *argument)
 	return NULL;
 }
 
-static struct runner *hire(void)
+static struct runner *hire(struct crew *crew)
 {
 	struct runner *r;
 	pthread_condattr_t clock;
@@ -207,14 +213,14 @@ static struct runner *hire(void)
 	sigset_t all, before;
 	bool idle;
 
-	for (unsigned n = 0; n < runner_count; n++) {
-		pthread_mutex_lock(&runners[n]->lock);
-		idle = runners[n]->state == IDLE;
-		pthread_mutex_unlock(&runners[n]->lock);
+	for (unsigned n = 0; n < crew->count; n++) {
+		pthread_mutex_lock(&crew->runners[n]->lock);
+		idle = crew->runners[n]->state == IDLE;
+		pthread_mutex_unlock(&crew->runners[n]->lock);
 		if (idle)
-			return runners[n];
+			return crew->runners[n];
 	}
-	if (runner_count == RUNNERS_MAX)
+	if (crew->count == RUNNERS_MAX)
 		return NULL;
 	r = grab_zero(sizeof(*r));
 	r->bytes = grab(MEMORY_MOST);
@@ -235,7 +241,7 @@ static struct runner *hire(void)
 		free(r);
 		r = NULL;
 	} else {
-		runners[runner_count++] = r;
+		crew->runners[crew->count++] = r;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&small);
@@ -269,6 +275,42 @@ static bool others_wait(void)
 	return !waitid(P_ALL, 0, &stop, WSTOPPED | WNOHANG | WNOWAIT | __WALL | __WNOTHREAD) && stop.si_pid;
 }
 
+/* Runs or could run, and does not wait for an answer. A thread that has not begun says so too. */
+static bool wants_cpu(pid_t thread)
+{
+	char name[48], text[256], *end;
+	ssize_t got;
+	int fd;
+
+	if (!thread)
+		return true;
+	snprintf(name, sizeof(name), "/proc/self/task/%d/stat", thread);
+	fd = open(name, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	got = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[got < 0 ? 0 : got] = 0;
+	end = strrchr(text, ')');
+	return end && end[1] == ' ' && end[2] == 'R';
+}
+
+/* Gives a thread that waits for a CPU the time to get one. The lock is open meanwhile, so that no thread waits for it. */
+static void await_cpu(struct runner *r)
+{
+	for (unsigned n = 0; n < CPU_WAITS_MOST && r->state == WORKING; n++) {
+		const pid_t thread = r->thread;
+		bool wants;
+
+		pthread_mutex_unlock(&r->lock);
+		wants = wants_cpu(thread);
+		pthread_mutex_lock(&r->lock);
+		if (!wants)
+			break;
+		await(r, from_now(1000000));
+	}
+}
+
 /* Sends a runner that was hired and told what to do; -ETIMEDOUT: it was left. */
 static int64_t send_off(struct runner *r)
 {
@@ -285,6 +327,7 @@ static int64_t send_off(struct runner *r)
 	} else {
 		await(r, until);
 	}
+	await_cpu(r);
 	if (r->state == DONE) {
 		r->state = IDLE;
 		result = r->result;
@@ -301,7 +344,7 @@ static int64_t send_off(struct runner *r)
 
 static struct runner *hire_for(enum kind kind, const char *name)
 {
-	struct runner *r = hire();
+	struct runner *r = hire(kind == MEMORY ? &for_memory : &for_paths);
 
 	if (!r || (name && strlen(name) >= sizeof(r->name))) {
 		late++;

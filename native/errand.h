@@ -4,7 +4,8 @@
  * tracer thread asks the kernel only for what lies in its caches; all else is an errand for a thread that may
  * be left waiting. An errand has 50 ms, or 2 ms when another task of ours stands still meanwhile; each that
  * comes back late halves the first, down to 2 ms, and each in time restores it. Then its fact is missing,
- * which the event, a blind spot and a counter tell.
+ * which the event, a blind spot and a counter tell. Waiting for a CPU does not count: a busy machine is no
+ * silent server. The memory of programs has its own threads: names are told though no path is resolved.
  *
  * Without such a file system in the mount tables that are known, everything here is the plain call.
  */
