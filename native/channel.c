@@ -269,14 +269,13 @@ void channel_counters(struct channel *channel, struct channel_counters *out)
 	pthread_mutex_unlock(&channel->lock);
 }
 
-uint64_t channel_close(struct channel *channel, int flush_ms)
+uint64_t channel_close(struct channel *channel, int flush_ms, uint64_t *links)
 {
 	struct timespec when;
 	uint64_t left, sent;
 	int error = 0;
 
 	pthread_mutex_lock(&channel->lock);
-	/* Not connected: nobody will take it in time, unless a link is being made right now. */
 	channel->closing = 1;
 	pthread_cond_broadcast(&channel->changed);
 	pthread_mutex_unlock(&channel->lock);
@@ -285,17 +284,20 @@ uint64_t channel_close(struct channel *channel, int flush_ms)
 	/* An agent that is slow and takes something all the same is waited for longer. */
 	for (int patience = FLUSH_TURNS; patience > 0 && !channel->finished; patience--) {
 		sent = channel->counters.sent_bytes;
-		deadline_in(&when, flush_ms);
+		*links = channel->counters.links;
+		/* Who never had an agent has little to hope for. */
+		deadline_in(&when, *links ? flush_ms : flush_ms / 4);
 		for (error = 0; !channel->finished && error == 0;)
 			error = pthread_cond_timedwait(&channel->changed, &channel->lock, &when);
-		if (channel->counters.sent_bytes == sent)
+		if (channel->counters.sent_bytes == sent && channel->counters.links == *links)
 			break;
 	}
 	channel->closing = 2;
 	pthread_mutex_unlock(&channel->lock);
 	courier_ring(channel->wake_link);
 	pthread_join(channel->thread, NULL);
-	left = channel->counters.links ? channel->queue.waiting : 0;
+	*links = channel->counters.links;
+	left = *links ? channel->queue.waiting : 0;
 	destroy(channel);
 	return left;
 }

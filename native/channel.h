@@ -139,8 +139,9 @@ void channel_counters(struct channel *channel, struct channel_counters *out);
 
 /*
  * Sends what waits, until nothing was taken for flush_ms or after eight times that, then closes. Returns the
- * number of bytes that an agent did not take; 0 when there never was one.
+ * number of bytes that an agent did not take; 0 when there never was one (*links 0). A link that is being
+ * made is waited for in the same time; none is tried anew.
  */
-uint64_t channel_close(struct channel *channel, int flush_ms);
+uint64_t channel_close(struct channel *channel, int flush_ms, uint64_t *links);
 
 #endif

@@ -48,6 +48,12 @@ static int is_closing(void *context)
 	return closing;
 }
 
+/* What is waited for while a link is made: a program that ends meanwhile is told to the agent all the same. */
+static int is_ended(void *context)
+{
+	return is_closing(context) == 2;
+}
+
 /* Queues a command for the tracer thread; the oldest go when there are too many. Lock held. */
 static void command(struct channel *channel, const struct channel_command *given)
 {
@@ -281,12 +287,14 @@ static bool run_link(struct channel *channel, struct link *link)
 void *courier_main(void *given)
 {
 	struct channel *channel = given;
-	struct link link = {.fd = -1, .wake = channel->wake_link, .closing = is_closing, .context = channel};
+	struct link link = {.fd = -1, .wake = channel->wake_link, .context = channel};
 	int pause = PAUSE_FIRST_MS;
 
 	for (;;) {
+		link.closing = is_ended;
 		if (run_link(channel, &link))
 			pause = PAUSE_FIRST_MS;
+		link.closing = is_closing;
 		if (channel->address.fixed_fd >= 0 || link_wait(&link, 0, pause) < 0)
 			break;
 		pause = pause * 2 > PAUSE_LAST_MS ? PAUSE_LAST_MS : pause * 2;

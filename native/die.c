@@ -24,6 +24,18 @@ void fail(struct failure *failure, int status, const char *code, int error, cons
 	}
 }
 
+void say(int message_fd, const char *text)
+{
+	const char *line = strchr(text, '\n');
+
+	if (line && message_fd >= 0) {
+		if (write(message_fd, text, strlen(text) + 1) < 0)
+			return;
+	} else if (line) {
+		dprintf(2, "seccam-trace: %s [%.*s]\n", line + 1, (int)(line - text), text);
+	}
+}
+
 _Noreturn void broken(const char *file, int line, const char *what)
 {
 	char text[256];

@@ -18,6 +18,12 @@ struct failure {
 void fail(struct failure *failure, int status, const char *code, int error, const char *format, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/*
+ * Tells the person "code\nsentence": as a line on fd 2 or, when somebody reads message_fd (not negative), as it
+ * is with its NUL. Nothing for an empty text.
+ */
+void say(int message_fd, const char *text);
+
 /* Writes the sentence to fd 2 and aborts. */
 _Noreturn void broken(const char *file, int line, const char *what);
 #define must(condition) ((condition) ? (void)0 : broken(__FILE__, __LINE__, #condition))

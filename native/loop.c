@@ -215,6 +215,25 @@ static bool next_stop(struct tracer *tracer, struct stop *stop, struct rusage *u
 	}
 }
 
+/*
+ * One line on standard error (or --message-fd), once in the life of a tracer: whoever believes that a program
+ * is watched should know that it is not. `how`: "yet" at the start, "at all" at the end.
+ */
+static void tell_unobserved(struct tracer *tracer, const char *how)
+{
+	const struct options *o = &tracer->options;
+	char text[1024];
+	int length;
+
+	tracer->told_unobserved = true;
+	length = snprintf(text, sizeof(text), "not-observed\n%s is not observed %s: no agent took the stream at \"%s\"", o->pid_count ? "what is traced" : "the program", how, o->channel);
+	if (!strcmp(how, "yet") && length < (int)sizeof(text))
+		length += snprintf(text + length, sizeof(text) - (size_t)length, " within %d ms (%s), and it is tried again", o->wait_ms, channel_problem(tracer->channel));
+	if (length < (int)sizeof(text))
+		snprintf(text + length, sizeof(text) - (size_t)length, "; start one (seccam agent start), name another (--socket, --probe-addr), or do not run without (--on-no-agent refuse)");
+	say(o->message_fd, text);
+}
+
 static bool open_sink(struct tracer *tracer)
 {
 	struct options *o = &tracer->options;
@@ -245,12 +264,18 @@ static bool open_sink(struct tracer *tracer)
 			     "\"%s\" wants an encrypted link, which this executable was built without: share the agent's Unix socket, or build it where libmbedtls-dev is installed", o->channel);
 			return false;
 		}
-		if (!tracer->channel || (error && o->require_agent)) {
-			fail(&tracer->failure, 125, "no-agent", -error, "no agent at \"%s\" (%s)", o->channel, tracer->channel ? channel_problem(tracer->channel) : "");
+		if (error == -EINVAL && !tracer->channel) {
+			fail(&tracer->failure, 125, "bad-option", 0, "\"%s\" is no address of an agent: want unix:PATH, a path, HOST:PORT with a number for the host, or tls:HOST:PORT", o->channel);
 			return false;
 		}
-		if (o->verbose)
-			dprintf(2, "seccam-trace: %s \"%s\"%s%s\n", error ? "no agent yet at" : "an agent listens at", o->channel, error ? ": " : "", error ? channel_problem(tracer->channel) : "");
+		if (!tracer->channel || (error && o->require_agent)) {
+			fail(&tracer->failure, 125, "no-agent", 0, "no agent at \"%s\" (%s)", o->channel, tracer->channel ? channel_problem(tracer->channel) : "");
+			return false;
+		}
+		if (error && o->wait_ms > 0)
+			tell_unobserved(tracer, "yet");
+		else if (o->verbose)
+			dprintf(2, "seccam-trace: %s \"%s\"\n", error ? "no agent yet at" : "an agent listens at", o->channel);
 		channel_wake_thread(tracer->channel, pthread_self(), TICK_SIGNAL);
 		sink_open_channel(&tracer->sink, tracer->channel);
 		return true;
@@ -344,8 +369,11 @@ static void release(struct tracer *tracer)
 	sink_close(&tracer->sink);
 	hashing_end(tracer->hashing);
 	if (tracer->channel) {
-		uint64_t left = channel_close(tracer->channel, 2000);
+		uint64_t links, left = channel_close(tracer->channel, 2000, &links);
 
+		tracer->channel = NULL;
+		if (!links && !tracer->told_unobserved && !tracer->failure.status)
+			tell_unobserved(tracer, "at all");
 		if (left)
 			dprintf(2, "seccam-trace: the agent was too slow: %llu bytes at the end were not taken\n", (unsigned long long)left);
 	}

@@ -47,18 +47,6 @@ static void take_signals(void)
 	}
 }
 
-static int say(const char *text)
-{
-	const char *line = strchr(text, '\n');
-
-	if (line && tracer->options.message_fd >= 0) {
-		if (write(tracer->options.message_fd, text, strlen(text) + 1) < 0)
-			return -1;
-	} else if (line)
-		dprintf(2, "seccam-trace: %s [%.*s]\n", line + 1, (int)(line - text), text);
-	return 0;
-}
-
 int main(int argc, char **argv)
 {
 	int status;
@@ -77,7 +65,7 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (*seccam_message(tracer)) {
-		say(seccam_message(tracer));
+		say(tracer->options.message_fd, seccam_message(tracer));
 		return 125;
 	}
 	if (tracer->options.message_fd >= 0)
@@ -100,8 +88,8 @@ int main(int argc, char **argv)
 		dprintf(2, "seccam-trace: %llu events in %llu bytes, %llu stops of %llu processes\n", (unsigned long long)counts[0], (unsigned long long)counts[2],
 			(unsigned long long)counts[1], (unsigned long long)counts[5]);
 	}
-	say(seccam_notice(tracer));
-	say(seccam_message(tracer));
+	say(tracer->options.message_fd, seccam_notice(tracer));
+	say(tracer->options.message_fd, seccam_message(tracer));
 	seccam_destroy(tracer);
 	return status;
 }

@@ -18,7 +18,7 @@ const char *options_usage(void)
 	       "  --token-file FILE     shared secret of the agent (mode 0600)\n"
 	       "  --wait MS             how long to wait for the agent\n"
 	       "  --async               start the program without waiting for the agent\n"
-	       "  --on-no-agent WHAT    run or refuse\n"
+	       "  --on-no-agent WHAT    run (and say so) or refuse\n"
 	       "  --buffer BYTES        what may wait for the agent before events are dropped\n"
 	       "  --epoch-bytes N       a checkpoint, from which replay may begin, after so many bytes\n"
 	       "  --trace NAMES         events, categories, or lean, default, all; with commas; signal:all for every signal\n"

@@ -131,6 +131,7 @@ struct tracer {
 	bool attached;
 	bool detaching;       /* each task is let go of at its next stop */
 	bool no_new_privs;
+	bool told_unobserved;
 	bool own_ptrace;      /* the program tried to trace itself: told at the end */
 	struct counters counters;
 	atomic_int stop_wanted;

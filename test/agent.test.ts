@@ -1,5 +1,5 @@
 /** The agent with real tracers: live equals replay, links that break, several streams, responses, the flight recorder. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
@@ -293,17 +293,49 @@ t.test(
   },
 );
 
-t.test('no agent at all: run unobserved, or refuse', async (t) => {
+t.test('no agent at all: run unobserved and say so in one line, or refuse', async (t) => {
   const nowhere = fresh('nowhere');
   const mark = fresh('mark');
-  t.equal(await trace(nowhere, `echo ran > ${mark}; exit 6`, ['--wait', '50']).done, 6);
-  t.ok(existsSync(mark));
-  rmSync(mark);
-  t.equal(
-    await trace(nowhere, `echo ran > ${mark}; exit 6`, ['--wait', '50', '--on-no-agent', 'refuse']).done,
-    125,
-  );
-  t.notOk(existsSync(mark));
+  const script = ['--', 'sh', '-c', `echo ran > ${mark}; echo its own >&2; exit 6`];
+  const run = (command: readonly string[], flags: readonly string[]) => {
+    rmSync(mark, { force: true });
+    const ran = spawnSync(
+      command[0]!,
+      [...command.slice(1), '--socket', nowhere, '--wait', '50', ...flags, ...script],
+      { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' },
+    );
+    return { status: ran.status, out: ran.stdout, said: ran.stderr.split('\n'), ran: existsSync(mark) };
+  };
+  const program = `import('${join(import.meta.dirname, '../src/commands/main.ts')}').then(({ main }) => main(process.argv.slice(1)))`;
+  const node = [process.execPath, '--import', 'tsx', '-e', program, '--'];
+  for (const command of [[executable], [...node, 'trace']]) {
+    const warned = run(command, []);
+    t.match(warned, { status: 6, out: '', ran: true });
+    t.equal(warned.said.length, 3, 'one line beside what the program says itself');
+    t.match(
+      warned.said[0],
+      /not observed yet: no agent took the stream at ".*nowhere" within 50 ms \(.*No such file.*--on-no-agent refuse.*\[not-observed\]$/,
+    );
+    t.equal(warned.said[1], 'its own');
+    t.match(run(command, ['--on-no-agent', 'refuse']), {
+      status: 125,
+      ran: false,
+      said: [/\[no-agent\]$/, ''],
+    });
+  }
+  const later = run([executable], ['--async']);
+  t.match(later, { status: 6, ran: true, said: ['its own', /not observed at all.*\[not-observed\]$/, ''] });
+  t.match(run([executable], ['--channel', 'agent.local:5678']), {
+    status: 125,
+    said: [/no address of an agent/],
+  });
+});
+
+t.test('a program that ends before its agent has greeted is told of all the same', async (t) => {
+  const agent = await started({});
+  for (let round = 0; round < 5; round++) t.equal(await trace(agent.socket, 'exit 3', ['--async']).done, 3);
+  await until('each of them is told', () => agent.rules().filter((rule) => rule === 'started').length === 5);
+  await agent.daemon.stop();
 });
 
 t.test('kill: carried out by the tracer in enforce mode only, on the process that is meant', async (t) => {

@@ -5,7 +5,7 @@ import { badUsage } from './flags.js';
 export default class Trace extends SeccamCommand {
   static override summary = 'Run a program, or attach to running ones, for an agent that listens.';
   static override description =
-    'The static executable seccam-trace takes the same flags and needs no Node. The program starts once the agent has the stream, or after --wait, unobserved at first, unless --on-no-agent refuse. Exits as the program did (125 when seccam failed).';
+    'The static executable seccam-trace takes the same flags and needs no Node. The program starts once the agent has the stream, or after --wait, unobserved at first, which one line on standard error tells, unless --on-no-agent refuse. Exits as the program did (125 when seccam failed).';
   static override usage = 'trace [FLAGS] -- PROGRAM [ARGUMENT...]';
   static override examples = [
     'seccam trace --socket /run/seccam/agent.sock -- ./server',
@@ -21,7 +21,8 @@ export default class Trace extends SeccamCommand {
     }),
     'probe-addr': Flags.string({
       helpValue: 'HOST:PORT',
-      description: 'TCP address of the agent; wants --token-file, with which links to other machines are encrypted',
+      description:
+        'TCP address of the agent; wants --token-file, with which links to other machines are encrypted',
     }),
     'token-file': Flags.string({
       helpValue: 'FILE',
@@ -32,10 +33,13 @@ export default class Trace extends SeccamCommand {
       helpValue: 'MS',
       description: 'how long to wait for the agent; default 5000',
     }),
-    async: Flags.boolean({ description: 'start the program at once, without waiting for the agent' }),
+    async: Flags.boolean({
+      description:
+        'start the program at once, without waiting for the agent; that none ever answered is told at the end',
+    }),
     'on-no-agent': Flags.string({
       options: ['run', 'refuse'],
-      description: 'what to do when no agent answers in time; default: run',
+      description: 'what to do when no agent answers in time; default: run, and say so',
     }),
     buffer: Flags.integer({
       min: 65536,

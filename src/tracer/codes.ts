@@ -63,6 +63,10 @@ export const tracerCodes = {
     severity: 'error',
     doc: 'No agent answers at the address, and it was demanded with `--on-no-agent refuse`.',
   },
+  'not-observed': {
+    severity: 'warning',
+    doc: 'The program runs, but no agent has its stream: none answered within `--wait`, or with `--async` none ever did. The tracer goes on trying, keeps a bounded amount, and tells the agent that answers what is lost. `--on-no-agent refuse` does not run the program then.',
+  },
   'no-new-privileges': {
     severity: 'warning',
     doc: 'Without CAP_SYS_ADMIN a seccomp filter takes the vow that nothing gains privileges: sudo, ping and other set-user-ID programs do not work below the recorder. Run it as root with `--uid`, or use `--disable-seccomp`.',
