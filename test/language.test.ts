@@ -241,6 +241,39 @@ t.test('an unknown name is answered with the nearest of what could stand there',
   t.end();
 });
 
+t.test('the habits of other languages are answered with how it is written here', (t) => {
+  const rows: readonly (readonly [
+    text: string,
+    places: readonly string[],
+    suggestion: string | undefined,
+  ])[] = [
+    [`open.file.name == 'a'`, ['1:19 unknown-character'], '"a"'],
+    ['open.flags == 0x241', ['1:16 syntax-error'], '577: numbers are decimal, or octal with a 0 before them'],
+    ['process.created_at > 5d', ['1:23 syntax-error'], '120h: durations have ms, s, m or h'],
+    ['process.created_at > 5 s', ['1:24 syntax-error'], '5s: a duration is one word'],
+    ['process.uid == 0 AND open.flags > 0', ['1:18 syntax-error'], '"and" in small letters, or "&&"'],
+    ['open.file.name notin ["a"]', ['1:16 syntax-error'], '"not in"'],
+    ['open.file.name contains "a"', ['1:16 syntax-error'], '=~ "*part*"'],
+    ['open.file.name in ("a", "b")', ['1:19 syntax-error'], 'a list stands in square brackets: ["a", "b"]'],
+    ['open.file.name && process.uid == 0', ['1:1 type-mismatch'], 'open.file.name != ""'],
+    ['!open.flags', ['1:2 type-mismatch'], 'open.flags != 0'],
+    ['open.flags == "1"', ['1:15 type-mismatch'], '1 without quotes'],
+    ['open.flags == "O_CREAT"', ['1:15 type-mismatch'], 'O_CREAT without quotes'],
+    ['open.file.name == O_CREAT', ['1:19 type-mismatch'], undefined],
+    ['connect.addr.ip == "10.1.2.3"', ['1:20 type-mismatch'], '10.1.2.3 without quotes'],
+    ['connect.addr.ip in ["10.0.0.0/8"]', ['1:20 type-mismatch'], '10.0.0.0/8 without quotes'],
+    ['connect.addr.ip in "10.0.0.0/8"', ['1:20 type-mismatch'], '10.0.0.0/8'],
+    ['connect.addr.ip in "10.0.0.1"', ['1:20 type-mismatch'], '[10.0.0.1]'],
+    ['exec.retval == 0', ['1:1 unknown-field'], undefined],
+  ];
+  for (const [text, at, suggestion] of rows) {
+    t.same(places(text, documented), at, text);
+    const [first] = checkRule(text, documented).diagnostics[0]?.suggestions ?? [];
+    t.equal(typeof first === 'object' ? first.text : first, suggestion, text);
+  }
+  t.end();
+});
+
 t.test('every code of the room is reached by its own example or by a row above', (t) => {
   const seen = new Set<string>();
   const note = (item: { readonly code: string }): void => {

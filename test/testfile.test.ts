@@ -751,6 +751,14 @@ t.test('events: what cannot be is not made', async (tt) => {
       '{type: open, fields: {open.file.path: /etc/hosts, open.file.name: passwd}}',
       /"open.file.name" cannot be "passwd" here: the event gives "hosts"/,
     ],
+    [
+      '{type: dns, fields: {dns.question.name: a.example, dns.question.count: 2}}',
+      /"dns.question.count" cannot be 2 here: the event gives 1/,
+    ],
+    [
+      '{type: chmod, fields: {chmod.file.destination.mode: 420, chmod.file.destination.rights: 0}}',
+      /"chmod.file.destination.rights" cannot be 0 here: the event gives 420/,
+    ],
   ];
   for (const [event, message, suggestion] of rows) {
     const { tests } = await runs(`  - name: a\n    events: [${event}]\n    expect: [any_open]\n`);
@@ -798,6 +806,30 @@ t.test('events of every kind that people write', async (tt) => {
       'unlink.file.path == "/x" && container.id == "abc" && container.tags == "a:b"',
     ],
     ['{type: exit, process: {file.path: /bin/false}, fields: {exit.code: 1}}', 'exit.code == 1'],
+    [
+      '{type: open, process: {uid: 1000, euid: 0}, fields: {open.file.path: /x}}',
+      'open.file.path == "/x" && process.uid == 1000 && process.euid == 0 && process.uid != process.euid',
+    ],
+    [
+      '{type: connect, fields: {connect.addr.ip: "::ffff:169.254.169.254", connect.addr.port: 80}}',
+      'connect.addr.ip == 169.254.169.254 && connect.addr.family == AF_INET6',
+    ],
+    [
+      '{type: dns, fields: {dns.question.name: Pool.Miner.example, dns.question.type: TXT, network.destination.ip: 10.0.0.53, network.destination.port: 53}}',
+      'dns.question.name =~ "*.miner.EXAMPLE" && dns.question.type == TXT && network.destination.ip in 10.0.0.0/8 && network.destination.port == 53 && network.network_direction == 1',
+    ],
+    [
+      '{type: dns, fields: {dns.question.name: gone.example, dns.response.code: 3, network.source.ip: "2001:db8::53"}}',
+      'dns.question.name.root_domain == "gone.example" && dns.response.code == 3 && network.source.ip in 2001:db8::/32 && network.network_direction == 2',
+    ],
+    [
+      '{type: imds, fields: {imds.url: /latest/meta-data/iam/security-credentials/, imds.host: 169.254.169.254, imds.user_agent: curl/8, imds.type: request, imds.cloud_provider: aws}}',
+      'imds.type == "request" && imds.cloud_provider == "aws" && imds.url =~ "/latest/meta-data/iam/*" && imds.user_agent =~ "curl*" && imds.aws.is_imds_v2 == false',
+    ],
+    [
+      '{type: imds, fields: {imds.type: response, imds.aws.security_credentials.type: AWS-HMAC}}',
+      'imds.type == "response" && imds.aws.security_credentials.type == "AWS-HMAC"',
+    ],
   ];
   for (const [event, expression] of rows) {
     const { tests } = await runs(

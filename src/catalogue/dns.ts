@@ -77,3 +77,20 @@ function addressesOf(bytes: Uint8Array, asked: string): ReadonlyMap<string, read
   }
   return addresses;
 }
+
+/** A message with one question, as `decodeDns` reads it back; labels beyond 63 bytes are cut. */
+export function encodeDns(
+  message: Pick<DnsMessage, 'id' | 'name' | 'type' | 'class' | 'isAnswer' | 'code'>,
+): Uint8Array {
+  const labels = message.name.split('.').filter((label) => label !== '');
+  const bytes = labels.map((label) => Buffer.from(label, 'latin1').subarray(0, 63));
+  const name = Buffer.concat(bytes.flatMap((label) => [Buffer.from([label.length]), label]));
+  const head = Buffer.alloc(headerBytes);
+  head.writeUInt16BE(message.id & 0xffff, 0);
+  head.writeUInt16BE(message.isAnswer ? 0x8180 | (message.code & 0xf) : 0x0100, 2);
+  head.writeUInt16BE(1, 4);
+  const tail = Buffer.alloc(5);
+  tail.writeUInt16BE(message.type & 0xffff, 1);
+  tail.writeUInt16BE(message.class & 0xffff, 3);
+  return Buffer.concat([head, name, tail]);
+}

@@ -162,6 +162,15 @@ function numberLeaves(root: BoolNode): Leaf[] {
 /** The most parts of an expression whose macros are written out; more is `too-long`. */
 export const maximumSize = 100_000;
 
+/** The condition that a value alone may have been meant as. */
+function asCondition(node: Operand): string[] {
+  if (node.kind !== 'field' && node.kind !== 'variable') return [];
+  const name = node.kind === 'field' ? node.field.name : `\${${node.variable.name}}`;
+  const length = node.kind === 'field' ? `${name}.length` : `\${${node.variable.name}.length}`;
+  if (node.multi) return [`${length} > 0`];
+  return node.type === 'string' ? [`${name} != ""`] : node.type === 'int' ? [`${name} != 0`] : [];
+}
+
 /** Lists of macros that were typed before: a long list is typed once, not at each use. */
 const typedLists = new WeakMap<Macro, SetNode>();
 
@@ -249,6 +258,7 @@ export class Checker {
         'type-mismatch',
         `Have ${typeName(node)}, want bool: this stands where a condition is expected`,
         this.span(at),
+        asCondition(node),
       );
     }
     if (node.kind === 'literal') return { kind: 'constant', value: node.value === true, span: node.span };

@@ -1,9 +1,10 @@
 /** The part of the checker that judges comparisons: which operator two operands have, and what it means there. */
 
+import { parseAddress } from './address.js';
 import type { CompareExpression, Expression, MembershipExpression } from './ast.js';
 import type { Checker } from './checker.js';
 import { matcherProblem } from './matcher.js';
-import type { Scalar, TextSemantics } from './model.js';
+import type { ConstantValue, Scalar, TextSemantics } from './model.js';
 import { type OperatorRow, operatorBySymbol, operators } from './operators.js';
 import type { FieldNode, LiteralNode, Matcher, Node, Operand, SetNode, TestNode, TestOp } from './tree.js';
 import { isCondition, typeName, typeOf } from './types.js';
@@ -34,10 +35,7 @@ export class Comparer {
     }
     if (left.type !== right.type) {
       const want = typeName({ type: left.type, multi: row.membership });
-      const hint =
-        left.type === 'string' && right.kind === 'literal' && right.type === 'int'
-          ? [`"${String(right.value)}" in quotes is a string`]
-          : [];
+      const hint = otherwise(left, right, checker.scope.model.constants);
       return checker.report(
         'type-mismatch',
         `"${row.symbol}" needs the same type on both sides: have ${typeName(right)}, want ${want}`,
@@ -207,6 +205,23 @@ export class Comparer {
     test(maskedField(left), right);
     test(maskedField(right), left);
   }
+}
+
+/** How the right side would be written to be of the type of the left. */
+function otherwise(left: Operand, right: Operand, constants: ReadonlyMap<string, ConstantValue>): string[] {
+  const given = right.kind === 'set' ? right.members[0] : right;
+  if (given?.kind !== 'literal' || given.constant !== undefined) return [];
+  if (left.type === 'string' && given.type === 'int' && given.duration !== true)
+    return [`"${String(given.value)}" in quotes is a string`];
+  if (given.type !== 'string' || given.prefixed === true) return [];
+  const text = String(given.value);
+  const fits =
+    left.type === 'cidr'
+      ? parseAddress(text) !== undefined
+      : /^\d+$/.test(text)
+        ? left.type === 'int'
+        : typeof constants.get(text) === (left.type === 'bool' ? 'boolean' : 'number');
+  return fits ? [`${text} without quotes`] : [];
 }
 
 type Base = Pick<TestNode, 'kind' | 'leaf' | 'negated' | 'symbol' | 'absent' | 'span'>;

@@ -13,6 +13,7 @@ const prefix = /\/\d+/y;
 const duration = /\d+(?:m|s|h)s*/y;
 const int = /[-+]?\d+/y;
 const quoted = /"(?:[^"\\]|\\[\s\S])*"/y;
+const singlyQuoted = /'[^'\n]*'/y;
 const variable = /\$\{([A-Za-z_][A-Za-z0-9_.]*)\}/y;
 const reference = /%\{([A-Za-z_][A-Za-z0-9_.[\]]*)\}/y;
 const word = /[A-Za-z_][A-Za-z0-9_.[\]]*/y;
@@ -67,8 +68,10 @@ export function lex(source: Source): Lexed {
     code: 'unknown-character' | 'unterminated-string' | 'invalid-duration',
     message: string,
     length: number,
+    suggestions: readonly string[] = [],
   ): void => {
-    diagnostics.push(diagnostic(languageCodes, code, message, { span: source.span(at, at + length) }));
+    const span = source.span(at, at + length);
+    diagnostics.push(diagnostic(languageCodes, code, message, { span, suggestions }));
   };
 
   while (at < text.length) {
@@ -99,6 +102,15 @@ export function lex(source: Source): Lexed {
         lead + body.length,
         body.slice(1, -1),
       );
+      continue;
+    }
+
+    const single = char === "'" ? match(singlyQuoted) : undefined;
+    if (single !== undefined) {
+      const body = single.slice(1, -1);
+      const suggestions = body.includes('"') ? [] : [`"${body}"`];
+      complain('unknown-character', 'Texts stand in double quotes', single.length, suggestions);
+      push('string', single.length, body);
       continue;
     }
 

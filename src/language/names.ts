@@ -57,7 +57,12 @@ function withIterator(
   return { field, iterator, suffix };
 }
 
-/** The names nearest to an unknown one, looking only at names that share its last part or its first when many. */
-export function nearestFields(model: Model<never>, name: string): string[] {
-  return nearest(name.replace(/\[[^\]]*\]/g, ''), model.fieldNames(), 2);
+/** The names nearest to an unknown one: those that begin as it does before all others. */
+export function nearestFields(model: Model<never>, written: string): string[] {
+  const name = written.replace(/\[[^\]]*\]/g, '');
+  const first = name.slice(0, name.indexOf('.') + 1);
+  const own = first === '' ? [] : [...model.fieldNames()].filter((known) => known.startsWith(first));
+  const near = nearest(name, own, 2);
+  // Of an event that is known, a field of another event was hardly meant.
+  return near.length > 0 || own.length > 0 ? near : nearest(name, model.fieldNames(), 2);
 }

@@ -4,6 +4,7 @@
  */
 
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
+import { parseAddress } from './address.js';
 import type { ArrayOp, Expression, LogicOp, Primary, ScalarOp } from './ast.js';
 import { type LanguageCode, languageCodes } from './codes.js';
 import { lex } from './lexer.js';
@@ -144,14 +145,8 @@ class Parser {
     const operands = [tree];
     while (!this.#atEnd()) {
       this.#recover(() => {
-        const token = this.#token;
-        const signed = token.kind === 'int' && /^[-+]/.test(token.text);
-        const hint = signed
-          ? [
-              `"${token.text}" is one signed number: write "${token.text[0]} ${token.text.slice(1)}" to calculate`,
-            ]
-          : [];
-        if (this.diagnostics.length === 0) this.#fail('an operator or the end', hint);
+        if (this.diagnostics.length === 0)
+          this.#fail('an operator or the end', misplaced(this.tokens[this.#at - 1], this.#token));
         throw new ParseFailure();
       });
       if (this.#atEnd()) break;
@@ -254,9 +249,14 @@ class Parser {
     if (!arrayPrimaries.has(token.kind) || reserved.has(token.text)) {
       const op = this.tokens[this.#at - 1]!.text;
       if (token.kind === 'end' || token.kind === 'punctuation' || token.kind === 'ident')
-        this.#fail('a list, a network, a field, a macro or a variable');
+        this.#fail('a list, a network, a field, a macro or a variable', [
+          ...(token.text === '(' ? ['a list stands in square brackets: ["a", "b"]'] : []),
+        ]);
       const message = `"${op}" needs a list on its right side: have ${tokenNames[token.kind].replace('a number', 'int').replace(/^an? /, '')}, want a list`;
-      this.#report('type-mismatch', message, token, [`[${token.text}]`]);
+      const network = token.kind === 'string' && parseAddress(token.value) !== undefined;
+      this.#report('type-mismatch', message, token, [
+        !network ? `[${token.text}]` : token.value.includes('/') ? token.value : `[${token.value}]`,
+      ]);
     }
     this.#next();
     return primary(token);
@@ -333,6 +333,46 @@ class Parser {
 function primary(token: Token): Primary {
   return { kind: token.kind as Primary['kind'], value: token.value, start: token.start, end: token.end };
 }
+
+/** What was meant by a token that stands where an operator is wanted, by the habits of other languages. */
+function misplaced(before: Token | undefined, token: Token): string[] {
+  if (token.kind === 'int' && /^[-+]/.test(token.text))
+    return [
+      `"${token.text}" is one signed number: write "${token.text[0]} ${token.text.slice(1)}" to calculate`,
+    ];
+  if (token.kind !== 'ident') return [];
+  if (before?.kind === 'int') {
+    if (before.end === token.start && before.text === '0' && /^x[0-9a-f]+$/i.test(token.text))
+      return [`${Number(`0${token.text}`)}: numbers are decimal, or octal with a 0 before them`];
+    if (/^(ms|s|m|h|d)$/.test(token.text))
+      return [
+        token.text === 'd'
+          ? `${Number(before.text) * 24}h: durations have ms, s, m or h`
+          : `${before.text}${token.text}: a duration is one word`,
+      ];
+  }
+  const meant = foreignWords.get(token.text.toLowerCase());
+  return meant === undefined ? [] : [meant];
+}
+
+const foreignWords: ReadonlyMap<string, string> = new Map([
+  ['and', '"and" in small letters, or "&&"'],
+  ['or', '"or" in small letters, or "||"'],
+  ['in', '"in" in small letters'],
+  ['notin', '"not in"'],
+  ['is', '"=="'],
+  ['contains', '=~ "*part*"'],
+  ['icontains', '=~ r"(?i)part"'],
+  ['startswith', '=~ "beginning*", of a path "/folder/**"'],
+  ['endswith', '=~ "*end"'],
+  ['like', '=~ "part*"'],
+  ['glob', '=~ "part*"'],
+  ['matches', '=~ r"regexp"'],
+  ['regex', '=~ r"regexp"'],
+  ['pmatch', 'in [~"/folder/**"]'],
+  ['intersects', '"in": it holds when two lists have a member in common'],
+  ['exists', '!= "" of a text, != 0 of a number'],
+]);
 
 function memberKinds(kind: TokenKind): ReadonlySet<TokenKind> | undefined {
   return memberGroups.find((group) => group.has(kind));

@@ -1,4 +1,5 @@
 import { ProcessFlag } from '../catalogue/records.js';
+import { intersects, parseAddress } from '../language/index.js';
 import { Stream } from '../pipeline/index.js';
 import { RecordingWriter, type Value } from '../recording/index.js';
 import { createModel } from '../rules/index.js';
@@ -7,8 +8,9 @@ import { StringTable } from '../support/strings.js';
 import { workbenchCodes } from './codes.js';
 import type { Path } from './document.js';
 import { parseDuration } from './range.js';
-import { type Columns, number, Teller, type Told } from './teller.js';
+import { type Columns, Teller, type Told } from './teller.js';
 import type { EventEntry } from './testfile.js';
+import { isNothing, number } from './toldvalue.js';
 
 export interface SyntheticRecording {
   /** Undefined when something is wrong. */
@@ -165,8 +167,12 @@ function same(have: unknown, want: unknown, named: boolean): boolean {
     return Array.isArray(want)
       ? have.length === want.length && have.every((item, index) => same(item, want[index], named))
       : have.length === 1 && same(have[0], want, named);
-  if (have === want || String(have) === String(want)) return true;
-  if (typeof have === 'string' && typeof want === 'string')
-    return have.replace(/\/(32|128)$/, '') === want.replace(/\/(32|128)$/, '');
+  if (have === want || String(have) === String(want) || (isNothing(have) && isNothing(want))) return true;
+  if (typeof have === 'string' && typeof want === 'string') return sameAddress(have, want);
   return (named || typeof have === 'number') && typeof want === 'string' && number(want) === Number(have);
+}
+
+function sameAddress(have: string, want: string): boolean {
+  const [a, b] = [parseAddress(have), parseAddress(want)];
+  return a !== undefined && b !== undefined && a.prefix === b.prefix && intersects(a, b);
 }

@@ -1,5 +1,4 @@
 /** Entries of `events:` taken as processes and columns: what was told of one event, by the words for it. */
-import { constants } from '../catalogue/constants.js';
 import { eventByName, eventRows } from '../catalogue/events.js';
 import { type Field, fieldByName } from '../catalogue/fields.js';
 import type { Conversion, EventRow } from '../catalogue/row.js';
@@ -9,9 +8,11 @@ import { createModel } from '../rules/index.js';
 import { type Diagnostic, diagnostic, type Span } from '../support/diagnostic.js';
 import { StringTable } from '../support/strings.js';
 import { nearest } from '../support/suggestion.js';
+import { carriedColumns } from './carried.js';
 import { workbenchCodes } from './codes.js';
 import type { Path } from './document.js';
 import type { EventEntry } from './testfile.js';
+import { isNothing, number } from './toldvalue.js';
 
 const firstPid = 1000;
 
@@ -83,8 +84,8 @@ export class Teller {
         );
         continue;
       }
-      if (isNothing(value)) continue;
       fields.set(name, { value, path: place });
+      if (isNothing(value)) continue;
       if (field.source.kind === 'process' && field.source.of === 'self')
         process = { [field.source.field]: value, ...process };
       else if (field.source.kind === 'process-file' && field.source.of === 'self')
@@ -93,10 +94,11 @@ export class Teller {
           ...process,
         };
       else if (field.source.kind === 'head' && field.source.word === 'retval') retval = Number(value);
-      else this.#column(columns, row, field, value);
+      else if (!carries.has(row.name)) this.#column(columns, row, field, value);
     }
+    if (carries.has(row.name)) Object.assign(columns, carriedColumns(row.name, fields));
     for (const [name, value] of Object.entries(own)) {
-      if (aliases[name] === undefined && fieldByName(`process.${name}`) !== undefined && !isNothing(value))
+      if (aliases[name] === undefined && fieldByName(`process.${name}`) !== undefined)
         fields.set(`process.${name}`, { value, path: [...path, 'process', name] });
     }
     if (entry.pid !== undefined && process['pid'] === undefined) process = { ...process, pid: entry.pid };
@@ -146,7 +148,8 @@ export class Teller {
       this.#say(`A process has no field "${name}"`, path, nearest(name, processNames(), 1));
       return;
     }
-    if (isNothing(value)) return;
+    // An effective id of 0 is told beside another real one.
+    if (isNothing(value) && ids[name] === undefined) return;
     const file = /^(interpreter\.)?file\.(.+)$/.exec(name);
     if (file !== null) {
       const source = field.source;
@@ -315,6 +318,8 @@ export class Teller {
   }
 }
 
+/** Their fields are read out of the message that they carry. */
+const carries: ReadonlySet<string> = new Set(['dns', 'imds']);
 /** Names that a line of `inspect --events` uses. */
 const aliases: Readonly<Record<string, string>> = { path: 'file.path', container: 'container.id' };
 /** Members of such a line that say nothing more. */
@@ -356,20 +361,6 @@ function tuple(columns: Columns, name: string): Record<string, Value> {
   return made;
 }
 
-/** A number, or names of constants joined by `|`. */
-export function number(value: unknown): number {
-  if (typeof value === 'number') return value;
-  if (typeof value === 'boolean') return Number(value);
-  let sum = 0;
-  for (const word of String(value)
-    .split('|')
-    .map((part) => part.trim())) {
-    const constant = constants.get(word);
-    sum |= typeof constant === 'number' ? constant : Number.isNaN(Number(word)) ? 0 : Number(word);
-  }
-  return sum;
-}
-
 const plain = (value: unknown): Value =>
   Array.isArray(value)
     ? value.map(String)
@@ -379,13 +370,6 @@ const plain = (value: unknown): Value =>
         ? Number(value)
         : String(value);
 const words = (text: string): string[] => (text === '' ? [] : text.split(' '));
-const isNothing = (value: unknown): boolean =>
-  value === null ||
-  value === undefined ||
-  value === '' ||
-  value === 0 ||
-  value === false ||
-  (Array.isArray(value) && value.length === 0);
 const programOf = (columns: Columns): string =>
   (
     (columns['argv'] as string[] | undefined)?.[0] ??
