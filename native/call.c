@@ -10,6 +10,7 @@
 #include "errand.h"
 #include "filter.h"
 #include "guard.h"
+#include "holding.h"
 #include "lineage.h"
 #include "process.h"
 #include "remote.h"
@@ -242,6 +243,8 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 		guard_blind_spot(tracer, task, BLIND_SPOT_FOREIGN_FILTER, "a filter of the program asks for a tracer: answered as if there were none");
 		return;
 	}
+	if (list->special == SPECIAL_ROOTS)
+		holding_drop();
 	if (list->special >= SPECIAL_ROOTS)
 		p->want_exit = true;
 	error = guard_enter(tracer, task, list);

@@ -10,6 +10,7 @@
 
 #include "errand.h"
 #include "guard.h"
+#include "holding.h"
 #include "remote.h"
 
 static const struct value absent = {.type = VALUE_ABSENT};
@@ -443,6 +444,18 @@ static bool same_text(const struct arena *arena, struct value a, struct value b)
 	return a.text.stored == b.text.stored && !memcmp(arena_at(arena, a.text.at), arena_at(arena, b.text.at), a.text.stored);
 }
 
+/* What the process runs: of a script its interpreter. */
+static void hold_program(const struct task *task)
+{
+	const struct image *image = task->process->image;
+	char link[48];
+
+	if (!holding_goes_on() || !image)
+		return;
+	snprintf(link, sizeof(link), "/proc/%d/exe", task->tid);
+	holding_link(link, image->has_interpreter ? &image->interpreter : &image->file);
+}
+
 void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool at_exit, int64_t result, bool *changed)
 {
 	const struct catalogue_call *call = act->call;
@@ -453,6 +466,9 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 	/* What was opened is known by the descriptor: what the name says by now does not matter. */
 	const bool by_descriptor = call->capture_count && captures[0].kind == CAPTURE_OPENED;
 
+	holding_begin(calls_event(call->event)->id);
+	if (!at_exit)
+		hold_program(task);
 	for (unsigned n = 0; n < call->capture_count; n++) {
 		const struct catalogue_capture *row = &captures[n];
 
@@ -481,6 +497,7 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 			guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system that a program or another machine serves did not answer in time: facts of files are missing");
 		}
 	}
+	holding_begin(0);
 }
 
 /* DNS goes to port 53, instance metadata to fixed addresses; writes count at the beginning of a file. */

@@ -121,10 +121,10 @@ int channel_open(struct channel **out, const struct channel_options *options)
 	return result;
 }
 
-void channel_wanted(struct channel *channel, uint32_t events[CHANNEL_EVENT_WORDS])
+void channel_wanted(struct channel *channel, struct channel_wish *out)
 {
 	pthread_mutex_lock(&channel->lock);
-	memcpy(events, channel->wanted, sizeof(channel->wanted));
+	*out = channel->wish;
 	pthread_mutex_unlock(&channel->lock);
 }
 
@@ -257,6 +257,16 @@ void channel_reply(struct channel *channel, const struct channel_reply *reply)
 void channel_hashed(struct channel *channel, const struct channel_hashed *hashed)
 {
 	send_own(channel, protocol_hashed(hashed));
+}
+
+int channel_is_settled(struct channel *channel)
+{
+	int settled;
+
+	pthread_mutex_lock(&channel->lock);
+	settled = !channel->counters.connected || channel->finished || (!channel->queue.head && !channel->underway && !channel->queue.sent_count);
+	pthread_mutex_unlock(&channel->lock);
+	return settled;
 }
 
 void channel_counters(struct channel *channel, struct channel_counters *out)

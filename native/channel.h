@@ -50,6 +50,12 @@ enum channel_scope { CHANNEL_PROCESS, CHANNEL_CONTAINER, CHANNEL_CGROUP };
 
 #define CHANNEL_EVENT_WORDS 8
 
+/* What the rules of the agent ask for; bit n: the event with id n. */
+struct channel_wish {
+	uint32_t events[CHANNEL_EVENT_WORDS]; /* to be recorded. All zero: no wish */
+	uint32_t hashed[CHANNEL_EVENT_WORDS]; /* their files may be asked the hash of */
+};
+
 struct channel_command {
 	enum channel_command_kind kind;
 	/* KILL */
@@ -57,8 +63,7 @@ struct channel_command {
 	enum channel_scope scope;
 	uint64_t seq;      /* of the event that asked for it */
 	uint64_t boottime; /* of that event: a process that began later is not meant */
-	/* EVENTS: bit n: the event with id n is wanted by a rule. All zero: no wish. */
-	uint32_t events[CHANNEL_EVENT_WORDS];
+	struct channel_wish wish; /* EVENTS */
 	/* HASH: the file of process `pid` by its path from the root of that; `most` bytes; 0, 0: whatever file lies there. */
 	uint64_t most, inode, device;
 	char path[4096];
@@ -89,8 +94,8 @@ struct channel_counters {
  */
 int channel_open(struct channel **out, const struct channel_options *options);
 
-/* What the agent asked for in its welcome (all zero: no wish). For the filter, before the program starts. */
-void channel_wanted(struct channel *channel, uint32_t events[CHANNEL_EVENT_WORDS]);
+/* What the agent asked for in its welcome. For the filter, before the program starts. */
+void channel_wanted(struct channel *channel, struct channel_wish *out);
 
 /* Text of the last refusal or failure, for a message; never NULL. */
 const char *channel_problem(struct channel *channel);
@@ -134,6 +139,9 @@ int channel_command(struct channel *channel, struct channel_command *out);
 void channel_reply(struct channel *channel, const struct channel_reply *reply);
 /* From any thread. */
 void channel_hashed(struct channel *channel, const struct channel_hashed *hashed);
+
+/* 1: all that was put was sent, and acknowledged by the agent; or there is no link over which it could be. */
+int channel_is_settled(struct channel *channel);
 
 void channel_counters(struct channel *channel, struct channel_counters *out);
 

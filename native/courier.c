@@ -107,7 +107,7 @@ static int greet(struct channel *channel, struct link *link)
 	pthread_mutex_lock(&channel->lock);
 	channel->counters.refused += (uint64_t)welcome.refused;
 	if (!error) {
-		memcpy(channel->wanted, welcome.wanted, sizeof(channel->wanted));
+		channel->wish = welcome.wish;
 		channel->trusted = link_is_trusted(link, &channel->address, channel->token);
 		channel->welcomed = true;
 		channel->counters.connected = 1;
@@ -118,7 +118,7 @@ static int greet(struct channel *channel, struct link *link)
 
 			if (wish) {
 				wish->kind = CHANNEL_EVENTS;
-				memcpy(wish->events, channel->wanted, sizeof(wish->events));
+				wish->wish = channel->wish;
 				command(channel, wish);
 			}
 			free(wish);
@@ -159,6 +159,7 @@ static struct block *next_block(struct channel *channel, uint64_t *next_status, 
 	}
 	if (!block)
 		block = queue_pop(&channel->queue);
+	channel->underway = block;
 	channel->link_sleeps = !block;
 	*closing = channel->closing;
 	pthread_mutex_unlock(&channel->lock);
@@ -171,6 +172,7 @@ static void was_sent(struct channel *channel, struct block *block)
 	channel->counters.sent_bytes += block->length;
 	channel->counters.sent_blocks += block->counts;
 	queue_sent(&channel->queue, block);
+	channel->underway = false;
 	pthread_mutex_unlock(&channel->lock);
 	free(block);
 }
@@ -231,6 +233,7 @@ static int serve(struct channel *channel, struct link *link)
 	if (!result && !underway)
 		say_goodbye(channel, link, &inbox);
 	pthread_mutex_lock(&channel->lock);
+	channel->underway = false;
 	if (result || underway)
 		queue_forget(&channel->queue, underway);
 	pthread_mutex_unlock(&channel->lock);

@@ -25,6 +25,7 @@ struct channel {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	struct queue queue;
+	bool underway;    /* a block is on its way over the link */
 	bool link_sleeps; /* it must be rung when something waits */
 	uint8_t *prologue, *prologues[CHANNEL_PROLOGUES_MAX]; /* the present one, and all: the link's thread may still send an older one */
 	unsigned int prologue_count;
@@ -33,7 +34,7 @@ struct channel {
 	int closing; /* 1: send what waits, then end; 2: end at once */
 	int problem_errno;
 	char problem[160];
-	uint32_t wanted[CHANNEL_EVENT_WORDS];
+	struct channel_wish wish;
 	struct channel_command *commands;
 	unsigned int command_first, command_count;
 	struct channel_counters counters;

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "holding.h"
 #include "sha256.h"
 
 #define WAITING_MAX 64
@@ -51,6 +52,11 @@ static int open_meant(const struct channel_command *wanted, struct stat *facts)
 	char root[32];
 	int error = -ENOENT;
 
+	/* Held since the event: the very file, whatever its name leads to by now. */
+	int held = wanted->inode ? holding_open(wanted->device, wanted->inode) : -ENOENT;
+
+	if (held >= 0 && !fstat(held, facts))
+		return held;
 	snprintf(root, sizeof(root), "/proc/%u/root", wanted->pid);
 	for (int attempt = 0; attempt < 2; attempt++) {
 		/* A process that is gone has most often lived where we live. */

@@ -9,6 +9,7 @@
 #include "errand.h"
 #include "guard.h"
 #include "hidden.h"
+#include "holding.h"
 #include "process.h"
 #include "redact.h"
 #include "remote.h"
@@ -334,6 +335,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 		*missing |= 1u << EXEC_ARGV | 1u << EXEC_ENVP;
 	}
 	snprintf(link, sizeof(link), "/proc/%d/exe", task->tid);
+	holding_begin(calls_event(EVENT_EXEC)->id);
 	if (!path_of_link(&place, link, &image->arena, &image->file) || !path_is_told(&image->file))
 		*missing |= 1u << EXEC_FILE;
 	errand_distrust(image->file.filesystem);
@@ -350,6 +352,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 			image->file = script;
 		}
 	}
+	holding_begin(0);
 	hide_arguments(&tracer->options, image, &names);
 	read_content(tracer, image, task->tid, link);
 	set_comm(image, task->tid, name);

@@ -29,6 +29,7 @@
 #include "guardian.h"
 #include "hashing.h"
 #include "header.h"
+#include "holding.h"
 #include "lineage.h"
 #include "process.h"
 #include "registers.h"
@@ -126,6 +127,7 @@ static void on_tick(struct tracer *tracer)
 
 	act_adopt(tracer);
 	errand_look(0);
+	holding_tick(now);
 	scan_tick(tracer, now);
 	frame_flush(&tracer->frame);
 	if (tracer->channel) {
@@ -228,7 +230,7 @@ static void tell_unobserved(struct tracer *tracer, const char *how)
 	tracer->told_unobserved = true;
 	length = snprintf(text, sizeof(text), "not-observed\n%s is not observed %s: no agent took the stream at \"%s\"", o->pid_count ? "what is traced" : "the program", how, o->channel);
 	if (!strcmp(how, "yet") && length < (int)sizeof(text))
-		length += snprintf(text + length, sizeof(text) - (size_t)length, " within %d ms (%s), and it is tried again", o->wait_ms, channel_problem(tracer->channel));
+		length += snprintf(text + length, sizeof(text) - (size_t)length, " within %d ms (%s), and it is tried again", o->wait_ms, *channel_problem(tracer->channel) ? channel_problem(tracer->channel) : "it does not answer");
 	if (length < (int)sizeof(text))
 		snprintf(text + length, sizeof(text) - (size_t)length, "; start one (seccam agent start), name another (--socket, --probe-addr), or do not run without (--on-no-agent refuse)");
 	say(o->message_fd, text);
@@ -367,7 +369,10 @@ static void release(struct tracer *tracer)
 	content_free();
 	frame_close(&tracer->frame);
 	sink_close(&tracer->sink);
+	if (tracer->channel)
+		respond_to_the_last(tracer);
 	hashing_end(tracer->hashing);
+	holding_drop();
 	if (tracer->channel) {
 		uint64_t links, left = channel_close(tracer->channel, 2000, &links);
 

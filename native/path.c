@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "errand.h"
+#include "holding.h"
 #include "mounts.h"
 #include "remote.h"
 #include "walk.h"
@@ -174,6 +175,8 @@ bool path_of_link(const struct path_task *task, const char *link, struct arena *
 	set_link_text(task, arena, facts, text, (uint32_t)length, known && ends_with_mark(text, length) && is_unlinked(text, &found));
 	if (known)
 		take_statx(task, &found, arena, facts);
+	if (holding_goes_on())
+		holding_link(link, facts);
 	return true;
 }
 
@@ -288,7 +291,7 @@ static bool resolve(const struct path_task *task, int dirfd, bool below, const c
 			if (fd >= 0) {
 				if (!statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, WANTED, &found))
 					take_statx(task, &found, arena, facts);
-				close(fd);
+				holding_close(fd, facts);
 			}
 			return true;
 		}
@@ -296,7 +299,7 @@ static bool resolve(const struct path_task *task, int dirfd, bool below, const c
 			fd = walk_name(task, dirfd, below, name, follow ? 0 : O_NOFOLLOW);
 		if (fd >= 0) {
 			take_descriptor(task, fd, name, true, arena, facts);
-			close(fd);
+			holding_close(fd, facts);
 			return true;
 		}
 		if (fd == -ETIMEDOUT)

@@ -114,6 +114,13 @@ static void read_bitmap(uint32_t out[CHANNEL_EVENT_WORDS], const uint8_t *words,
 		out[n] = get32(words + 4 * (size_t)n);
 }
 
+/* Two bitmaps of `count` words, of which the second may be absent. */
+static void read_wish(struct channel_wish *out, const uint8_t *bytes, size_t length, uint32_t count)
+{
+	read_bitmap(out->events, bytes, count);
+	read_bitmap(out->hashed, bytes + 4 * (size_t)count, length >= 8 * (size_t)count ? count : 0);
+}
+
 /* Writes the hello, with the proof that we hold the token. Returns its length, 0 when it is too long. */
 static size_t write_hello(uint8_t *bytes, size_t room, const struct hello *hello, const char *nonce, const uint8_t challenge[32])
 {
@@ -182,7 +189,7 @@ int protocol_greet(struct link *link, const struct hello *hello, struct welcome 
 		if (!sha256_same(proof, bytes + 16))
 			return refuse(out, -EACCES, "the agent could not prove that it holds the token");
 	}
-	read_bitmap(out->wanted, bytes + 48, words);
+	read_wish(&out->wish, bytes + 48, length - 48, words);
 	return 0;
 }
 
@@ -215,12 +222,12 @@ static int read_command(const uint8_t *bytes, size_t length, struct channel_comm
 		out->inode = get64(bytes + 24);
 		out->device = get64(bytes + 32);
 		memcpy(out->path, bytes + 48, text);
-		return out->path[0] == '/' && !memchr(out->path, 0, text);
+		return !memchr(out->path, 0, text);
 	}
 	case MESSAGE_EVENTS:
 		if (length < 16 || get32(bytes + 8) > (length - 16) / 4)
 			return 0;
-		read_bitmap(out->events, bytes + 16, get32(bytes + 8));
+		read_wish(&out->wish, bytes + 16, length - 16, get32(bytes + 8));
 		return 1;
 	case MESSAGE_BYE:
 	case MESSAGE_EPOCH:

@@ -20,7 +20,7 @@ struct hello {
 };
 
 struct welcome {
-	uint32_t wanted[CHANNEL_EVENT_WORDS];
+	struct channel_wish wish;
 	int refused; /* the agent said no */
 	char problem[160];
 };

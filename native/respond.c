@@ -3,13 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "calls.h"
 #include "hashing.h"
+#include "holding.h"
 #include "process.h"
 #include "widen.h"
 
 #define KILLED_MAX 4096
+#define LAST_LOOK_NS 5000000
+#define LAST_LOOKS 400
 
 /*
  * Only our own tracees are killed: a pid cannot be reused before we have waited for its process, so the
@@ -69,6 +73,15 @@ static void carry_out(struct tracer *tracer, const struct channel_command *wante
 	channel_reply(tracer->channel, &reply);
 }
 
+/* Only where unmounts are seen: they must find nothing that is held. */
+static void hold_wanted(const struct tracer *tracer, const struct channel_wish *wish)
+{
+	static const uint32_t nothing[CHANNEL_EVENT_WORDS];
+	const bool *seen = tracer->selection->wanted;
+
+	holding_want(seen[EVENT_MOUNT] && seen[EVENT_UMOUNT] ? wish->hashed : nothing);
+}
+
 void respond(struct tracer *tracer)
 {
 	struct channel_command wanted;
@@ -85,7 +98,8 @@ void respond(struct tracer *tracer)
 			hashing_ask(&tracer->hashing, tracer->channel, &wanted);
 			break;
 		case CHANNEL_EVENTS:
-			widen(tracer, wanted.events);
+			widen(tracer, wanted.wish.events);
+			hold_wanted(tracer, &wanted.wish);
 			break;
 		case CHANNEL_BYE:
 			break;
@@ -95,10 +109,28 @@ void respond(struct tracer *tracer)
 
 bool respond_wanted(struct tracer *tracer)
 {
-	uint32_t wanted[CHANNEL_EVENT_WORDS];
+	struct channel_wish wish;
 
-	channel_wanted(tracer->channel, wanted);
-	return widen_options(tracer, wanted);
+	channel_wanted(tracer->channel, &wish);
+	hold_wanted(tracer, &wish);
+	return widen_options(tracer, wish.events);
+}
+
+void respond_to_the_last(struct tracer *tracer)
+{
+	const struct timespec moment = {0, LAST_LOOK_NS};
+	struct channel_command wanted;
+	bool settled = false;
+
+	for (int looks = 0; holding_is_wanted() && !settled && looks < LAST_LOOKS; looks++) {
+		/* Requests come before the acknowledgement of what they are about. */
+		settled = channel_is_settled(tracer->channel);
+		while (channel_command(tracer->channel, &wanted))
+			if (wanted.kind == CHANNEL_HASH)
+				hashing_ask(&tracer->hashing, tracer->channel, &wanted);
+		if (!settled)
+			nanosleep(&moment, NULL);
+	}
 }
 
 /* Appends a JSON string; what is not printable ASCII becomes a question mark. */

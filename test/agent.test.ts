@@ -1,7 +1,16 @@
 /** The agent with real tracers: live equals replay, links that break, several streams, responses, the flight recorder. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +36,7 @@ import { Engine, loadRules } from '../src/rules/index.js';
 import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
 import { StringTable } from '../src/support/strings.js';
 import { tracerAvailability } from '../src/tracer/index.js';
+import { program } from './programs.js';
 import { replay as replaySaved } from '../src/workbench/replay.js';
 
 const executable = tracerAvailability().executable;
@@ -550,6 +560,69 @@ t.test('hash: the file that is meant is read by the tracer, and the detection wa
 });
 
 t.test(
+  'hash: a file that is gone, was replaced, has no name or lay in mounts that are gone is the one of the event',
+  { skip: process.geteuid?.() !== 0 && 'mounts want root' },
+  async (t) => {
+    const place = fresh('place');
+    mkdirSync(place);
+    const loaded = readFileSync('/bin/true');
+    const sha = (bytes: Buffer | string): string =>
+      `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+    const rules = policy(`  - id: ran
+    expression: exec.file.path in ["${place}/gone", "${place}/mounted/program", "${place}/replaced"]
+    actions: [{hash: {field: exec.file}}]
+  - id: ran_from_memory
+    expression: exec.file.path == "" && exec.file.name =~ "memfd:*"
+    actions: [{hash: {field: exec.file}}]
+  - id: removed
+    expression: unlink.file.path == "${place}/secret"
+    actions: [{hash: {field: unlink.file}}]
+  - id: read_by_the_gone
+    expression: open.file.path == "${place}/data"
+    actions: [{hash: {field: process.file}}]
+`);
+    writeFileSync(join(place, 'data'), 'data');
+    const cat = readFileSync('/bin/cat');
+    const cases: [string, string, string][] = [
+      ['a program that is deleted', `cp /bin/true gone; ./gone; rm gone`, sha(loaded)],
+      ['a tree that is over', `cp /bin/true gone; exec ./gone`, sha(loaded)],
+      [
+        'a program that another replaces',
+        `cp /bin/true replaced; cp /bin/cat other; ./replaced; mv other replaced`,
+        sha(loaded),
+      ],
+      [
+        'mounts of a namespace that is gone',
+        `mkdir -p mounted; unshare -m sh -c 'mount -t tmpfs none mounted; cp /bin/true mounted/program; exec mounted/program'`,
+        sha(loaded),
+      ],
+      ['a file that is removed', `echo gone for good > secret; rm secret`, sha('gone for good\n')],
+      ['the program of a process that is over', `cp /bin/cat mine; ./mine data; rm mine`, sha(cat)],
+      ['a program in memory', `exec ${program('exec-memfd')}`, sha(loaded)],
+    ];
+    const agent = await started({ rules: [rules] });
+    for (const [what, script, hash] of cases) {
+      const before = lines(agent.found).length;
+      t.equal(await trace(agent.socket, `cd ${place} && { ${script}; }`).done, 0, what);
+      await until(`${what} is told`, () => lines(agent.found).length > before);
+      const { actions } = JSON.parse(lines(agent.found)[before]!) as {
+        actions: { detail: { state: string; hashes: string[]; error?: string } }[];
+      };
+      t.match(actions[0]!.detail, { state: 'done', hashes: [hash] }, what);
+    }
+    t.equal(
+      await trace(
+        agent.socket,
+        `cd ${place}; for n in 1 2 3 4 5 6 7 8; do mount -t tmpfs none mounted; cp /bin/true mounted/program; mounted/program; mount -o remount,ro mounted; umount mounted || exit 1; done`,
+      ).done,
+      0,
+      'what is held stands in the way of no unmount',
+    );
+    await agent.daemon.stop();
+  },
+);
+
+t.test(
   'a reload for events beyond the filter: every call stops from then on, and the recording tells',
   async (t) => {
     const rules = policy(`  - id: started
@@ -753,15 +826,31 @@ t.test('an agent that means harm, or has lost its mind, harms no program', async
     return (seed >>> 8) % bound;
   };
   const noise = (length: number): Buffer => Buffer.from(Array.from({ length }, () => below(256)));
-  const nothing = new Uint32Array(8);
+  const nothing = { events: new Uint32Array(8), hashed: new Uint32Array(8) };
+  const any = (): Uint32Array => Uint32Array.from({ length: 8 }, () => below(2 ** 31));
   const requests: (() => Buffer)[] = [
     () =>
       killRequest({ id: below(9), pid: below(2 ** 31), signal: 9, scope: 'container', seq: 1, boottime: 0n }),
-    () => hashRequest({ id: below(99), pid: below(40_000), path: '/proc/self/mem', inode: 0, most: 2 ** 31 }),
     () =>
-      hashRequest({ id: below(99), pid: 1, path: `/${'a'.repeat(3900)}`, inode: below(2), most: 2 ** 31 }),
+      hashRequest({
+        id: below(99),
+        pid: below(40_000),
+        path: '/proc/self/mem',
+        inode: 0,
+        device: 0,
+        most: 2 ** 31,
+      }),
+    () =>
+      hashRequest({
+        id: below(99),
+        pid: 1,
+        path: `/${'a'.repeat(3900)}`,
+        inode: below(2),
+        device: below(2),
+        most: 2 ** 31,
+      }),
     () => askEpoch(),
-    () => eventsWanted(Uint32Array.from({ length: 8 }, () => below(2 ** 31))),
+    () => eventsWanted({ events: any(), hashed: any() }),
     () => refuse(below(9), 'x'.repeat(below(200))),
     () =>
       Buffer.concat([

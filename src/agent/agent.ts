@@ -16,7 +16,7 @@ import { StringTable } from '../support/strings.js';
 import { agentCodes } from './codes.js';
 import { FlightRecorder } from './flight.js';
 import { globMatcher } from './glob.js';
-import { askEpoch, bitmapOf, bye, type EventBitmap, eventsWanted, type Hello } from './message.js';
+import { askEpoch, bitmapOf, bye, eventsWanted, type Hello, type Wish } from './message.js';
 import type { Metrics } from './metrics.js';
 import type { Output } from './outputs/output.js';
 import { Response } from './response.js';
@@ -95,6 +95,7 @@ export class Agent {
       settings: () => settings,
       strings: this.strings,
       read: (field, event) => this.#loaded.rules.model.read(field, event),
+      file: (field, event) => this.#loaded.rules.model.file(field, event),
       current: () => this.#current,
       onOutcome: (rule, action, outcome, stream) => {
         this.metrics?.action(rule, action, outcome);
@@ -148,9 +149,15 @@ export class Agent {
     return [...this.#streams.values()];
   }
 
-  /** Events that the rules need: what a tracer is told to record at least. */
-  wanted(): EventBitmap {
-    return bitmapOf(this.wantedNames().flatMap((name) => eventByName(name)?.id ?? []));
+  /** What a tracer is told: the events that the rules need, and those whose files they hash. */
+  wanted(): Wish {
+    const ids = (names: readonly string[]) => bitmapOf(names.flatMap((name) => eventByName(name)?.id ?? []));
+    const hashing = this.#loaded.rules.rules.filter((rule) =>
+      rule.actions.some((action) => action.kind === 'hash'),
+    );
+    // What a process ran that has ended is known from its exec only.
+    const hashed = hashing.map(({ eventType }) => (eventType === 'exit' ? 'exec' : eventType));
+    return { events: ids(this.wantedNames()), hashed: ids(hashed) };
   }
 
   /** Event names that the rules need; with a profile all that a recording has unless it was told otherwise. */

@@ -2,12 +2,12 @@
 import type { Duplex } from 'node:stream';
 import {
   challenge,
-  type EventBitmap,
   type Hello,
   MESSAGE_MAX,
   RefusalReason,
   readHello,
   refuse,
+  type Wish,
   welcome,
 } from './message.js';
 
@@ -16,7 +16,7 @@ export interface GreetingOptions {
   readonly token: Buffer | undefined;
   /** ms for the whole greeting: a client that sends a byte now and then is cut off all the same. */
   readonly timeout: number;
-  readonly wanted: () => EventBitmap;
+  readonly wanted: () => Wish;
   /** A reason and a text to turn away a client that greeted well. */
   readonly admit?: (hello: Hello) => { readonly reason: number; readonly text: string } | undefined;
 }

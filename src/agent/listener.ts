@@ -11,12 +11,12 @@ import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { loadPeerCredentials } from '../tracer/peer.js';
 import { agentCodes } from './codes.js';
 import { greet } from './greeting.js';
-import type { EventBitmap, Hello } from './message.js';
+import type { Hello, Wish } from './message.js';
 import type { Peer } from './stream.js';
 
 export interface ListenerOptions {
   readonly greetingTimeout: number;
-  readonly wanted: () => EventBitmap;
+  readonly wanted: () => Wish;
   readonly admit: (
     hello: Hello,
     peer: Peer,

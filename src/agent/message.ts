@@ -51,6 +51,8 @@ export interface HashRequest {
   /** From the root of that process. */
   readonly path: string;
   readonly inode: number;
+  /** major * 2^32 + minor; 0: any. */
+  readonly device: number;
   /** Bytes that the file may have. */
   readonly most: number;
 }
@@ -117,13 +119,19 @@ export function bitmapOf(ids: Iterable<number>): EventBitmap {
   return words;
 }
 
-export function welcome(hello: Hello, token: Buffer | undefined, wanted: EventBitmap): Buffer {
+/** What the rules ask of tracers: events to be recorded, and those whose files they hash. Bitmaps of one length. */
+export interface Wish {
+  readonly events: EventBitmap;
+  readonly hashed: EventBitmap;
+}
+
+export function welcome(hello: Hello, token: Buffer | undefined, { events, hashed }: Wish): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt32LE(PROTOCOL, 0);
-  head.writeUInt32LE(wanted.length, 4);
+  head.writeUInt32LE(events.length, 4);
   return message(
     MessageKind.welcome,
-    Buffer.concat([head, welcomeProof(token, hello.nonce), wordsOf(wanted)]),
+    Buffer.concat([head, welcomeProof(token, hello.nonce), wordsOf(events), wordsOf(hashed)]),
   );
 }
 
@@ -135,10 +143,10 @@ export function refuse(reason: number, text: string): Buffer {
   return message(MessageKind.refuse, Buffer.concat([head, said]));
 }
 
-export function eventsWanted(wanted: EventBitmap): Buffer {
+export function eventsWanted({ events, hashed }: Wish): Buffer {
   const head = Buffer.alloc(8);
-  head.writeUInt32LE(wanted.length, 0);
-  return message(MessageKind.events, Buffer.concat([head, wordsOf(wanted)]));
+  head.writeUInt32LE(events.length, 0);
+  return message(MessageKind.events, Buffer.concat([head, wordsOf(events), wordsOf(hashed)]));
 }
 
 export function ack(seq: number, epoch: number): Buffer {
@@ -166,6 +174,7 @@ export function hash(request: HashRequest): Buffer {
   payload.writeUInt32LE(request.pid, 4);
   payload.writeBigUInt64LE(BigInt(request.most), 8);
   payload.writeBigUInt64LE(BigInt(request.inode), 16);
+  payload.writeBigUInt64LE(BigInt(request.device), 24);
   payload.writeUInt32LE(path.length, 32);
   path.copy(payload, 40);
   return message(MessageKind.hash, payload);

@@ -3,7 +3,7 @@
  * and keeps account. The tracer kills its own tracees only, in its own pid namespace, so neither a shared
  * namespace nor a reused pid can hit a stranger.
  */
-import type { Event } from '../catalogue/event.js';
+import type { Event, FileFacts } from '../catalogue/event.js';
 import type { HashAction, KillAction } from '../rules/action.js';
 import type { ActionReport } from '../rules/detection.js';
 import type { StringTable } from '../support/strings.js';
@@ -34,6 +34,8 @@ export interface ResponseOptions {
   readonly strings: StringTable;
   /** Value of a field at the event that is decided. */
   readonly read: (field: string, event: Event) => unknown;
+  /** The file of which the fields under that name tell. */
+  readonly file: (field: string, event: Event) => FileFacts | undefined;
   readonly current: () => LiveStream | undefined;
   readonly onOutcome: (
     rule: string,
@@ -139,8 +141,10 @@ export class Response {
 
   /** What the recording has; else the tracer reads the file, where it is. */
   #hash(action: HashAction, event: Event, rule: string): ActionReport {
-    const { read } = this.#options;
-    const path = String(read(`${action.field}.path`, event) ?? '');
+    const { read, strings } = this.#options;
+    const file = this.#options.file(action.field, event);
+    // A memory file has no path for rules, and a name all the same.
+    const path = strings.text(file?.path ?? 0);
     const hashes = (read(`${action.field}.hashes`, event) as readonly string[] | undefined) ?? [];
     const detail: Record<string, unknown> = { field: action.field, path, hashes };
     const report: ActionReport = { kind: 'hash', detail, simulated: false };
@@ -150,15 +154,16 @@ export class Response {
     }
     const stream = this.#options.current();
     const id = this.#nextId++ >>> 0;
-    const inode = Number(read(`${action.field}.inode`, event) ?? 0);
-    const request = { id, pid: event.process.pid, path, inode, most: action.maxFileSize ?? HASH_MOST };
+    const { inode = 0, dev = 0 } = file ?? {};
+    const most = action.maxFileSize ?? HASH_MOST;
+    const request = { id, pid: event.process.pid, path, inode, device: dev, most };
     if (
-      !path.startsWith('/') ||
+      path === '' ||
       Buffer.byteLength(path) > 4000 ||
       this.#hashes.size >= PENDING_MAX ||
       stream?.send(hash(request)) !== true
     ) {
-      detail['state'] = path.startsWith('/') ? 'unreachable' : 'no-file';
+      detail['state'] = path === '' ? 'no-file' : 'unreachable';
       this.#options.onOutcome(rule, 'hash', 'unreachable', stream);
       return report;
     }

@@ -4,7 +4,7 @@
  */
 import { constants } from '../catalogue/constants.js';
 import { derivedFields } from '../catalogue/derived.js';
-import type { Event, Process } from '../catalogue/event.js';
+import type { Event, FileFacts, Process } from '../catalogue/event.js';
 import { eventByName } from '../catalogue/events.js';
 import {
   allFields,
@@ -38,6 +38,8 @@ export interface ProductModel extends Model<Event> {
   columnsOf(field: string): readonly string[];
   /** The value of a field at an event, as JSON shows it: texts resolved, int64 beyond 2^53 as decimal strings. */
   read(field: string, event: Event): unknown;
+  /** The file that the fields `${name}.path`, `${name}.inode`, … tell of; undefined: the event has none. */
+  file(name: string, event: Event): FileFacts | undefined;
   /** All fields of the event's own type that can hold a value, by SECL name. Empty facts of packages and content are left out. */
   fieldsOf(event: Event): Readonly<Record<string, unknown>>;
   /** Name of the group of constants (`open-flags`) that make the field's values readable. */
@@ -59,6 +61,7 @@ interface KnownField extends Field<Event> {
 export function createModel(strings: StringTable): ProductModel {
   const build = new FieldBuilder(strings);
   const readers = new Map<string, Reader>();
+  const files = new Map<string, (event: Event) => FileFacts | undefined>();
   const byEvent = new Map<string, (event: Event) => Readonly<Record<string, unknown>>>();
   const reader = (name: string): Reader | undefined => {
     let found = readers.get(name);
@@ -95,6 +98,14 @@ export function createModel(strings: StringTable): ProductModel {
     columnsOf: (name) => build.field(name)?.columns ?? [],
     constantsOf: (name) => build.field(name)?.constants,
     read: (name, event) => reader(name)?.(event),
+    file: (name, event) => {
+      let found = files.get(name);
+      if (found === undefined) {
+        found = makeFile(build.field(`${name}.inode`));
+        files.set(name, found);
+      }
+      return found(event);
+    },
     fieldsOf(event) {
       let all = byEvent.get(event.type);
       if (all === undefined) {
@@ -370,6 +381,16 @@ function zeroWords(field: Field<Event> | undefined): string {
 type Reader = (event: Event) => unknown;
 
 /** A reader for people and JSON: not for the fast path. */
+/** `inode` is read straight from the facts of its file, whatever holds them. */
+function makeFile(inode: KnownField | undefined): (event: Event) => FileFacts | undefined {
+  const place =
+    inode?.read.kind === 'value' && inode.iterator === undefined
+      ? /^(.*)\.inode$/.exec(inode.read.source)?.[1]
+      : undefined;
+  if (place === undefined) return () => undefined;
+  return new Function('event', `'use strict'; return (${place});`) as (event: Event) => FileFacts | undefined;
+}
+
 function makeReader(field: KnownField, strings: StringTable, iterator: Iterator<Event> | undefined): Reader {
   const { read } = field;
   const raw: (event: Event, item: unknown) => unknown =
