@@ -907,6 +907,23 @@ t.test('a macro that cannot be used here says why', (t) => {
     /^6 unknown-field: .*did not load/,
   ]);
   t.same(said(rule('M', 'exec.uid == 0') + rule('N', 'M || exec.uid == 1')), []);
+  // A is a constant (of DNS types): right of "in" the macro of that name is meant.
+  const list = 'macros:\n  - id: A\n    values: [sh]\nrules:\n';
+  t.same(load(list + rule('r', 'exec.file.name in A && exec.file.name not in A')).diagnostics, []);
+  t.match(load(list + rule('r', 'exec.file.name == A')).diagnostics, [{ code: 'type-mismatch' }]);
+  t.end();
+});
+
+t.test('nothing after a key is the key left out', (t) => {
+  const said = (text: string): string[] => load(text).diagnostics.map((item) => item.code);
+  for (const nothing of ['', 'null', '~']) {
+    t.same(said(`rules:\n  - id: ${nothing}\n    expression: exec.uid == 0\n`), ['missing-id']);
+    t.same(said(`rules:\n  - id: a\n    expression: ${nothing}\n`), ['missing-expression', 'no-rules']);
+    t.same(
+      said(`rules:\n${rule('a', 'exec.uid == 0')}    description: ${nothing}\n    every: ${nothing}\n`),
+      [],
+    );
+  }
   t.end();
 });
 

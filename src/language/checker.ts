@@ -291,7 +291,7 @@ export class Checker {
       case 'compare':
       case 'membership': {
         const left = this.check(node.left);
-        const right = this.check(node.right);
+        const right = this.#listName(node) ?? this.check(node.right);
         return left === undefined || right === undefined
           ? undefined
           : this.#comparer.compare(node, left, right);
@@ -488,6 +488,14 @@ export class Checker {
     const macro = this.scope.macros.get(name);
     if (macro !== undefined) return this.#expand(macro, node);
     return this.#resolver.field(name, this.span(node));
+  }
+
+  /** Right of `in` a macro stands before a constant of its name; elsewhere the constant does. */
+  #listName(node: Expression): Node | undefined {
+    if (node.kind !== 'membership' || node.right.kind !== 'ident') return undefined;
+    const name = node.right.value;
+    const macro = this.scope.model.constants.has(name) ? this.scope.macros.get(name) : undefined;
+    return macro === undefined ? undefined : this.#expand(macro, node.right);
   }
 
   #expand(macro: Macro, node: Primary): Node | undefined {

@@ -173,7 +173,7 @@ class ActionCheck {
       return this.#error(
         text.span,
         `"scope_field" is a field with a pid: \`${text.text}\` is ${show(value)}`,
-        ['scope_field: process.parent.pid'],
+        ['scope_field: process.ppid'],
       );
     return { value, evaluate: compileValue(value, this.context.scope.model) };
   }

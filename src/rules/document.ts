@@ -276,7 +276,7 @@ class Reader {
         continue;
       }
       const source = this.resolve(pair.value);
-      if (source === null || (isScalar(source) && source.value === null && known.kind !== 'text')) continue;
+      if (source === null || (isScalar(source) && source.value === null)) continue;
       const value = this.#value(source, known, key);
       if (value !== undefined) section.members.set(key, { keySpan, span: () => this.span(source), value });
     }

@@ -191,7 +191,7 @@ class Loader {
     const message =
       entries.length === 0
         ? `there are no rules in ${named === '' ? 'what was given' : `"${named}"`}`
-        : `none of the ${entries.length} rule${entries.length === 1 ? '' : 's'} in "${named}" loaded: ${entries[0]!.reason ?? 'see above'}`;
+        : `${entries.length === 1 ? 'the one rule' : `none of the ${entries.length} rules`} in "${named}" ${entries.length === 1 ? 'did not load' : 'loaded'}: ${entries[0]!.reason ?? 'see above'}`;
     return diagnostic(ruleCodes, 'no-rules', message, {
       suggestions: [
         entries.length === 0

@@ -56,7 +56,7 @@ export const lintCodes = {
   },
   'shadowed-variable': {
     severity: 'warning',
-    doc: 'One name stands for two things: variables of the same name in two scopes, or a macro with the name of a constant or field, which it hides.',
+    doc: 'One name stands for two things: variables of the same name in two scopes, or a macro with the name of a field, which it hides, or of a constant, which hides it except to the right of `in`.',
     example: 'set: {name: seen, value: true}, and elsewhere set: {name: seen, scope: process, value: true}',
   },
   'every-zero': {

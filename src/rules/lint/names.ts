@@ -17,9 +17,14 @@ export const names: SetCheck = (context) => {
           : undefined;
     if (what !== undefined)
       found.push(
-        finding('shadowed-variable', macro.span, `macro "${macro.id}" hides the ${what} of the same name`, {
-          suggestions: ['give the macro another name'],
-        }),
+        finding(
+          'shadowed-variable',
+          macro.span,
+          what === 'field'
+            ? `macro "${macro.id}" hides the field of the same name`
+            : `macro "${macro.id}" has the name of a constant: it stands for the macro only to the right of "in"`,
+          { suggestions: ['give the macro another name'] },
+        ),
       );
   }
   const read = variablesRead(context);
