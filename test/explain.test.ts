@@ -8,6 +8,7 @@ import { explanationText } from '../src/outputs/explanation.js';
 import { plain } from '../src/outputs/text.js';
 import { tracerAvailability } from '../src/tracer/index.js';
 import { explain } from '../src/workbench/explain.js';
+import { NearMisses } from '../src/workbench/nearmiss.js';
 import { replay } from '../src/workbench/replay.js';
 import type { ExplainResult, Explanation } from '../src/workbench/results.js';
 import { obeyed, recordHostile } from './hostile.js';
@@ -226,4 +227,42 @@ t.test('names of a recording reach no terminal as they are', { skip: cannotTrace
     const json = spawnSync(process.execPath, [script, ...words, '--format', 'json'], { cwd });
     t.ok(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json.stdout)), 'JSON is UTF-8');
   }
+});
+
+t.test('what is kept of near misses gives the Try lines of a replay of all events', async (t) => {
+  const ofMine = [
+    'open.file.path == "/home/www/.ssh/id_ed25518"',
+    'open.file.path == "/home/www/.ssh/id_ed25518" && process.file.name == "cat"',
+    'open.file.name in [~"id_rs*"] && process.uid == 33',
+    'open.file.path == ~"/home/*/.ssh/id_*" && process.file.name == "caty"',
+    'open.file.path == ~"/home/*/.ssh/id_*" && process.ancestors.file.path == "nginx"',
+    'open.file.path == ~"/home/*/.ssh/id_*" && process.args == "/home/www"',
+    '!(open.file.path != "/home/www/.ssh/id_ed25518" || open.flags & O_CREAT > 0)',
+  ];
+  // A field that changes while a process lives: what is kept does not tell.
+  const ofMany = ['exec.file.name == "cat" && process.parent.comm == "ngin"'];
+  const policy = `rules:\n${[...ofMine, ...ofMany]
+    .map((text, index) => `  - id: r${index}\n    expression: |\n      ${text}\n`)
+    .join('')}`;
+  const { matches } = NearMisses.prototype;
+  const told: (number | undefined)[] = [];
+  t.teardown(() => {
+    NearMisses.prototype.matches = matches;
+  });
+  NearMisses.prototype.matches = function (...asked) {
+    const count = matches.apply(this, asked);
+    told.push(count);
+    return count;
+  };
+  const given = { cwd: project(policy), recording: incident, ruleIds: ['r*'] };
+  const kept = await explain(given);
+  NearMisses.prototype.matches = () => undefined;
+  const replayed = await explain(given);
+  t.same(kept.explanations, replayed.explanations);
+  t.ok(
+    kept.explanations.filter(({ tries }) => tries.length > 0).length >= 5,
+    'most of them have something to try',
+  );
+  t.ok(told.filter((count) => count !== undefined && count > 0).length >= 5, 'told from what is kept');
+  t.ok(told.includes(undefined), 'or left to the replay');
 });

@@ -7,6 +7,7 @@ import { processLine } from '../pipeline/line.js';
 import { type Limiter, type LoadedRule, makeLimiter, type VariableStore } from '../rules/index.js';
 import { lookup } from '../support/lookup.js';
 import { leafNotes, leafValues, literalsOf, type VariableLog } from './leaf.js';
+import { NearMisses } from './nearmiss.js';
 import { type Approach, approachTo, nearestOfAll } from './nearness.js';
 import { type Pattern, Patterns, textsOf } from './pattern.js';
 import type { ExplainedEvent, ExplainNode, Explanation, TryLine } from './results.js';
@@ -22,15 +23,6 @@ interface Kept {
 /** Beyond so many kinds of closest events the first ones stay. */
 const mostPatterns = 64;
 
-/** Beyond so many, all events are looked at again. */
-const mostNearMisses = 1 << 20;
-
-/** An event that one changed leaf would have made a match, and the leaves of which that is true. */
-export interface NearMiss {
-  readonly seq: number;
-  readonly leaves: readonly number[];
-}
-
 /** What one rule showed over the recording. */
 export class Account {
   matched = 0;
@@ -38,7 +30,7 @@ export class Account {
   limited = 0;
   shownAt = false;
   /** In the order of the recording; undefined: any event may be one, as of a rule with a register. */
-  nearMisses: NearMiss[] | undefined;
+  nearMisses: NearMisses | undefined;
   readonly #patterns: Patterns;
   readonly #nearness: Nearness;
   readonly #limiter: Limiter;
@@ -62,7 +54,7 @@ export class Account {
     this.#patterns = new Patterns(rule, model, variables, (pattern) => this.#sum(pattern));
     this.#nearness = new Nearness(rule, inUse, variables);
     this.#limiter = makeLimiter(rule, model);
-    this.nearMisses = rule.rule.registers.size === 0 ? [] : undefined;
+    this.nearMisses = rule.rule.registers.size === 0 ? new NearMisses() : undefined;
   }
 
   /**
@@ -106,9 +98,7 @@ export class Account {
   }
 
   #miss(event: Event, pattern: Pattern): void {
-    this.nearMisses?.push({ seq: event.seq, leaves: this.#flipsOf(pattern) });
-    if (this.nearMisses !== undefined && this.nearMisses.length >= mostNearMisses)
-      this.nearMisses = undefined;
+    if (this.nearMisses?.add(event, this.#flipsOf(pattern)) === false) this.nearMisses = undefined;
   }
 
   #flipsOf(pattern: Pattern): readonly number[] {
@@ -281,14 +271,22 @@ export function nodeText(node: BoolNode, inUse: RulesInUse): string {
   return text.slice(start.offset, end.offset).trim().replace(/\s+/g, ' ');
 }
 
+interface Approached {
+  readonly approaches: readonly Approach[];
+  readonly known: Map<string, number>;
+}
+
 /** How near the false leaves of an event came to their literals: the nearest one counts. */
 class Nearness {
-  readonly #leaves: readonly {
+  readonly #leaves: readonly (Approached & {
     readonly leaf: number;
     readonly texts: ReturnType<typeof textsOf>;
-    readonly approaches: readonly Approach[];
-    readonly known: Map<string, number>;
-  }[];
+    readonly take: (have: string) => void;
+  })[];
+  #nearest = 0;
+  #event!: Event;
+  #pattern!: Pattern;
+  readonly #look = (): void => this.#see();
 
   constructor(
     rule: LoadedRule,
@@ -300,23 +298,37 @@ class Nearness {
       const approaches = literalsOf(leaf.right).flatMap((literal) => approachTo(literal) ?? []);
       if (approaches.length === 0) return [];
       const texts = textsOf(leaf.left, inUse.rules.model);
-      return [{ leaf: leaf.leaf, texts, approaches, known: new Map<string, number>() }];
+      const approached: Approached = { approaches, known: new Map() };
+      return [
+        { ...approached, leaf: leaf.leaf, texts, take: (have: string) => this.#take(approached, have) },
+      ];
     });
   }
 
   of(event: Event, pattern: Pattern): number {
-    let nearest = 0;
-    for (const { leaf, texts, approaches, known } of this.#leaves) {
-      if (pattern.leaves[leaf] === true) continue;
-      for (const have of texts(event, this.variables)) {
-        if (known.size > mostTexts) known.clear();
-        const near = lookup(known, have, () =>
-          approaches.reduce((best, approach) => Math.max(best, approach(have)), 0),
-        );
-        nearest = Math.max(nearest, near);
-      }
+    this.#nearest = 0;
+    this.#event = event;
+    this.#pattern = pattern;
+    this.variables.aside(this.#look);
+    return this.#nearest;
+  }
+
+  #see(): void {
+    for (const leaf of this.#leaves) {
+      if (this.#pattern.leaves[leaf.leaf] === true) continue;
+      leaf.texts(this.#event, this.variables, leaf.take);
     }
-    return nearest;
+  }
+
+  #take({ approaches, known }: Approached, have: string): void {
+    let near = known.get(have);
+    if (near === undefined) {
+      if (known.size > mostTexts) known.clear();
+      near = 0;
+      for (const approach of approaches) near = Math.max(near, approach(have));
+      known.set(have, near);
+    }
+    if (near > this.#nearest) this.#nearest = near;
   }
 }
 

@@ -3,6 +3,7 @@
  * they are shown, then a second one that tries changed rules on the same events.
  */
 import type { Event } from '../catalogue/event.js';
+import type { Rule } from '../language/index.js';
 import { type Input, replay } from '../pipeline/index.js';
 import { Engine, type LoadedRule } from '../rules/index.js';
 import { type Diagnostic, DiagnosticError, diagnostic, type Span } from '../support/diagnostic.js';
@@ -248,6 +249,7 @@ const inputFrom = (input: Input | (() => Input)): Input => (typeof input === 'fu
 
 interface Trial {
   readonly candidate: Candidate;
+  readonly rule: Rule;
   readonly decide: (event: Event) => boolean;
   matches: number;
 }
@@ -267,9 +269,9 @@ async function tryCandidates(
     let leaves: readonly number[] | undefined;
     if (misses !== undefined) {
       const at = next.get(rule.index) ?? 0;
-      if (misses[at]?.seq !== event.seq) return;
+      leaves = misses.leavesAt(at, event.seq);
+      if (leaves === undefined) return;
       next.set(rule.index, at + 1);
-      leaves = misses[at]!.leaves;
     }
     for (const trial of list)
       if ((leaves === undefined || leaves.includes(trial.candidate.leaf)) && trial.decide(event))
@@ -282,20 +284,32 @@ async function tryCandidates(
     observer: { rule: attempt },
   });
   let last = 0;
+  const found = new Map<number, TryLine[]>();
   for (const [index, account] of accounts) {
-    if (account.matched > 0 || account.nearMisses?.length === 0) continue;
+    if (account.matched > 0 || account.nearMisses?.count === 0) continue;
     const closest = account.best[0];
     if (closest === undefined) continue;
     const list = candidates(account.rule, closest, inUse).flatMap((candidate) => {
       const { condition } = engine.condition(candidate.expression);
-      return condition === undefined ? [] : [{ candidate, decide: condition.decide, matches: 0 }];
+      return condition === undefined ? [] : [{ candidate, ...condition, matches: 0 }];
     });
-    if (list.length > 0) {
+    const counts = list.map((trial) =>
+      account.nearMisses?.matches(
+        account.rule,
+        trial.rule,
+        trial.candidate.leaf,
+        inUse.rules.model,
+        engine.variables,
+      ),
+    );
+    if (counts.every((count) => count !== undefined)) {
+      for (const [at, count] of counts.entries()) list[at]!.matches = count ?? 0;
+      found.set(index, bestOf(list, options.tries));
+    } else if (list.length > 0) {
       trials.set(index, list);
-      last = Math.max(last, account.nearMisses?.at(-1)?.seq ?? Number.POSITIVE_INFINITY);
+      last = Math.max(last, account.nearMisses?.last ?? Number.POSITIVE_INFINITY);
     }
   }
-  const found = new Map<number, TryLine[]>();
   if (trials.size === 0) return found;
   const declared = isEmptyContext(options.context) ? undefined : new Declared(options.context, inUse.strings);
   const rules = [...trials.keys()].map((index) => inUse.rules.rules[index]!);
@@ -311,13 +325,14 @@ async function tryCandidates(
       if (alone && shown) for (const rule of rules) if (rule.eventType === event.type) attempt(rule, event);
     },
   });
-  for (const [index, list] of trials) {
-    const worked = list
-      .filter((trial) => trial.matches > 0)
-      .sort((a, b) => a.matches - b.matches)
-      .slice(0, options.tries)
-      .map(({ candidate, matches }) => ({ ...candidate, matches }));
-    found.set(index, worked);
-  }
+  for (const [index, list] of trials) found.set(index, bestOf(list, options.tries));
   return found;
 }
+
+/** Those that would match, seldom ones first. */
+const bestOf = (list: readonly Trial[], most: number): TryLine[] =>
+  list
+    .filter((trial) => trial.matches > 0)
+    .sort((a, b) => a.matches - b.matches)
+    .slice(0, most)
+    .map(({ candidate, matches }) => ({ ...candidate, matches }));

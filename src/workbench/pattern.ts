@@ -122,26 +122,29 @@ export class Patterns {
 
 const keyOf = (leaves: readonly boolean[]): string => leaves.map(Number).join('');
 
-/** Reads the texts of an operand, further names of the same thing included, as `LeafResult` lists them. */
+/**
+ * Reads the texts of an operand, further names of the same thing included, as `LeafResult` lists them, and
+ * gives each to `take`.
+ */
 export function textsOf(
   operand: Operand,
   model: ProductModel,
-): (event: Event, variables: VariableStore) => readonly string[] {
+): (event: Event, variables: VariableStore, take: (text: string) => void) => void {
   const readers = withAliases(operand).map((root) =>
     compileValue<Event>(
       { text: '', file: '', root, type: root.type, multi: root.multi, fields: [], variables: [] },
       model,
     ),
   );
-  return (event, variables) => {
-    const found: string[] = [];
+  const give = (value: unknown, take: (text: string) => void): void => {
+    if (typeof value === 'string') take(value);
+    else if (typeof value === 'object' && value !== null && 'text' in value) take(String(value.text));
+  };
+  return (event, variables, take) => {
     for (const read of readers) {
-      const value = variables.aside(() => read(event, event.wall, variables));
-      for (const one of Array.isArray(value) ? (value as unknown[]) : [value]) {
-        if (typeof one === 'string') found.push(one);
-        else if (typeof one === 'object' && one !== null && 'text' in one) found.push(String(one.text));
-      }
+      const value = read(event, event.wall, variables);
+      if (Array.isArray(value)) for (const one of value) give(one, take);
+      else give(value, take);
     }
-    return found;
   };
 }
