@@ -131,6 +131,8 @@ enum { COLUMN_U32, COLUMN_I32, COLUMN_U64, COLUMN_I64, COLUMN_STRING, COLUMN_LIS
 #define UPDATE_CONTEXT 2
 #define UPDATE_COMM 3
 #define UPDATE_MISSED 4
+#define UPDATE_LOGIN 5
+#define UPDATE_TERMINAL 6
 
 /* Events: EVENT_x is the index in catalogue_events, x_COLUMN the index of a column, x_WORDS the words of all columns. */
 #define EVENT_EXEC 0
@@ -2087,7 +2089,7 @@ static const struct catalogue_test catalogue_tests[] = {
 	{ 0, 3, 1, { 22u } },
 	{ 1, 3, 1, { 1u } },
 	{ 0, 4, 1, { 4294967295u } },
-	{ 1, 3, 6, { 1074292226u, 1074030082u, 1075599392u, 21522u, 21539u, 21532u } },
+	{ 1, 3, 8, { 1074292226u, 1074030082u, 1075599392u, 21522u, 21539u, 21532u, 21518u, 21538u } },
 };
 #define CATALOGUE_CALLS 179
 /* Names of all system calls by number; 0 where unknown. */

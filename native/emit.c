@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #include "capture.h"
 #include "content.h"
@@ -273,6 +275,33 @@ static void written(struct tracer *tracer, const struct frame_head *head, uint64
 	atomic_store_explicit(&tracer->counters.events, tracer->frame.events, memory_order_relaxed);
 }
 
+/* An open that may be followed by a write that changes a fact, or that gave a session its terminal. */
+static unsigned opened_for(const struct process *p, const struct arena *arena, const struct act *act)
+{
+	static const struct {
+		const char *end;
+		unsigned what;
+	} rows[] = {{"/comm", UNSETTLED_COMM}, {"/loginuid", UNSETTLED_LOGIN}, {"/cgroup.procs", UNSETTLED_CGROUP}, {"/tasks", UNSETTLED_CGROUP}};
+	const uint64_t flags = act->values[OPEN_FLAGS].type == VALUE_NUMBER ? act->values[OPEN_FLAGS].number : 0;
+	const struct file_facts *facts;
+	const char *path;
+
+	if (act->values[OPEN_FILE].type != VALUE_FILE)
+		return 0;
+	facts = arena_at(arena, act->values[OPEN_FILE].at);
+	path = arena_at(arena, facts->path.at);
+	if (p->tty[0] == 0 && p->sid == p->tgid && !(flags & O_NOCTTY) && facts->path.stored > 5 && !memcmp(path, "/dev/", 5) && S_ISCHR(facts->mode))
+		return UNSETTLED_TERMINAL;
+	for (size_t n = 0; (flags & O_ACCMODE) != O_RDONLY && n < sizeof(rows) / sizeof(*rows); n++) {
+		const size_t size = strlen(rows[n].end);
+
+		if (facts->path.stored > size && !memcmp(path + facts->path.stored - size, rows[n].end, size) &&
+		    (!memcmp(path, "/proc/", 6) || rows[n].what == UNSETTLED_CGROUP))
+			return rows[n].what;
+	}
+	return 0;
+}
+
 /* Where the process is now, for the time when it cannot be asked any more. */
 void emit_remember_place(struct process *p, const struct arena *arena, struct text cwd)
 {
@@ -299,6 +328,14 @@ static void remember_act(struct task *task, const struct act *act, int64_t resul
 	struct process *p = task->process;
 	const struct arena *arena = &task->pending.arena;
 
+	if (result >= 0 && act->call->event == EVENT_OPEN)
+		p->unsettled |= opened_for(p, arena, act);
+	else if (result >= 0 && act->call->event == EVENT_IOCTL && (task->pending.args[1] == TIOCSCTTY || task->pending.args[1] == TIOCNOTTY))
+		p->unsettled |= UNSETTLED_TERMINAL;
+	else if (result >= 0 && act->call->event == EVENT_SETSID) {
+		p->sid = p->tgid;
+		p->tty[0] = 0;
+	}
 	for (size_t n = 0; result >= 0 && n < sizeof(rows) / sizeof(*rows); n++) {
 		if (act->call->event != rows[n].event)
 			continue;
@@ -416,6 +453,8 @@ void emit_act(struct tracer *tracer, struct task *task, const struct act *act, i
 	struct frame_head head = head_of(task, act->call->event, result, flags);
 	uint32_t words[FRAME_WORDS_MAX] = {0};
 
+	if (task->process->unsettled)
+		emit_settle(tracer, task->process);
 	must(event->words <= FRAME_WORDS_MAX && event->column_count <= ACT_COLUMNS);
 	for (unsigned n = 0; n < event->column_count; n++) {
 		const struct value *value = &act->values[n];
@@ -445,6 +484,8 @@ void emit_act(struct tracer *tracer, struct task *task, const struct act *act, i
 	head_of_call(&head, task);
 	written(tracer, &head, time, words, event->words);
 	remember_act(task, act, result);
+	if (task->process->unsettled & UNSETTLED_TERMINAL)
+		emit_settle(tracer, task->process);
 }
 
 void emit_syscall(struct tracer *tracer, struct task *task, int64_t result, uint64_t time, uint32_t flags)
@@ -469,6 +510,13 @@ void emit_exec(struct tracer *tracer, struct task *task, const struct image *ima
 	struct arena arena = {0};
 	struct text cwd;
 
+	/* A new image is told with all that it has. */
+	if (p->unsettled & UNSETTLED_TERMINAL)
+		p->tty_session = 0;
+	if (result == 0)
+		p->unsettled = 0;
+	else if (p->unsettled)
+		emit_settle(tracer, p);
 #define AT(column) words[columns[column].word]
 	emit_identify(tracer, p);
 	process_standing(tracer, p);
@@ -516,6 +564,8 @@ void emit_fork(struct tracer *tracer, struct task *parent, const struct fork_fac
 	struct process *child = facts->child;
 	uint32_t words[FORK_WORDS] = {0};
 
+	if (parent->process->unsettled)
+		emit_settle(tracer, parent->process);
 	head.nr = facts->nr;
 	head.arch = facts->arch;
 	words[columns[FORK_CHILD].word] = (uint32_t)child->tgid;
@@ -542,6 +592,10 @@ void emit_exit(struct tracer *tracer, struct task *task, const struct stop *stop
 	struct frame_head head = head_of(task, EVENT_EXIT, 0, 0);
 	uint32_t words[EXIT_WORDS] = {0};
 
+	/* The dead have neither cgroup nor terminal. */
+	task->process->unsettled &= UNSETTLED_COMM | UNSETTLED_LOGIN;
+	if (task->process->unsettled)
+		emit_settle(tracer, task->process);
 	if (stop->kind == STOP_EXITED) {
 		words[columns[EXIT_CODE].word] = (uint32_t)stop->signal;
 	} else {

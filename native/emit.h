@@ -57,6 +57,9 @@ void emit_missed(struct tracer *tracer, uint64_t number);
 void emit_counters(struct tracer *tracer);
 void emit_end(struct frame *frame, uint32_t reason, uint32_t status);
 
+/* Facts of the process that may have changed since, as updates. Comes before each event of a process that has `unsettled` ones. */
+void emit_settle(struct tracer *tracer, struct process *process);
+
 /* Ids in the present epoch. */
 uint32_t emit_value(struct tracer *tracer, struct process *process, const struct arena *arena, const struct value *value);
 uint32_t emit_file(struct tracer *tracer, const struct arena *arena, const struct file_facts *facts);

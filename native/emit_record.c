@@ -12,9 +12,69 @@ void emit_missed(struct tracer *tracer, uint64_t number)
 {
 	uint32_t words[RECORD_UPDATE_WORDS] = {0};
 
-	words[RECORD_UPDATE_KIND] = 4;
+	words[RECORD_UPDATE_KIND] = UPDATE_MISSED;
 	put64(words + RECORD_UPDATE_NUMBER, number);
 	frame_record(&tracer->frame, RECORD_UPDATE, words, RECORD_UPDATE_WORDS);
+}
+
+static void update(struct tracer *tracer, const struct process *p, uint32_t kind, uint32_t text, uint32_t context, int64_t number)
+{
+	uint32_t words[RECORD_UPDATE_WORDS] = {0};
+
+	words[RECORD_UPDATE_KIND] = kind;
+	words[RECORD_UPDATE_PID] = (uint32_t)p->tgid;
+	words[RECORD_UPDATE_TEXT] = text;
+	words[RECORD_UPDATE_CONTEXT] = context;
+	put64(words + RECORD_UPDATE_NUMBER, (uint64_t)number);
+	frame_record(&tracer->frame, RECORD_UPDATE, words, RECORD_UPDATE_WORDS);
+}
+
+/*
+ * The write itself is not seen, and may come long after the file was opened: what is read is compared
+ * before each event, until it is another.
+ */
+void emit_settle(struct tracer *tracer, struct process *p)
+{
+	const bool standing = p->unsettled & (UNSETTLED_COMM | UNSETTLED_TERMINAL);
+	struct standing found;
+	uint32_t login;
+
+	if (p->past) {
+		p->unsettled = 0;
+		return;
+	}
+	if (standing && facts_standing(p->tgid, &found)) {
+		if (p->unsettled & UNSETTLED_COMM && strcmp(found.comm, p->comm)) {
+			p->unsettled &= ~(unsigned)UNSETTLED_COMM;
+			memcpy(p->comm, found.comm, sizeof(p->comm));
+			update(tracer, p, UPDATE_COMM, p->image ? emit_comm(tracer, p->image, p->comm) : frame_string(&tracer->frame, p->comm), 0, 0);
+		}
+		if (p->unsettled & UNSETTLED_TERMINAL && strcmp(found.tty, p->tty)) {
+			memcpy(p->tty, found.tty, sizeof(p->tty));
+			tracer->terminals++;
+			update(tracer, p, UPDATE_TERMINAL, frame_string(&tracer->frame, p->tty), 0, 0);
+		}
+		/* The call that may have changed it is over. */
+		p->unsettled &= ~(unsigned)UNSETTLED_TERMINAL;
+		p->tty_session = found.sid;
+		p->terminals = tracer->terminals;
+	}
+	if (p->unsettled & UNSETTLED_LOGIN && p->credentials_known && (login = facts_login(p->tgid)) != p->credentials.auid) {
+		p->unsettled &= ~(unsigned)UNSETTLED_LOGIN;
+		p->credentials.auid = login;
+		p->credentials_id = 0;
+		update(tracer, p, UPDATE_LOGIN, 0, 0, login);
+	}
+	if (p->unsettled & UNSETTLED_CGROUP) {
+		const struct context *before = p->context;
+
+		p->context_known = false;
+		emit_identify(tracer, p);
+		if (p->context != before) {
+			p->unsettled &= ~(unsigned)UNSETTLED_CGROUP;
+			update(tracer, p, UPDATE_CONTEXT, 0, p->context_id, 0);
+		}
+	}
 }
 
 void emit_clock(struct tracer *tracer, uint32_t reason)

@@ -105,11 +105,16 @@ bool facts_credentials(pid_t tid, struct credentials *out, pid_t *own_pid)
 			break;
 		}
 	}
-	snprintf(path, sizeof(path), "/proc/%d/loginuid", tid);
-	out->auid = 0xffffffff;
-	if (facts_file(path, text, sizeof(text)) > 0)
-		out->auid = (uint32_t)strtoul(text, NULL, 10);
+	out->auid = facts_login(tid);
 	return found == 2;
+}
+
+uint32_t facts_login(pid_t tid)
+{
+	char path[48], text[32];
+
+	snprintf(path, sizeof(path), "/proc/%d/loginuid", tid);
+	return facts_file(path, text, sizeof(text)) > 0 ? (uint32_t)strtoul(text, NULL, 10) : 0xffffffff;
 }
 
 bool facts_namespaces(pid_t tid, struct namespaces *out)

@@ -50,6 +50,8 @@ struct context {
 ssize_t facts_file(const char *path, char *into, size_t room);
 
 bool facts_credentials(pid_t tid, struct credentials *out, pid_t *own_pid);
+/* Login user id; 0xffffffff: unset. */
+uint32_t facts_login(pid_t tid);
 bool facts_namespaces(pid_t tid, struct namespaces *out);
 bool facts_standing(pid_t tid, struct standing *out);
 bool facts_context(pid_t tid, struct context *out);

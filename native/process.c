@@ -211,7 +211,7 @@ void process_standing(struct tracer *tracer, struct process *p)
 	bool parent_lives = p->ppid == tracer->own_pid || task_find(tracer, p->ppid);
 
 	p->pgid = getpgid(p->tgid);
-	if (parent_lives && sid == p->tty_session && p->comm[0]) {
+	if (parent_lives && sid == p->tty_session && p->terminals == tracer->terminals && p->comm[0]) {
 		p->sid = sid;
 		return;
 	}
@@ -221,6 +221,7 @@ void process_standing(struct tracer *tracer, struct process *p)
 	p->pgid = found.pgid;
 	p->sid = found.sid;
 	p->tty_session = found.sid;
+	p->terminals = tracer->terminals;
 	snprintf(p->tty, sizeof(p->tty), "%s", found.tty);
 	snprintf(p->comm, sizeof(p->comm), "%s", found.comm);
 	if (!p->start_time)
@@ -247,7 +248,7 @@ void process_after_exec(struct tracer *tracer, struct process *p)
 	static unsigned next;
 	const uint32_t ids[4] = {tracer->auxiliary.uid, tracer->auxiliary.euid, tracer->auxiliary.gid, tracer->auxiliary.egid};
 	struct credentials before = p->credentials;
-	bool usable = p->credentials_known && tracer->auxiliary.valid && !tracer->auxiliary.secure;
+	bool usable = p->credentials_known && !(p->unsettled & UNSETTLED_LOGIN) && tracer->auxiliary.valid && !tracer->auxiliary.secure;
 
 	p->context_known = false;
 	if (usable)

@@ -39,6 +39,9 @@ struct image {
 	char comm[16];
 };
 
+/* Facts that change by a write to a file of /proc or of cgroups, or with the terminal of a session. */
+enum unsettled { UNSETTLED_COMM = 1, UNSETTLED_LOGIN = 2, UNSETTLED_CGROUP = 4, UNSETTLED_TERMINAL = 8 };
+
 struct process {
 	pid_t tgid, ppid, pgid, sid, own_pid;
 	unsigned tasks;
@@ -49,11 +52,13 @@ struct process {
 	struct context *context; /* interned by the tracer; never freed while it runs */
 	struct path_root root;
 	char tty[32], comm[64];
-	pid_t tty_session; /* the session for which tty is known */
+	pid_t tty_session; /* the session for which tty is known, */
+	unsigned terminals; /* and when: tracer.terminals of then */
 	uint64_t start_time;
 	/* Ids of the tuples in epoch `epoch`; 0: to be made. */
 	uint32_t epoch, credentials_id, namespaces_id, context_id;
 	int pidfd;
+	unsigned unsettled;  /* facts that may have changed without a call of the table: enum unsettled */
 	bool told_blind[16];
 	bool past;          /* gone, or another program by now: nothing of it is read any more */
 	char *cwd;          /* as last told; NULL: not yet */
@@ -133,6 +138,7 @@ struct tracer {
 	bool no_new_privs;
 	bool told_unobserved;
 	bool own_ptrace;      /* the program tried to trace itself: told at the end */
+	unsigned terminals; /* how often a session took or gave up its terminal */
 	struct counters counters;
 	atomic_int stop_wanted;
 	atomic_int finished;

@@ -167,6 +167,10 @@ t.test('mounts by descriptor, ways into the kernel and into others, foreign call
   await holds(t, 'fields-calls', [place]);
 });
 
+t.test('what changes by a write, or with the terminal of a session', async (t) => {
+  await holds(t, 'fields-written');
+});
+
 t.test('cgroups and containers', async (t) => {
   await holds(t, 'fields-cgroup');
 });

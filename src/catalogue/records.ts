@@ -77,6 +77,10 @@ export const updateKinds = {
   comm: 3,
   /** `number` processes were missed by the scanner. */
   missed: 4,
+  /** The login user id of `pid` is `number`. */
+  login: 5,
+  /** The terminal of `pid` is `text`; absent: it has none. */
+  terminal: 6,
 } as const;
 
 const u32 = (doc: string): Column => ({ type: 'u32', doc });
@@ -112,7 +116,9 @@ export const recordRows = [
       pid: u32('Thread group.'),
       tid: u32('Thread.'),
       ppid: u32('Parent.'),
-      flags: u32('Bits of ProcessFlag: traced 1, thread 2, kernel 4, execed 8, first 16, scanned 32, dead 64.'),
+      flags: u32(
+        'Bits of ProcessFlag: traced 1, thread 2, kernel 4, execed 8, first 16, scanned 32, dead 64.',
+      ),
       start_time: u64('Boot time in ns at which the task began.'),
       exec_time: u64('Boot time in ns of its last exec; 0 unknown.'),
       pgid: u32('Process group.'),
@@ -130,8 +136,12 @@ export const recordRows = [
       credentials: { type: 'credentials', doc: 'Credentials.' },
       namespaces: { type: 'namespaces', doc: 'Namespaces.' },
       context: { type: 'context', doc: 'Cgroup, container, session.' },
-      image: u32('Number of its image, unique in the recording: each fork and each exec makes one. 0 unknown.'),
-      parent_image: u32('The image from which it was forked, or which it was before its last exec; told before. 0 none.'),
+      image: u32(
+        'Number of its image, unique in the recording: each fork and each exec makes one. 0 unknown.',
+      ),
+      parent_image: u32(
+        'The image from which it was forked, or which it was before its last exec; told before. 0 none.',
+      ),
       created_at: i64('Wall time in ns of that fork or exec; 0 unknown.'),
     },
   },
@@ -139,13 +149,21 @@ export const recordRows = [
     name: 'user',
     id: 3,
     doc: 'The name of a user id, written before the first event that refers to it.',
-    columns: { id: u32('User id.'), name: string('Name.'), mount_namespace: u32('Where /etc/passwd was read; 0 for the namespace of the tracer.') },
+    columns: {
+      id: u32('User id.'),
+      name: string('Name.'),
+      mount_namespace: u32('Where /etc/passwd was read; 0 for the namespace of the tracer.'),
+    },
   },
   {
     name: 'group',
     id: 4,
     doc: 'The name of a group id, written before the first event that refers to it.',
-    columns: { id: u32('Group id.'), name: string('Name.'), mount_namespace: u32('Where /etc/group was read; 0 for the namespace of the tracer.') },
+    columns: {
+      id: u32('Group id.'),
+      name: string('Name.'),
+      mount_namespace: u32('Where /etc/group was read; 0 for the namespace of the tracer.'),
+    },
   },
   {
     name: 'mount',
@@ -219,7 +237,10 @@ export const recordRows = [
     name: 'counters',
     id: 10,
     doc: 'A counter of the recorder, as it is at this point of the stream. One record for each.',
-    columns: { name: string('Such as `stops`, `truncated`, `missing`, `dropped`, `signals-skipped`.'), value: u64('Its value.') },
+    columns: {
+      name: string('Such as `stops`, `truncated`, `missing`, `dropped`, `signals-skipped`.'),
+      value: u64('Its value.'),
+    },
   },
   {
     name: 'end',

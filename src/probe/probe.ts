@@ -75,7 +75,14 @@ const recordAt = Object.fromEntries(recordRows.map((row) => [row.name, positions
 };
 
 /** Records that tell how things are: a checkpoint consists of them. */
-const ofCheckpoint: ReadonlySet<string> = new Set(['clock', 'process', 'user', 'group', 'mount', 'descriptor']);
+const ofCheckpoint: ReadonlySet<string> = new Set([
+  'clock',
+  'process',
+  'user',
+  'group',
+  'mount',
+  'descriptor',
+]);
 
 const dnsAt = positions(dns);
 const writeAt = positions(write);
@@ -279,7 +286,8 @@ export class Probe {
       this.#tree.end(this.#ending);
       this.#ending = 0;
     }
-    if (this.#told !== undefined && !inCheckpoint && this.#told.pids.size > 0) this.#closeCheckpoint(this.#told);
+    if (this.#told !== undefined && !inCheckpoint && this.#told.pids.size > 0)
+      this.#closeCheckpoint(this.#told);
   }
 
   /** The records of a checkpoint are over: after a gap, who was not told of has gone unseen. */
@@ -350,6 +358,13 @@ export class Probe {
       case updateKinds.comm:
         if (task !== undefined) task.image.comm = number(columns, at.text);
         break;
+      case updateKinds.login:
+        if (task !== undefined)
+          task.image.credentials = { ...task.image.credentials, auid: number(columns, at.number) };
+        break;
+      case updateKinds.terminal:
+        if (task !== undefined) task.image.tty = number(columns, at.text);
+        break;
       default:
     }
   }
@@ -365,7 +380,8 @@ export class Probe {
   #write(raw: RawEvent): void {
     const written = file(raw.columns, writeAt.file);
     this.#also = this.#writes.kind(written);
-    if (this.#also !== undefined) this.#alsoColumns = [written, number(raw.columns, writeAt.bytes), number(raw.columns, writeAt.before)];
+    if (this.#also !== undefined)
+      this.#alsoColumns = [written, number(raw.columns, writeAt.bytes), number(raw.columns, writeAt.before)];
   }
 
   #target(row: EventRow, pid: number, task: Task): Process | null {
@@ -389,7 +405,10 @@ export class Probe {
     if (told === undefined || numbered === 0 || told.images.has(numbered)) return;
     const parent = told.images.get(number(raw.columns, recordAt.process.parent_image)) ?? null;
     const made = this.#made(raw);
-    const image = this.#tree.past({ ...made, pid: number(raw.columns, recordAt.process.pid), parent }, noInheritance);
+    const image = this.#tree.past(
+      { ...made, pid: number(raw.columns, recordAt.process.pid), parent },
+      noInheritance,
+    );
     this.#describe(image, raw, numbered);
     told.images.set(numbered, image);
     told.past.push(image);
@@ -404,7 +423,8 @@ export class Probe {
     const told = this.#told;
     told?.pids.add(pid);
     let from = parent?.image ?? null;
-    if (numbered !== 0 && told !== undefined) from = told.images.get(number(columns, at.parent_image)) ?? null;
+    if (numbered !== 0 && told !== undefined)
+      from = told.images.get(number(columns, at.parent_image)) ?? null;
     let task = this.#tree.find(pid);
     if (task !== undefined && this.#gapped && isOther(task, startTime)) task = undefined;
     if (task === undefined) {
@@ -414,7 +434,8 @@ export class Probe {
       if (task.image.number !== numbered) this.#tree.become(task, { ...this.#made(raw), parent: from });
     } else if (this.#gapped) {
       const made = this.#made(raw);
-      if (ranAnother(task.image, made.program)) this.#tree.exec(task, made.program, made.comm, made.createdAt);
+      if (ranAnother(task.image, made.program))
+        this.#tree.exec(task, made.program, made.comm, made.createdAt);
     }
     const { image } = task;
     this.#describe(image, raw, numbered);

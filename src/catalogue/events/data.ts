@@ -277,8 +277,8 @@ export const fanotify_mark = event({
   ],
 });
 
-/** FS_IOC_SETFLAGS (64 and 32 bit), FS_IOC_FSSETXATTR, TIOCSTI, TIOCSETD, TIOCLINUX. */
-const watchedCommands = [0x40086602, 0x40046602, 0x401c5820, 0x5412, 0x5423, 0x541c];
+/** FS_IOC_SETFLAGS (64 and 32 bit), FS_IOC_FSSETXATTR, TIOCSTI, TIOCSETD, TIOCLINUX, TIOCSCTTY, TIOCNOTTY. */
+const watchedCommands = [0x40086602, 0x40046602, 0x401c5820, 0x5412, 0x5423, 0x541c, 0x540e, 0x5422];
 
 export const ioctl = event({
   name: 'ioctl',
@@ -286,7 +286,7 @@ export const ioctl = event({
   since: '0.1',
   category: 'file',
   preset: 'default',
-  doc: 'A watched command on a descriptor: file attributes (immutable, append-only), input injected into a terminal, line discipline.',
+  doc: 'A watched command on a descriptor: file attributes (immutable, append-only), input injected into a terminal, line discipline, the terminal of a session taken or given up.',
   result: 'exit',
   shown: refused,
   columns: { file: file('What the descriptor leads to.'), command: u32('Command.'), value: u32('The first word that the argument points to.') },
