@@ -39,7 +39,11 @@ const stateful = new Set([
   'unshare',
   'setns',
   'setsid',
+  'prctl',
 ]);
+
+/** What one program was answered names addresses for all. */
+const isAnswer = (raw: RawEvent): boolean => raw.schema.name === 'dns' && columnOf(raw, 'direction') === 1;
 
 interface Survey {
   /** Position of each wanted event in the stream. */
@@ -51,7 +55,8 @@ interface Survey {
 }
 
 function columnOf(raw: RawEvent | RawRecord, name: string): number {
-  const row = 'row' in raw ? Object.keys(raw.row?.columns ?? {}) : raw.schema.columns.map((column) => column.name);
+  const row =
+    'row' in raw ? Object.keys(raw.row?.columns ?? {}) : raw.schema.columns.map((column) => column.name);
   const value = raw.columns[row.indexOf(name)];
   return typeof value === 'number' ? value : 0;
 }
@@ -93,7 +98,10 @@ async function survey(source: Source, options: TrimOptions): Promise<Survey> {
 }
 
 /** `pids` and all their ancestors. */
-function withAncestors(pids: Iterable<number>, parents: ReadonlyMap<number, ReadonlySet<number>>): Set<number> {
+function withAncestors(
+  pids: Iterable<number>,
+  parents: ReadonlyMap<number, ReadonlySet<number>>,
+): Set<number> {
   const found = new Set<number>();
   const waiting = [...pids];
   for (let pid = waiting.pop(); pid !== undefined; pid = waiting.pop()) {
@@ -105,12 +113,21 @@ function withAncestors(pids: Iterable<number>, parents: ReadonlyMap<number, Read
 }
 
 /** Reads `source` twice. Keeps numbers and times of events as they are. */
-export async function trimRecording(source: Source, emit: (bytes: Uint8Array) => void, options: TrimOptions): Promise<Trimmed> {
+export async function trimRecording(
+  source: Source,
+  emit: (bytes: Uint8Array) => void,
+  options: TrimOptions,
+): Promise<Trimmed> {
   const seen = await survey(source, options);
   const near = options.near ?? 0;
   const kept = new Set<number>();
   for (const position of seen.wanted) {
-    for (let other = Math.max(0, position - near); other <= Math.min(seen.pids.length - 1, position + near); other++) kept.add(other);
+    for (
+      let other = Math.max(0, position - near);
+      other <= Math.min(seen.pids.length - 1, position + near);
+      other++
+    )
+      kept.add(other);
   }
   const involved = withAncestors(new Set([...kept].map((position) => seen.pids[position]!)), seen.parents);
   const epochs = new Set([...kept].map((position) => seen.epochs[position]!));
@@ -124,13 +141,17 @@ export async function trimRecording(source: Source, emit: (bytes: Uint8Array) =>
       if (kept.has(position)) return true;
       const name = raw.schema.name;
       if (name === 'fork') return involved.has(raw.pid) && involved.has(columnOf(raw, 'child'));
-      return stateful.has(name) && involved.has(raw.pid);
+      return isAnswer(raw) || (stateful.has(name) && involved.has(raw.pid));
     },
     record: (raw) => raw.name !== 'process' || involved.has(columnOf(raw, 'pid')),
     header: (header) => ({
       ...copiedHeader(header),
       traced: options.traced ?? header.traced,
-      trimmed: { kept: kept.size, of: seen.pids.length, ...(options.reason === undefined ? {} : { reason: options.reason }) },
+      trimmed: {
+        kept: kept.size,
+        of: seen.pids.length,
+        ...(options.reason === undefined ? {} : { reason: options.reason }),
+      },
     }),
   });
   return { ...copied, wanted: seen.wanted.length };
