@@ -1,11 +1,12 @@
 /** What `explain` says of a rule, on recordings of the project: the closest event, what would help, what held matches back. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { explanationText } from '../src/outputs/explanation.js';
 import { plain } from '../src/outputs/text.js';
+import { copiedHeader, rewrite } from '../src/recording/rewrite.js';
 import { tracerAvailability } from '../src/tracer/index.js';
 import { explain } from '../src/workbench/explain.js';
 import { NearMisses } from '../src/workbench/nearmiss.js';
@@ -149,6 +150,42 @@ t.test('a limit or silence that kept matches back is named; the counts are those
   t.match(text('each_program'), /of one in 1h \(.*\) for each process\.file\.path;/);
   t.match(text('silent_open'), /The rule is silent: its actions run, and no match is told/);
   t.notMatch(text('quiet'), /kept back|silent/);
+});
+
+t.test('limits that a flight recorder saved with the recording are counted on from there', async (t) => {
+  const cwd = project(limits);
+  const blocks: Uint8Array[] = [];
+  await rewrite(
+    () => [readFileSync(incident)],
+    (bytes) => blocks.push(Uint8Array.from(bytes)),
+    {
+      name: 'incident',
+      header: (header) => ({
+        ...copiedHeader(header),
+        state: {
+          limits: [
+            { rule: 'every_open', level: 0.5, at: Number(header.boottime) },
+            { rule: 'each_hour', level: 0, at: Number(header.boottime) },
+            { rule: 'with_variable', level: 0, at: Number(header.boottime) },
+          ],
+        },
+      }),
+    },
+  );
+  const recording = join(cwd, 'saved.seccam');
+  writeFileSync(recording, Buffer.concat(blocks));
+  const told = new Map<string, number>();
+  for await (const item of replay({ cwd, recordings: [recording] }))
+    if (item.kind === 'detection')
+      told.set(item.detection.rule_id, (told.get(item.detection.rule_id) ?? 0) + 1);
+  const rules = ['every_open', 'each_hour', 'each_program', 'with_variable'];
+  const { explanations } = await explain({ cwd, recording, ruleIds: rules });
+  for (const one of explanations)
+    t.equal(one.matched - (one.heldBack?.matches ?? 0), told.get(one.rule) ?? 0, one.rule);
+  t.equal(told.get('each_hour'), undefined, 'the saved limit lets nothing through');
+  // Rules without variables go another way: without an engine that decides the others.
+  const [alone] = (await explain({ cwd, recording, ruleIds: ['each_hour'] })).explanations;
+  t.equal(alone?.heldBack?.matches, alone?.matched);
 });
 
 t.test('a rule that does not decide says why', async (t) => {

@@ -10,7 +10,7 @@ import { checkRule, checkValue, compileRule, compileValue, traceRule } from '../
 import type { Diagnostic } from '../support/diagnostic.js';
 import type { HashAction, KillAction, LogAction, SetAction } from './action.js';
 import type { ActionReport, Detection, MatchedPart } from './detection.js';
-import { type Limiter, makeLimiter, type SavedLimit } from './limit.js';
+import { isSameLimit, type Limiter, type LimitMark, makeLimiter, type SavedLimit } from './limit.js';
 import type { LoadedRule, Ruleset } from './ruleset.js';
 import type { Observer } from './trace.js';
 import { type SavedVariable, VariableStore } from './variables.js';
@@ -65,6 +65,8 @@ export class Engine {
   readonly variables: VariableStore;
   /** Told of each detection, delivered or not, in order of rules. */
   onDetection: ((detection: Detection, event: Event) => void) | undefined;
+  /** Told of each token that a limit gave. */
+  onLimited: ((mark: LimitMark) => void) | undefined;
   readonly #evaluators = new Map<string, EvaluateAll<Event> | null>();
   readonly #limiters: (Limiter | undefined)[] = [];
   readonly #matched: number[];
@@ -116,9 +118,15 @@ export class Engine {
   /** Nothing to do: values of processes go with the processes. */
   forget(_node: number): void {}
 
-  /** Takes over variables of an engine whose rules this one replaces. */
+  /** Takes over variables of an engine whose rules this one replaces, and used limits of rules that have the same. */
   adopt(before: Engine): void {
     this.variables.adopt(before.variables);
+    const old = new Map(before.rules.rules.map((rule) => [rule.id, rule]));
+    for (const rule of this.rules.rules) {
+      const same = old.get(rule.id);
+      const limiter = same && isSameLimit(rule, same) ? before.#limiters[same.index] : undefined;
+      for (const saved of limiter?.save(rule.id) ?? []) this.#limiter(rule).load(saved, 0);
+    }
   }
 
   /** Variables and limits as they are now; `images`: of the stream that is saved. Needs the clock `boot`. */
@@ -129,16 +137,23 @@ export class Engine {
     };
   }
 
+  /** The buckets as they are now. */
+  limits(marks: Iterable<LimitMark>): SavedLimit[] {
+    return [...marks].flatMap(({ rule, token }) => {
+      const index = this.rules.rules.findIndex((one) => one.id === rule);
+      return this.#limiters[index]?.saveOne(rule, token) ?? [];
+    });
+  }
+
   /** Goes on from what `save` gave, before `event`, which is the first of the recording. Unknown forms are left out. */
   restore(state: unknown, event: Event, images: ReadonlyMap<number, Process>): void {
-    const { variables, limits } = (state ?? {}) as Partial<EngineState>;
+    const { variables } = (state ?? {}) as Partial<EngineState>;
     const shift = this.#now(event) - bootTime(event);
     if (Array.isArray(variables)) this.variables.load(variables.filter(isObject), images, shift);
-    if (!Array.isArray(limits)) return;
-    for (const saved of limits.filter(isObject)) {
-      const rule = this.rules.rules.find((one) => one.id === saved.rule);
-      if (rule !== undefined && typeof saved.level === 'number') this.#limiter(rule).load(saved, shift);
-    }
+    restoreLimits(state, event, this.#now(event), (id) => {
+      const rule = this.rules.rules.find((one) => one.id === id);
+      return rule === undefined ? undefined : this.#limiter(rule);
+    });
   }
 
   /** Whether any rule is about events of the type. */
@@ -259,7 +274,7 @@ export class Engine {
   #limiter(rule: LoadedRule): Limiter {
     let limiter = this.#limiters[rule.index];
     if (limiter === undefined) {
-      limiter = makeLimiter(rule, this.rules.model);
+      limiter = makeLimiter(rule, this.rules.model, (token) => this.onLimited?.({ rule: rule.id, token }));
       this.#limiters[rule.index] = limiter;
     }
     return limiter;
@@ -389,6 +404,19 @@ export class Engine {
       simulated: true,
     };
   }
+}
+
+/** Limiters go on from what `Engine.save` gave, as far as it has the form; `now` is the time of `event` on their clock. */
+export function restoreLimits(
+  state: unknown,
+  event: Event,
+  now: number,
+  limiterOf: (rule: string) => Limiter | undefined,
+): void {
+  const { limits } = (state ?? {}) as Partial<EngineState>;
+  if (!Array.isArray(limits)) return;
+  for (const saved of limits.filter(isObject))
+    if (typeof saved.level === 'number') limiterOf(saved.rule)?.load(saved, now - bootTime(event));
 }
 
 const bootTime = (event: Event): number => (event.world.boottime ?? 0) + event.elapsed;

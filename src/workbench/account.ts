@@ -31,9 +31,10 @@ export class Account {
   shownAt = false;
   /** In the order of the recording; undefined: any event may be one, as of a rule with a register. */
   nearMisses: NearMisses | undefined;
+  readonly limiter: Limiter;
   readonly #patterns: Patterns;
   readonly #nearness: Nearness;
-  readonly #limiter: Limiter;
+
   readonly #flips = new WeakMap<Pattern, readonly number[]>();
   #events = 0;
   readonly #leafTrue: number[];
@@ -53,7 +54,7 @@ export class Account {
     this.#leafTrue = rule.rule.leaves.map(() => 0);
     this.#patterns = new Patterns(rule, model, variables, (pattern) => this.#sum(pattern));
     this.#nearness = new Nearness(rule, inUse, variables);
-    this.#limiter = makeLimiter(rule, model);
+    this.limiter = makeLimiter(rule, model);
     this.nearMisses = rule.rule.registers.size === 0 ? new NearMisses() : undefined;
   }
 
@@ -90,7 +91,7 @@ export class Account {
     this.#events += 1;
     if (pattern.value) {
       this.matched += 1;
-      if (!this.rule.silent && !this.#limiter.allow(event, event.elapsed)) this.limited += 1;
+      if (!this.rule.silent && !this.limiter.allow(event, event.elapsed)) this.limited += 1;
     } else if (pattern.distance === 1) this.#miss(event, pattern);
     if (!focus) return;
     this.shownAt = true;

@@ -231,6 +231,7 @@ async function looked(
     strings: inUse.strings,
     ...(alone ? {} : { engine }),
     allResults: options.allResults,
+    onHeader: (header) => look.begin(header.json),
     onEvent: (event, shown) => {
       declared?.apply(event);
       if (event.seq === options.at) saw({ type: event.type, shown });

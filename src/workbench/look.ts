@@ -1,7 +1,7 @@
 /** What an explanation looks at in a recording: gathered by a replay of its own, or along with one that runs anyway. */
 import type { Event } from '../catalogue/event.js';
 import type { Trace } from '../language/index.js';
-import type { Detection, Engine, LoadedRule } from '../rules/index.js';
+import { type Detection, type Engine, type LoadedRule, restoreLimits } from '../rules/index.js';
 import type { Diagnostic } from '../support/diagnostic.js';
 import { lookup } from '../support/lookup.js';
 import { Account } from './account.js';
@@ -18,6 +18,8 @@ export class Look {
   readonly #byType = new Map<string, Account[]>();
   readonly #hidden = new Map<string, Map<number, number>>();
   readonly #log: VariableLog;
+  /** What rate limits knew when the recording began, until the first event. */
+  #state: unknown;
 
   /** `engine` decides single rules; its variables are those that the rules read. */
   constructor(
@@ -34,13 +36,26 @@ export class Look {
       lookup(this.#byType, account.rule.eventType, () => []).push(account);
   }
 
+  /** Takes the state in the header of a recording that a flight recorder saved. */
+  begin(header: { readonly state?: unknown }): void {
+    this.#state = header.state;
+  }
+
+  #restore(event: Event): void {
+    const byId = new Map([...this.accounts.values()].map((account) => [account.rule.id, account.limiter]));
+    restoreLimits(this.#state, event, event.elapsed, (id) => byId.get(id));
+    this.#state = undefined;
+  }
+
   /** A decision of an engine that decides all rules. `focus`: may stand among the closest events. */
   decided(rule: LoadedRule, event: Event, trace: () => Trace, focus: boolean): void {
+    if (this.#state !== undefined) this.#restore(event);
     this.accounts.get(rule.index)?.see(event, trace, this.#log, focus);
   }
 
   /** An event that rules are shown, of rules that no variable ties to others. */
   shown(event: Event, focus: boolean): void {
+    if (this.#state !== undefined) this.#restore(event);
     for (const account of this.#byType.get(event.type) ?? [])
       account.see(event, () => this.engine.trace(account.rule.index, event), this.#log, focus);
   }

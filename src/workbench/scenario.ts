@@ -147,6 +147,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
       const events = header.catalogue?.events ?? [];
       const columns = new Map(events.map((row) => [row.name, row.columns.map((column) => column.name)]));
       doubts.schema(columns, header.redacted);
+      look?.begin(header.json);
       options.companion?.schema(columns, header.redacted);
     },
     onEvent: (event, shown) => {
