@@ -114,6 +114,24 @@ t.test('of equally distant events the one that comes nearest to a pattern is sho
   }
 });
 
+t.test('conditions are shown as they were written, without what YAML asks to be escaped', async (t) => {
+  const text = 'open.file.path in [~"/home/*/id_*"] && process.file.name != r"it\'s\\d"';
+  const macro = `macros:\n  - id: SHELLS\n    expression: ${JSON.stringify('process.file.name in ["sh"]')}\n`;
+  for (const scalar of [JSON.stringify(text), `'${text.replaceAll("'", "''")}'`, `|\n      ${text}`]) {
+    const [one] = (await explained(`rules:\n  - id: mine\n    expression: ${scalar}\n`, 'mine')).explanations;
+    const leaves = ['open.file.path in [~"/home/*/id_*"]', 'process.file.name != r"it\'s\\d"'];
+    t.same(
+      one?.tree?.children.map((child) => child.text),
+      leaves,
+      scalar,
+    );
+    t.match(one?.tries[0]?.text, /^open\.file\.path in \[~"\/home\/\*\/\*\/id_\*"\]/, scalar);
+  }
+  const rule = `rules:\n  - id: mine\n    expression: "open.file.path == \\"/nowhere\\" && SHELLS"\n`;
+  const [one] = (await explained(macro + rule, 'mine')).explanations;
+  t.same(one?.tree?.children[1]?.children[0]?.text, 'process.file.name in ["sh"]');
+});
+
 // ---------------------------------------------------------------- matches that are not told
 
 const opens = 'expression: open.file.path != ""';

@@ -252,7 +252,7 @@ export class Account {
             : [];
     return {
       kind: node.kind === 'test' || node.kind === 'truth' ? 'leaf' : node.kind,
-      text: nodeText(node, this.inUse),
+      text: nodeText(node, this.rule, this.inUse),
       span: node.span,
       ...(node.kind === 'test' || node.kind === 'truth' ? { leaf: node.leaf } : {}),
       ...(node.kind === 'macro' ? { macro: node.id } : {}),
@@ -264,12 +264,19 @@ export class Account {
   }
 }
 
-/** The text of a node as it stands in its policy, on one line. */
-export function nodeText(node: BoolNode, inUse: RulesInUse): string {
-  const { file, start, end } = node.span;
-  const text =
-    inUse.sources.get(file) ?? inUse.rules.policies.find((policy) => policy.file === file)?.text ?? '';
-  return text.slice(start.offset, end.offset).trim().replace(/\s+/g, ' ');
+/** The text of a node as it was written, on one line: without what YAML asks to be escaped. */
+export function nodeText(node: BoolNode, rule: LoadedRule, inUse: RulesInUse): string {
+  const { file, start, end, macro, from, to } = node.span;
+  const text = macro === undefined ? rule.rule.text : inUse.rules.macros.get(macro)?.macro.text;
+  const written =
+    text === undefined || (macro === undefined && rule.written !== undefined)
+      ? (
+          inUse.sources.get(file) ??
+          inUse.rules.policies.find((policy) => policy.file === file)?.text ??
+          ''
+        ).slice(start.offset, end.offset)
+      : text.slice(from, to);
+  return written.trim().replace(/\s+/g, ' ');
 }
 
 interface Approached {

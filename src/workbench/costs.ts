@@ -44,7 +44,7 @@ export class Costs {
     return [
       { decide: compileRule(rule.rule, model), cost: lookup(this.#rules, rule.id, empty) },
       ...rule.rule.leaves.map((leaf) => {
-        const cost = lookup(this.#predicates, nodeText(leaf, this.inUse), () => ({
+        const cost = lookup(this.#predicates, nodeText(leaf, rule, this.inUse), () => ({
           ...empty(),
           rules: new Set<string>(),
         }));

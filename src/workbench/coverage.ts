@@ -223,7 +223,7 @@ function skeletonOf(rule: LoadedRule, inUse: RulesInUse): Skeleton {
     rule: rule.id,
     span: rule.span,
     expression: rule.expression,
-    leaves: rule.rule.leaves.map((leaf) => leafCoverage(leaf, macros.get(leaf.leaf), inUse)),
+    leaves: rule.rule.leaves.map((leaf) => leafCoverage(leaf, macros.get(leaf.leaf), rule, inUse)),
     actions: rule.actions.map((action) => ({ kind: action.kind, ran: 0 })),
   };
 }
@@ -281,12 +281,17 @@ function summed(a: LeafCoverage, b: LeafCoverage): LeafCoverage {
   };
 }
 
-function leafCoverage(leaf: Leaf, macro: string | undefined, inUse: RulesInUse): LeafCoverage {
+function leafCoverage(
+  leaf: Leaf,
+  macro: string | undefined,
+  rule: LoadedRule,
+  inUse: RulesInUse,
+): LeafCoverage {
   const members = leaf.kind === 'test' && leaf.right.kind === 'set' ? literalsOf(leaf.right) : [];
   return {
     leaf: leaf.leaf,
     span: leaf.span,
-    text: nodeText(leaf, inUse),
+    text: nodeText(leaf, rule, inUse),
     ...(macro === undefined ? {} : { macro }),
     seenTrue: 0,
     seenFalse: 0,

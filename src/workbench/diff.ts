@@ -266,7 +266,7 @@ async function decidingLeaf(
         if (one.index !== rule.index || event.seq !== hit.seq) return;
         const seen = trace();
         const wrong = rule.rule.leaves.find((leaf) => seen.leaves[leaf.leaf]?.value === false);
-        if (wrong !== undefined) text = nodeText(wrong, side.inUse);
+        if (wrong !== undefined) text = nodeText(wrong, rule, side.inUse);
       },
     },
   });

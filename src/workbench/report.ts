@@ -351,7 +351,7 @@ function ruleRow(rule: LoadedRule, inUse: RulesInUse): ReportRule {
     const leaf = node.kind === 'test' || node.kind === 'truth' ? node.leaf : undefined;
     return {
       kind: leaf === undefined ? (node.kind as 'and') : 'leaf',
-      text: node.kind === 'macro' ? node.id : nodeText(node, inUse),
+      text: node.kind === 'macro' ? node.id : nodeText(node, rule, inUse),
       ...(leaf === undefined ? {} : { leaf }),
       children: children.map(tree),
     };
