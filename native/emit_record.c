@@ -59,7 +59,7 @@ void emit_settle(struct tracer *tracer, struct process *p)
 		p->tty_session = found.sid;
 		p->terminals = tracer->terminals;
 	}
-	if (p->unsettled & UNSETTLED_LOGIN && p->credentials_known && (login = facts_login(p->tgid)) != p->credentials.auid) {
+	if (p->unsettled & UNSETTLED_LOGIN && (login = facts_login(p->tgid)) != p->credentials.auid) {
 		p->unsettled &= ~(unsigned)UNSETTLED_LOGIN;
 		p->credentials.auid = login;
 		p->credentials_id = 0;
