@@ -70,7 +70,7 @@ interface Started {
   rules(): string[];
 }
 
-async function started(settings: Record<string, unknown>, listens = true): Promise<Started> {
+async function started(settings: Record<string, unknown>, listens = true, limits = false): Promise<Started> {
   const socket = fresh('s');
   const found = fresh('found.json');
   const given = { rules: [watch], socket: listens ? socket : '', control: '', ...settings };
@@ -83,7 +83,7 @@ async function started(settings: Record<string, unknown>, listens = true): Promi
     targets: [{ name: 'json', file: found }],
     onProblem: (item) => problems.push(item),
     onRemark: () => undefined,
-    limits: false,
+    limits,
   });
   await daemon.listen();
   await daemon.serve(false);
@@ -109,14 +109,19 @@ async function until(what: string, holds: () => boolean): Promise<void> {
 }
 
 /** Detections of recordings as the JSON lines that `replay` prints. */
-async function replayed(t: Test, recordings: readonly string[], rules: readonly string[]): Promise<string> {
+async function replayed(
+  t: Test,
+  recordings: readonly string[],
+  rules: readonly string[],
+  limits = false,
+): Promise<string> {
   const strings = new StringTable();
   const loaded = loadRules(rules, { strings }).rules;
   const format = formatOf('json', 'h');
   let text = '';
   const summary = await replay(recordings, {
     strings,
-    engine: new Engine(loaded, { limits: false }),
+    engine: new Engine(loaded, { limits }),
     onDetection: (detection, event) =>
       (text += format.detection(detectionLine(detection, event, loaded.model))),
   });
@@ -743,6 +748,51 @@ t.test(
     const saved = readdirSync(flight).map((name) => join(flight, name));
     const again = (await replayed(t, saved, [rules])).split('\n').filter((line) => line !== '');
     t.strictSame(again, live);
+  },
+);
+
+t.test(
+  'a saved recording replays to the same deliveries also when another stream used the limit',
+  async (t) => {
+    const rules = policy(`  - id: begins
+    expression: open.file.path == "/etc/passwd"
+  - id: once
+    expression: open.file.path == "/etc/hostname"
+    every: 1h
+  - id: each
+    expression: open.file.path == "/etc/hostname"
+    every: 1h
+    limiter_token: [process.file.name]
+  - id: ends
+    expression: open.file.path == "/etc/group"
+`);
+    const flight = fresh('flight');
+    const settings = { rules: [rules], flight: { folder: flight, rules: ['ends'] } };
+    const agent = await started(settings, true, true);
+    const flag = fresh('flag');
+    const reader = trace(
+      agent.socket,
+      `: < /etc/passwd; until [ -e ${flag} ]; do sleep 0.05; done; : < /etc/hostname; cat /etc/hostname; : < /etc/group; sleep 1`,
+    );
+    await until('the reader runs', () => agent.rules().includes('begins'));
+    t.equal(await trace(agent.socket, ': < /etc/hostname').done, 0);
+    await until('the limit is used up', () => agent.rules().includes('once'));
+    writeFileSync(flag, '');
+    t.equal(await reader.done, 0);
+    await until('it is saved', () => readdirSync(flight).some((name) => name.endsWith('.seccam')));
+    const live = agent.rules();
+    t.strictSame(live, ['begins', 'once', 'each', 'each', 'ends'], 'the shell once, cat once');
+    await agent.daemon.stop();
+    const saved = readdirSync(flight).map((name) => join(flight, name));
+    const told = async (limits: boolean) =>
+      (await replayed(t, saved, [rules], limits))
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as { rule_id: string; delivered: boolean })
+        .filter(({ delivered }) => delivered)
+        .map(({ rule_id }) => rule_id);
+    t.strictSame(await told(true), ['begins', 'each', 'ends'], 'what its own stream was told');
+    t.strictSame(await told(false), ['begins', 'once', 'each', 'once', 'each', 'ends']);
   },
 );
 

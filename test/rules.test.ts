@@ -24,6 +24,8 @@ import {
   loadPolicies,
   loadRules,
 } from '../src/rules/index.js';
+import { makeLimiter } from '../src/rules/limit.js';
+import type { LoadedRule } from '../src/rules/ruleset.js';
 import { readPlainYaml } from '../src/rules/plain-yaml.js';
 import { policyShape } from '../src/rules/shape.js';
 import { type Diagnostic, renderDiagnostic } from '../src/support/diagnostic.js';
@@ -648,6 +650,62 @@ t.test('limits decide delivery and never what is detected', (t) => {
   t.match(silent.evaluate(world.event('open', shell, { file: '/a' })), [
     { delivered: false, suppressedBy: 'silent' },
   ]);
+  t.end();
+});
+
+t.test('a limit knows no order: events of streams that come in blocks cost each other nothing', (t) => {
+  const limit = (every: number | undefined) => {
+    const limiter = makeLimiter(
+      { every, limiterToken: [] } as unknown as LoadedRule,
+      createModel(new StringTable()),
+    );
+    return (time: number): boolean => limiter.allow({} as Event, time);
+  };
+  const each = limit(1000);
+  let delivered = 0;
+  for (let block = 0; block < 20; block++)
+    for (let stream = 0; stream < 4; stream++)
+      for (let index = 0; index < 50; index++)
+        delivered += each((block * 50 + index) * 4000 + stream * 1000) ? 1 : 0;
+  t.equal(delivered, 4000, 'a microsecond apart, one each microsecond');
+  let seed = 1;
+  const below = (bound: number): number => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % bound;
+  };
+  for (const every of [1000, 7000, undefined]) {
+    const allow = limit(every);
+    const taken: number[] = [];
+    for (let index = 0; index < 3000; index++) {
+      const time = index * (every === undefined ? 20e6 : 1000) + below(40) * 1000;
+      if (allow(time)) taken.push(time);
+    }
+    const again = limit(every);
+    t.ok(taken.length > 300, `${every}: ${taken.length}`);
+    t.ok(
+      taken.sort((a, b) => a - b).every((time) => again(time)),
+      'never more than in order',
+    );
+  }
+  const used = limit(3600e9);
+  t.same([5e9, 4e9, 3e9, 6e9, 3604e9, 3605e9].map(used), [true, false, false, false, false, true]);
+  t.end();
+});
+
+t.test('a reload keeps what is used of limits of rules that have the same', (t) => {
+  const world = new TestWorld();
+  const shell = world.process({ file: '/bin/sh' });
+  const text = (every: string): string => rule('any', 'open.file.path != ""', `    every: ${every}\n`);
+  const told = (engine: Engine): boolean | undefined =>
+    engine.evaluate(world.event('open', shell, { file: '/a' }))[0]?.delivered;
+  const first = engineOf(t, world, text('1h'));
+  t.equal(told(first), true);
+  const second = engineOf(t, world, text('1h'));
+  second.adopt(first);
+  t.equal(told(second), false);
+  const third = engineOf(t, world, text('2h'));
+  third.adopt(second);
+  t.equal(told(third), true, 'another limit begins anew');
   t.end();
 });
 

@@ -250,7 +250,7 @@ export class Agent {
     this.#loaded = loaded;
     const before = this.#engine;
     this.#engine = this.#makeEngine();
-    this.#engine.variables.adopt(before.variables);
+    this.#engine.adopt(before);
     this.#pipeline.engine = this.#watch ?? this.#engine;
     this.#hash = hashOf(loaded);
     this.#saver?.rules(this.#hash, loaded);
@@ -417,6 +417,7 @@ export class Agent {
         : { isNormal: (event: Event) => this.#watch?.explains(event) === true }),
     });
     engine.variables.onShared = (name, scope) => this.#flight?.changed(this.#current, { name, scope });
+    engine.onLimited = (mark) => this.#flight?.limited(this.#current, mark);
     // What was told as an anomaly stays told when rules are loaded anew.
     if (this.#profile !== undefined) {
       this.#watch ??= new ProfileWatch(this.#profile, this.strings);
@@ -447,6 +448,7 @@ export class Agent {
         );
       },
       shared: (marks) => this.#engine.variables.shared(marks),
+      limits: (marks) => this.#engine.limits(marks),
       askEpoch: (stream) => void stream.send(askEpoch()),
     });
   }

@@ -8,7 +8,7 @@ import type { Schema } from '../catalogue/header.js';
 import { type Block, BlockKind, BlockSplitter } from '../recording/blocks.js';
 import { FooterIndex } from '../recording/footer.js';
 import { RecordingWriter, StreamReader } from '../recording/index.js';
-import type { SharedMark } from '../rules/index.js';
+import type { LimitMark, SharedMark } from '../rules/index.js';
 import { StringTable } from '../support/strings.js';
 import type { BlockTaker, LiveStream } from './stream.js';
 
@@ -30,6 +30,8 @@ export interface FlightOptions {
   readonly state: (stream: LiveStream) => unknown;
   /** Shared values of rules as they are now. */
   readonly shared: (marks: Iterable<SharedMark>) => readonly unknown[];
+  /** Used limits of rules as they are now. */
+  readonly limits: (marks: Iterable<LimitMark>) => readonly unknown[];
   /** Asks the tracer to begin an epoch, because the present one has grown too large to be kept with others. */
   readonly askEpoch: (stream: LiveStream) => void;
 }
@@ -37,12 +39,18 @@ export interface FlightOptions {
 /** Values of other streams that are kept at most for each stream. */
 const LATER_MAX = 10_000;
 
+interface Later {
+  readonly seq: number;
+  readonly variables: readonly unknown[];
+  readonly limits?: readonly unknown[];
+}
+
 interface Epoch {
   readonly began: number;
   readonly state: unknown;
   readonly blocks: Buffer[];
-  /** What other streams set in shared variables, by the event of this stream before which it holds. */
-  readonly later: { readonly seq: number; readonly variables: readonly unknown[] }[];
+  /** What other streams set in shared variables and used of limits, by the event of this stream before which it holds. */
+  readonly later: Later[];
   bytes: number;
   /** More was set than is kept. */
   incomplete: boolean;
@@ -57,6 +65,7 @@ interface Kept {
   asked: boolean;
   /** Set by other streams since the last block. */
   readonly foreign: Map<string, SharedMark>;
+  readonly used: Map<string, LimitMark>;
   /** Entries of `later` in all epochs. */
   laterCount: number;
   readonly pending: Map<string, NodeJS.Timeout>;
@@ -85,6 +94,7 @@ export class FlightRecorder implements BlockTaker {
         overflowed: false,
         asked: false,
         foreign: new Map(),
+        used: new Map(),
         laterCount: 0,
         pending: new Map(),
       };
@@ -110,19 +120,23 @@ export class FlightRecorder implements BlockTaker {
         incomplete: false,
       });
       kept.foreign.clear();
+      kept.used.clear();
       kept.overflowed = false;
       kept.asked = false;
     }
     const epoch = kept.epochs.at(-1);
     if (epoch === undefined || kept.overflowed || block.kind === BlockKind.footer) return;
-    if (kept.foreign.size > 0) {
+    if (kept.foreign.size + kept.used.size > 0) {
       const variables = this.options.shared(kept.foreign.values());
+      const limits = this.options.limits(kept.used.values());
       kept.foreign.clear();
-      if (kept.laterCount + variables.length > LATER_MAX) {
+      kept.used.clear();
+      const count = variables.length + limits.length;
+      if (kept.laterCount + count > LATER_MAX) {
         epoch.incomplete = true;
       } else {
-        kept.laterCount += variables.length;
-        epoch.later.push({ seq: block.seq, variables });
+        kept.laterCount += count;
+        epoch.later.push({ seq: block.seq, variables, ...(limits.length === 0 ? {} : { limits }) });
       }
     }
     epoch.blocks.push(bytes);
@@ -143,8 +157,17 @@ export class FlightRecorder implements BlockTaker {
 
   /** A stream has set a value that others can read. */
   changed(by: LiveStream | undefined, mark: SharedMark): void {
+    const key = `${mark.name} ${mark.scope ?? ''}`;
     for (const [stream, kept] of this.#kept)
-      if (stream !== by && kept.epochs.length > 0) kept.foreign.set(`${mark.name} ${mark.scope ?? ''}`, mark);
+      if (stream !== by && kept.epochs.length > 0) kept.foreign.set(key, mark);
+  }
+
+  /** A detection in a stream was delivered at the cost of others. */
+  limited(by: LiveStream | undefined, mark: LimitMark): void {
+    if (this.#kept.size < 2) return;
+    const key = `${mark.rule} ${mark.token ?? ''}`;
+    for (const [stream, kept] of this.#kept)
+      if (stream !== by && kept.epochs.length > 0) kept.used.set(key, mark);
   }
 
   /** A rule has matched in a stream. */
@@ -186,7 +209,8 @@ export class FlightRecorder implements BlockTaker {
       if (!old && kept.bytes <= this.options.size) break;
       kept.epochs.shift();
       kept.bytes -= oldest.bytes;
-      kept.laterCount -= oldest.later.reduce((sum, { variables }) => sum + variables.length, 0);
+      for (const { variables, limits } of oldest.later)
+        kept.laterCount -= variables.length + (limits?.length ?? 0);
     }
     if (kept.bytes > this.options.size / 2 && !kept.asked) {
       kept.asked = true;
@@ -244,7 +268,7 @@ function stateOf({ epochs }: Kept): unknown {
     ...(epochs[0]!.state as object),
     ...(later.length === 0 ? {} : { later }),
     ...(epochs.some((epoch) => epoch.incomplete)
-      ? { incomplete: 'other streams set more shared values than are kept' }
+      ? { incomplete: 'other streams set more shared values, or used more of limits, than is kept' }
       : {}),
   };
 }

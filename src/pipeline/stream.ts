@@ -32,6 +32,7 @@ export interface Range {
 interface Later {
   readonly seq: number;
   readonly variables: readonly unknown[];
+  readonly limits?: unknown;
 }
 
 /** `state.later` of a header, as far as it has the form. */
@@ -56,7 +57,7 @@ export class Stream {
   #header: Header | undefined;
   /** Of the engine, when the recording does not begin with the program: what a flight recorder saved. */
   #state: unknown;
-  /** What other streams of the agent set meanwhile, by the event before which it holds. */
+  /** What other streams of the agent set and used up meanwhile, by the event before which it holds. */
   #later: readonly Later[] = [];
   #ended: StreamSummary | undefined;
   /** The object that all events share. */
@@ -164,7 +165,7 @@ export class Stream {
       this.#state = undefined;
     }
     while (this.#later.length > 0 && this.#later[0]!.seq <= event.seq) {
-      engine.restore?.({ variables: this.#later[0]!.variables }, event, this.probe.byNumber());
+      engine.restore?.(this.#later[0]!, event, this.probe.byNumber());
       this.#later = this.#later.slice(1);
     }
     for (const detection of engine.evaluate(event)) {
