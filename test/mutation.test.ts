@@ -324,7 +324,12 @@ t.test(
     tt.same(names(await mutated('HEAD')), ['written'], 'an action');
     change('rules:\n', 'rules:\n  - {id: recent, expression: open.file.name == "hosts"}\n');
     tt.same(names(await mutated('HEAD')).sort(), ['recent', 'written'], 'a rule that is new');
-    await tt.rejects(mutated('no-such-revision'), /neither a path nor a revision/);
+    await tt.rejects(mutated('no-such-revision'), /"no-such-revision" is not a revision/);
+    await tt.rejects(
+      run(cwd, { mutate: true, since: 'no-such-revision', names: ['/nothing here fits/'] }),
+      /"no-such-revision" is not a revision/,
+      'whatever is run',
+    );
 
     const ran = spawnSync(
       process.execPath,

@@ -118,18 +118,19 @@ function git(cwd: string, args: readonly string[]): string {
   });
 }
 
-export function revisionSources(revision: string, path: string, cwd: string): PolicySource[] {
+/** Throws when git does not know the revision; `what` says what it is not. */
+export function checkRevision(revision: string, cwd: string, what = 'is not a revision'): void {
   try {
     git(cwd, ['rev-parse', '--verify', '--quiet', `${revision}^{commit}`]);
   } catch {
     throw new DiagnosticError([
-      diagnostic(
-        workbenchCodes,
-        'unknown-revision',
-        `"${revision}" is neither a path nor a revision that git knows here`,
-      ),
+      diagnostic(workbenchCodes, 'unknown-revision', `"${revision}" ${what} that git knows here`),
     ]);
   }
+}
+
+export function revisionSources(revision: string, path: string, cwd: string): PolicySource[] {
+  checkRevision(revision, cwd, 'is neither a path nor a revision');
   let names: string[];
   try {
     names = git(cwd, ['ls-tree', '-r', '-z', '--name-only', revision, '--', path])

@@ -1,6 +1,7 @@
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
+import { checkRevision } from './diff.js';
 import { digest, LastRun } from './lastrun.js';
 import { mutation } from './mutation.js';
 import { projectOf } from './project.js';
@@ -15,6 +16,7 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
   const cwd = options.cwd ?? process.cwd();
   const ci = options.ci ?? isCi();
   const project = projectOf({ cwd });
+  if (options.since !== undefined) checkRevision(options.since, cwd);
   const wanted = places(options, project);
   const files = [...new Set(wanted.map((place) => place.file))];
   const suite = readSuite({ cwd, project, files, rules: options.rules, ci });
