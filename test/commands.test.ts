@@ -18,6 +18,8 @@ import t, { type Test } from 'tap';
 import { codeTables } from '../src/commands/code-tables.js';
 import { commandCodes } from '../src/commands/codes.js';
 import { COMMANDS } from '../src/commands/table.js';
+import { treeText } from '../src/outputs/recording/summary.js';
+import { coloured, columns, plain, widthFor } from '../src/outputs/text.js';
 
 const root = new URL('..', import.meta.url).pathname;
 const script = join(root, 'bin/seccam.js');
@@ -174,7 +176,10 @@ t.test('codes are kebab words with a sentence', async (t) => {
 t.test('record: what stands in the way of a program', { skip: process.platform !== 'linux' }, async (t) => {
   writeFileSync(join(folder, 'there.seccam'), 'mine');
   refuses(t, ['record', '--', 'no-such-program'], 127, 'program-not-found', /no-such-program/);
-  refuses(t, ['record', '--', '/etc/passwd'], 126, 'program-not-executable', /Permission denied/);
+  refuses(t, ['record', '--', '/etc/passwd'], 126, 'program-not-executable', /chmod \+x \/etc\/passwd/);
+  refuses(t, ['record', '--', '/etc'], 126, 'program-not-executable', /this is a directory/);
+  writeFileSync(join(folder, 'words'), 'words', { mode: 0o755 });
+  refuses(t, ['record', '--', './words'], 126, 'program-not-executable', /begins with #!/);
   refuses(t, ['record', '-o', 'there.seccam', '--', 'true'], 125, 'output-exists', /--force/);
   refuses(t, ['record'], 125, 'bad-usage', /seccam record -o/);
   refuses(t, ['record', '--trace', 'opne', '--', 'true'], 125, 'unknown-event', /Try: /);
@@ -568,5 +573,82 @@ t.test(
   async (t) => {
     const ran = seccam(['record', '--trace-for', 'names.policy', '-o', 'for.seccam', '--', 'true']);
     t.match(ran.err, /^next: seccam replay for\.seccam -r names\.policy$/m);
+    // What a rule needs that does not load would not be recorded, and nobody would know.
+    writeFileSync(
+      join(folder, 'broken.policy'),
+      'rules:\n  - {id: broken, expression: opne.file.name == "a"}\n',
+    );
+    for (const [rules, code] of [
+      ['broken.policy', 'unknown-field'],
+      ['nowhere.policy', 'rules-not-found'],
+    ] as const) {
+      const refused = seccam(['record', '--trace-for', rules, '-o', 'sub/none.seccam', '--', 'true']);
+      t.equal(refused.status, 125, rules);
+      t.match(refused.err, new RegExp(`\\[${code}\\]`), rules);
+      t.notOk(existsSync(join(folder, 'sub')), `${rules}: nothing is made`);
+    }
   },
 );
+
+t.test('a process that did nothing in the recording has no event of its own in the tree', async (t) => {
+  const line = { pid: 7, depth: 0, path: '/bin/sh', args: '-c x', uid: 0, seq: 1, events: 0 };
+  t.equal(treeText(line, plain), '/bin/sh -c x  pid 7, uid 0, no event of its own');
+  t.equal(treeText({ ...line, events: 1 }, plain), '/bin/sh -c x  pid 7, uid 0, event 1, 1 event');
+});
+
+t.test('tables fit a narrow terminal with nothing left out; a pipe and a file get whole lines', async (t) => {
+  const tables: readonly (readonly (readonly string[])[])[] = [
+    [
+      [
+        'open.file.package.source_version',
+        'string',
+        'Version of the source package of the file that was opened.',
+      ],
+      ['open.flags', 'int', 'Flags of the call.'],
+    ],
+    [
+      ['/usr/lib/x86_64-linux-gnu/gconv/gconv-modules.cache', 'open', 'failed', '2'],
+      ['/etc/passwd', 'open', 'ok', '12'],
+    ],
+    [
+      ['kernel', 'Linux 6.1'],
+      ['guardian', 'takes over live programs when the tracer is killed, whoever killed it'],
+    ],
+    [['one cell that is longer than the terminal is wide, and then some words more of it, and a few']],
+    [],
+  ];
+  const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
+  for (const rows of tables) {
+    const whole = columns(rows);
+    t.ok(
+      whole.every((line) => !line.includes('\n')),
+      'one line for each row',
+    );
+    for (const width of [80, 60, 40]) {
+      for (const paint of [plain, coloured]) {
+        const narrow = columns(
+          rows.map(([first, ...rest]) => [paint.dim(first!), ...rest]),
+          { width },
+        );
+        t.equal(narrow.length, rows.length, 'one text for each row');
+        // biome-ignore lint/suspicious/noControlCharactersInRegex: colours
+        const bare = narrow.map((text) => text.replace(/\x1b\[\d+m/g, ''));
+        t.same(bare.map(words), whole.map(words), `${width}: the same words`);
+        const longest = Math.max(
+          40,
+          ...rows.flat().map((cell) => Math.max(...words(cell).map((word) => word.length))),
+        );
+        for (const line of bare.flatMap((text) => text.split('\n'))) {
+          t.ok(line.length <= Math.max(width, longest + 26), `${width}: ${line}`);
+          t.equal(line, line.trimEnd());
+        }
+      }
+      if (whole.every((line) => line.length <= width)) t.same(columns(rows, { width }), whole);
+    }
+  }
+  t.equal(widthFor({ isTTY: true, columns: 61 }, { COLUMNS: '80' }), 61);
+  t.equal(widthFor({ isTTY: true }, { COLUMNS: '80' }), 80);
+  t.equal(widthFor({ isTTY: true, columns: 0 }, {}), Number.POSITIVE_INFINITY);
+  t.equal(widthFor({ columns: 61 }, { COLUMNS: '80' }), Number.POSITIVE_INFINITY, 'no terminal');
+  t.same(seccam(['list', 'fields'], { env: { COLUMNS: '40' } }), seccam(['list', 'fields']));
+});

@@ -13,12 +13,18 @@ export default class Doctor extends SeccamCommand {
     const { flags } = await this.parse(Doctor);
     const { doctor } = await import('../workbench/doctor.js');
     const result = await doctor();
-    answer(flags.format, 'doctor', { findings: result.findings, answer: result.answer }, () => {
+    answer(flags.format, 'doctor', { findings: result.findings, answer: result.answer }, (width) => {
       const paint = paintFor(process.stdout);
       const colour = { good: paint.green, limited: paint.yellow, bad: paint.red };
-      const table = columns(result.findings.map((item) => [item.name, printable(item.have)]));
+      const table = columns(
+        result.findings.map((item) => [
+          `${colour[item.condition](marks[item.condition])} ${item.name}`,
+          printable(item.have),
+        ]),
+        { width },
+      );
       const lines = result.findings.flatMap((item, index) => [
-        `${colour[item.condition](marks[item.condition])} ${table[index]}`,
+        table[index]!,
         ...(item.advice === undefined ? [] : [`    ${paint.dim(printable(item.advice))}`]),
       ]);
       return [

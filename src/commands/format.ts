@@ -3,6 +3,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import * as Flags from '@oclif/core/flags';
+import { widthFor } from '../outputs/text.js';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { makeFolder } from '../support/folder.js';
 import { didYouMean } from '../support/suggestion.js';
@@ -29,6 +30,8 @@ export interface Sink {
   end(): void;
   /** The stream is a terminal or goes to one: decides colours. */
   readonly isTTY: boolean;
+  /** Of the terminal. */
+  readonly columns?: number | undefined;
 }
 
 export interface Target {
@@ -110,6 +113,7 @@ export function openSink(target: Target, live = false): Sink {
   };
   return {
     isTTY: stream?.isTTY === true,
+    columns: stream?.columns,
     write(text) {
       pending.push(text);
       size += text.length;
@@ -124,13 +128,13 @@ export function openSink(target: Target, live = false): Sink {
 
 /**
  * Writes a whole answer to each target: `json` as one document `{"schema": "seccam/NAME@1", …}`, `pretty`
- * as the lines that `draw` gives.
+ * as the lines that `draw` gives for a terminal of that width.
  */
 export function answer(
   values: readonly string[],
   schema: string,
   document: object,
-  draw: () => readonly string[],
+  draw: (width: number) => readonly string[],
 ): void {
   for (const target of targets(values)) {
     const sink = openSink(target);
@@ -138,7 +142,7 @@ export function answer(
       sink.write(`${JSON.stringify({ schema: `seccam/${schema}@1`, ...document }, undefined, 2)}\n`);
     else
       sink.write(
-        draw()
+        draw(widthFor(sink))
           .map((line) => `${line}\n`)
           .join(''),
       );

@@ -4,7 +4,7 @@ import type { InspectItem, InspectView } from '../outputs/answers.js';
 import { eventText } from '../outputs/recording/events.js';
 import { summaryText, treeText } from '../outputs/recording/summary.js';
 import type { Paint } from '../outputs/text.js';
-import { columns, counted, paintFor, printable } from '../outputs/text.js';
+import { columns, counted, paintFor, printable, widthFor } from '../outputs/text.js';
 import { valueText } from '../outputs/value.js';
 import { SeccamCommand } from './base.js';
 import { badUsage, given, recordingFlags, recordingOptions } from './flags.js';
@@ -70,7 +70,10 @@ export default class Inspect extends SeccamCommand {
       .filter((target) => target.name !== 'html')
       .map((target) => {
         const sink = openSink(target);
-        return { sink, draw: target.name === 'json' ? jsonItem : prettyItem(paintFor(sink), asText) };
+        return {
+          sink,
+          draw: target.name === 'json' ? jsonItem : prettyItem(paintFor(sink), asText, widthFor(sink)),
+        };
       });
     let answer = 2;
     let told = 0;
@@ -113,13 +116,13 @@ function jsonItem(item: InspectItem): string {
 }
 
 /** `asText`: events are told by their lines of text. */
-function prettyItem(paint: Paint, asText: boolean): (item: InspectItem) => string {
+function prettyItem(paint: Paint, asText: boolean, width: number): (item: InspectItem) => string {
   const rows: Readonly<Record<string, unknown>>[] = [];
   let events = 0;
   return (item) => {
     switch (item.kind) {
       case 'summary':
-        return `${summaryText(item.summary, paint).join('\n')}\n`;
+        return `${summaryText(item.summary, paint, width).join('\n')}\n`;
       case 'event':
         events++;
         return asText ? '' : `${eventText(item.event, paint)}\n`;
@@ -134,7 +137,7 @@ function prettyItem(paint: Paint, asText: boolean): (item: InspectItem) => strin
       case 'report':
         return '';
       case 'end':
-        if (rows.length > 0) return table(rows, paint);
+        if (rows.length > 0) return table(rows, paint, width);
         return events > 0 && !asText
           ? paint.dim(`${counted(events)} of ${counted(item.events, 'event')}\n`)
           : '';
@@ -142,13 +145,13 @@ function prettyItem(paint: Paint, asText: boolean): (item: InspectItem) => strin
   };
 }
 
-function table(rows: readonly Readonly<Record<string, unknown>>[], paint: Paint): string {
+function table(rows: readonly Readonly<Record<string, unknown>>[], paint: Paint, width: number): string {
   const names = Object.keys(rows[0]!);
   const cells = rows.map((row) =>
     names.map((name) =>
       typeof row[name] === 'string' ? valueText(row[name]).slice(1, -1) : valueText(row[name]),
     ),
   );
-  const [head, ...body] = columns([names, ...cells]);
+  const [head, ...body] = columns([names, ...cells], { width });
   return `${[paint.dim(head!), ...body].join('\n')}\n`;
 }

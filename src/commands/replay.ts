@@ -4,7 +4,7 @@ import * as Flags from '@oclif/core/flags';
 import type { ReplaySummary, RulesOrigin } from '../outputs/answers.js';
 import { costText } from '../outputs/costs.js';
 import { detectionFormatNames } from '../outputs/detections/index.js';
-import { columns, counted, printable, shellWord } from '../outputs/text.js';
+import { columns, counted, printable, shellWord, widthFor } from '../outputs/text.js';
 import { SeccamCommand } from './base.js';
 import { openDetections } from './detections.js';
 import { given, recordingFlags, recordingOptions } from './flags.js';
@@ -108,7 +108,10 @@ function summaryLines(summary: ReplaySummary, verbose: boolean): string[] {
   if (verbose && summary.cannotFire.length > 0)
     lines.push(
       'cannot fire on this recording:',
-      ...columns(summary.cannotFire.map(({ rule, reason }) => [`  ${printable(rule)}`, printable(reason)])),
+      ...columns(
+        summary.cannotFire.map(({ rule, reason }) => [`  ${printable(rule)}`, printable(reason)]),
+        { width: widthFor(process.stderr) },
+      ),
     );
   const blocked =
     summary.cannotFire.length === 0

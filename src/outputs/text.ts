@@ -64,15 +64,75 @@ export function paintFor(
   return stream.isTTY === true && environment['TERM'] !== 'dumb' ? coloured : plain;
 }
 
-/** Lays cells out in columns that are as wide as their widest cell; the last column is not padded. */
-export function columns(rows: readonly (readonly string[])[], gap = 2): string[] {
+/** Columns of a terminal; a pipe or file takes lines of any length, and nothing is broken for it. */
+export function widthFor(
+  stream: { readonly isTTY?: boolean; readonly columns?: number | undefined },
+  environment: NodeJS.ProcessEnv = process.env,
+): number {
+  if (stream.isTTY !== true) return Number.POSITIVE_INFINITY;
+  const width = stream.columns || Number(environment['COLUMNS']);
+  return width > 0 ? width : Number.POSITIVE_INFINITY;
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the colours that `Paint` sets
+const colour = /\x1b\[\d+m/g;
+const lengthOf = (cell: string): number => cell.replace(colour, '').length;
+const padded = (cell: string, width: number): string =>
+  cell + ' '.repeat(Math.max(0, width - lengthOf(cell)));
+
+/** Least width that the last column is given, and that others are narrowed to. */
+const leastLast = 24;
+const least = 12;
+
+/**
+ * Lays cells out in columns that are as wide as their widest cell; the last column is not padded. One text for
+ * each row. In rows that are wider than `width`, the last cell goes on in lines below its beginning, and a
+ * cell that is longer than the others leave room for has a line of its own: nothing is left out.
+ */
+export function columns(
+  rows: readonly (readonly string[])[],
+  { gap = 2, width = Number.POSITIVE_INFINITY }: { readonly gap?: number; readonly width?: number } = {},
+): string[] {
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, cell.length);
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, lengthOf(cell));
   }
-  return rows.map((row) =>
-    row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index]! + gap))).join(''),
-  );
+  const last = widths.length - 1;
+  const sum = (): number => widths.reduce((total, one) => total + one + gap, -gap);
+  if (last > 0 && sum() > width) widths[last] = Math.min(widths[last]!, leastLast);
+  while (last > 0 && sum() > width) {
+    const widest = widths.indexOf(Math.max(...widths.slice(0, last)));
+    if (widths[widest]! <= least) break;
+    widths[widest] = Math.max(least, widths[widest]! - (sum() - width));
+  }
+  return rows.map((row) => {
+    let text = '';
+    let at = 0;
+    for (const [index, cell] of row.entries()) {
+      const begin = widths.slice(0, index).reduce((total, one) => total + one + gap, 0);
+      if (at > begin) {
+        text = `${text.trimEnd()}\n`;
+        at = 0;
+      }
+      if (index === row.length - 1)
+        return text + ' '.repeat(begin - at) + wrapped(cell, width - begin, begin);
+      text += padded(' '.repeat(begin - at) + cell, begin - at + widths[index]! + gap);
+      at = begin + Math.max(widths[index]!, lengthOf(cell)) + gap;
+    }
+    return text;
+  });
+}
+
+/** Breaks at blanks into lines of `width` characters; what has no blank stays whole. */
+function wrapped(cell: string, width: number, indent: number): string {
+  if (lengthOf(cell) <= width) return cell;
+  const lines: string[] = [''];
+  for (const word of cell.split(' ')) {
+    const line = lines.at(-1)!;
+    if (line !== '' && lengthOf(line) + 1 + lengthOf(word) > width) lines.push(word);
+    else lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
+  }
+  return lines.join(`\n${' '.repeat(indent)}`);
 }
 
 /** Seconds since the first event, `+1.391 s`. */

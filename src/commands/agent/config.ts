@@ -26,13 +26,14 @@ export default class AgentConfig extends SeccamCommand {
       shown = (await ask(configuration.settings.control, { verb: 'config' })) as unknown as typeof shown;
     }
     const { file, entries } = shown;
-    answer(flags.format, 'agent-config', { file, entries }, () =>
+    answer(flags.format, 'agent-config', { file, entries }, (width) =>
       columns(
         entries.map(({ name, value, origin }) => [
           name,
           typeof value === 'string' && value !== '' ? value : JSON.stringify(value),
           origin,
         ]),
+        { width },
       ),
     );
   }

@@ -20,7 +20,7 @@ export default class AgentDump extends SeccamCommand {
       verb: 'dump',
       ...(flags.stream === undefined ? {} : { stream: flags.stream }),
     })) as unknown as Dump;
-    answer(flags.format, 'agent-dump', dump, () => [
+    answer(flags.format, 'agent-dump', dump, (width) => [
       ...columns(
         dump.processes.map((row) => [
           row.stream,
@@ -29,6 +29,7 @@ export default class AgentDump extends SeccamCommand {
           String(row.uid),
           printable(`${row.path} ${row.args}`),
         ]),
+        { width },
       ),
       ...dump.recordings.map((path) => `saved ${printable(path)}`),
     ]);

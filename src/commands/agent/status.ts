@@ -13,12 +13,13 @@ export default class AgentStatus extends SeccamCommand {
     const { status } = (await ask(await controlPath(flags), { verb: 'status' })) as {
       status: Record<string, unknown>;
     };
-    answer(flags.format, 'agent-status', status, () =>
+    answer(flags.format, 'agent-status', status, (width) =>
       columns(
         Object.entries(status).map(([name, value]) => [
           name,
           typeof value === 'object' ? JSON.stringify(value) : String(value),
         ]),
+        { width },
       ),
     );
   }

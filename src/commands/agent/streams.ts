@@ -13,23 +13,26 @@ export default class AgentStreams extends SeccamCommand {
     const { streams } = (await ask(await controlPath(flags), { verb: 'streams' })) as {
       streams: StreamRow[];
     };
-    answer(flags.format, 'agent-streams', { streams }, () =>
+    answer(flags.format, 'agent-streams', { streams }, (width) =>
       streams.length === 0
         ? ['no stream is connected']
-        : columns([
-            ['STREAM', 'EVENTS', 'DETECTIONS', 'LOST', 'WAITING', 'LINK', 'UID', 'TRACER', 'COMMAND'],
-            ...streams.map((row) => [
-              row.name,
-              counted(row.events),
-              counted(row.detections),
-              counted(Math.max(row.lost, row.tracer?.lost ?? 0)),
-              counted(row.tracer?.waiting ?? 0),
-              String(row.link ?? 1),
-              String(row.peer.uid ?? '-'),
-              String(row.peer.pid ?? '-'),
-              printable(row.command.join(' ')),
-            ]),
-          ]),
+        : columns(
+            [
+              ['STREAM', 'EVENTS', 'DETECTIONS', 'LOST', 'WAITING', 'LINK', 'UID', 'TRACER', 'COMMAND'],
+              ...streams.map((row) => [
+                row.name,
+                counted(row.events),
+                counted(row.detections),
+                counted(Math.max(row.lost, row.tracer?.lost ?? 0)),
+                counted(row.tracer?.waiting ?? 0),
+                String(row.link ?? 1),
+                String(row.peer.uid ?? '-'),
+                String(row.peer.pid ?? '-'),
+                printable(row.command.join(' ')),
+              ]),
+            ],
+            { width },
+          ),
     );
   }
 }

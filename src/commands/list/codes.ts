@@ -29,9 +29,12 @@ export default class ListCodes extends SeccamCommand {
       ]);
     }
     const paint = paintFor(process.stdout);
-    answer(flags.format, 'codes', { codes: wanted }, () =>
+    answer(flags.format, 'codes', { codes: wanted }, (width) =>
       args.code === undefined
-        ? columns(wanted.map((item) => [item.code, item.severity, item.doc.split(/(?<=[.:]) /)[0]!]))
+        ? columns(
+            wanted.map((item) => [item.code, item.severity, item.doc.split(/(?<=[.:]) /)[0]!]),
+            { width },
+          )
         : wanted.flatMap((item) => [
             `${paint.bold(item.code)}   ${item.severity}, of ${item.room}`,
             '',

@@ -20,7 +20,7 @@ interface Reference<R extends { readonly name: string }> {
   readonly rows: (list: List, word: string | undefined) => readonly R[];
   readonly cells: (row: R) => readonly string[];
   /** The page of one row. */
-  readonly page: (row: R) => readonly string[];
+  readonly page: (row: R, width: number) => readonly string[];
 }
 
 function reference<R extends { readonly name: string }>(spec: Reference<R>): Verb {
@@ -41,8 +41,10 @@ function reference<R extends { readonly name: string }>(spec: Reference<R>): Ver
       if (rows.length === 0) throw nothing(spec.what, args.name ?? '', spec.rows(list, undefined));
       const exact = rows.filter((row) => row.name === args.name);
       const shown = exact.length > 0 && rows.length === exact.length ? exact : rows;
-      answer(flags.format, spec.what, { [spec.what]: shown }, () =>
-        shown === exact ? exact.flatMap((row) => spec.page(row)) : columns(shown.map(spec.cells)),
+      answer(flags.format, spec.what, { [spec.what]: shown }, (width) =>
+        shown === exact
+          ? exact.flatMap((row) => spec.page(row, width))
+          : columns(shown.map(spec.cells), { width }),
       );
     }
   };
@@ -80,18 +82,21 @@ export const ListEvents = reference<ListedEvent>({
     row.preset,
     row.unavailable === undefined ? sentence(row.doc) : `never seen here: ${row.unavailable}`,
   ],
-  page: (row) => [
+  page: (row, width) => [
     `${row.name}   event ${row.id}, ${row.category}, since ${row.since}`,
     '',
     row.doc,
     ...(row.unavailable === undefined ? [] : [`Never seen here: ${row.unavailable}`]),
     '',
-    ...columns([
-      ['recorded with', `--trace ${row.preset}`],
-      ['rules see', row.shown],
-      ['from', row.calls.join(', ')],
-      ['fields', `seccam list fields ${row.name}.`],
-    ]),
+    ...columns(
+      [
+        ['recorded with', `--trace ${row.preset}`],
+        ['rules see', row.shown],
+        ['from', row.calls.join(', ')],
+        ['fields', `seccam list fields ${row.name}.`],
+      ],
+      { width },
+    ),
   ],
 });
 
@@ -109,17 +114,20 @@ export const ListFields = reference<ListedField>({
     row.type,
     row.unavailable === undefined ? sentence(row.doc) : `always absent here: ${row.unavailable}`,
   ],
-  page: (row) => [
+  page: (row, width) => [
     `${row.name}   ${row.type}`,
     '',
     row.doc,
     ...(row.iterator === undefined ? [] : [`One value for each member of ${row.iterator}.`]),
     ...(row.unavailable === undefined ? [] : [`Always absent here: ${row.unavailable}`]),
     '',
-    ...columns([
-      ['events', row.events === undefined ? 'all' : row.events.join(', ')],
-      ...(row.constants === undefined ? [] : [['written with', `seccam list constants ${row.constants}`]]),
-    ]),
+    ...columns(
+      [
+        ['events', row.events === undefined ? 'all' : row.events.join(', ')],
+        ...(row.constants === undefined ? [] : [['written with', `seccam list constants ${row.constants}`]]),
+      ],
+      { width },
+    ),
   ],
 });
 

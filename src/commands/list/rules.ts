@@ -12,7 +12,7 @@ export default class ListRules extends SeccamCommand {
     const { listRules } = await import('../../workbench/list.js');
     const { rules, origin, diagnostics } = listRules(given('rules', flags.rules));
     const failed = this.report(diagnostics);
-    answer(flags.format, 'rules', { origin, rules }, () => {
+    answer(flags.format, 'rules', { origin, rules }, (width) => {
       const paint = paintFor(process.stdout);
       const table = columns(
         rules.map((rule) => [
@@ -21,6 +21,7 @@ export default class ListRules extends SeccamCommand {
           rule.status,
           printable(rule.reason ?? rule.description ?? ''),
         ]),
+        { width },
       );
       const decide = rules.filter((rule) => rule.status === 'loaded').length;
       return [

@@ -11,8 +11,11 @@ export default class ListTests extends SeccamCommand {
     const { listTests } = await import('../../workbench/list.js');
     const { tests, diagnostics } = listTests();
     const failed = this.report(diagnostics);
-    answer(flags.format, 'tests', { tests }, () =>
-      columns(tests.map((test) => [`${printable(test.file)}:${test.line}`, printable(test.name)])),
+    answer(flags.format, 'tests', { tests }, (width) =>
+      columns(
+        tests.map((test) => [`${printable(test.file)}:${test.line}`, printable(test.name)]),
+        { width },
+      ),
     );
     return failed ? Exit.couldNotAnswer : Exit.asHoped;
   }

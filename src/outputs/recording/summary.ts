@@ -4,7 +4,12 @@ import { commandText } from '../lineage.js';
 import type { Paint } from '../text.js';
 import { columns, counted, printable } from '../text.js';
 
-export function summaryText(summary: RecordingSummary, paint: Paint): string[] {
+/** `width`: of the terminal; unmet by lines that are no table. */
+export function summaryText(
+  summary: RecordingSummary,
+  paint: Paint,
+  width = Number.POSITIVE_INFINITY,
+): string[] {
   const rows: [string, string][] = [
     ['command', printable(summary.command.join(' '))],
     ['started', `${startText(summary.started)}, took ${(Number(summary.durationNs) / 1e9).toFixed(3)} s`],
@@ -33,7 +38,10 @@ export function summaryText(summary: RecordingSummary, paint: Paint): string[] {
   const quiet = summary.traced.filter((type) => !(type in summary.byType));
   return [
     paint.bold(printable(summary.file)),
-    ...columns(rows.map(([name, value]) => [`  ${name}`, value])),
+    ...columns(
+      rows.map(([name, value]) => [`  ${name}`, value]),
+      { width },
+    ),
     '',
     ...columns(types.map(([type, count]) => [`  ${type}`, counted(count).padStart(9)])),
     ...(quiet.length === 0 ? [] : ['', paint.dim(`  recorded but not seen: ${quiet.join(', ')}`)]),
@@ -54,5 +62,8 @@ function endText(summary: RecordingSummary): string {
 export function treeText(line: TreeLine, paint: Paint): string {
   const indent = '  '.repeat(Math.min(line.depth, 40));
   const exit = line.exit === undefined ? '' : paint.dim(`  ${printable(line.exit)}`);
-  return `${indent}${paint.bold(commandText(line))}${paint.dim(`  pid ${line.pid}, uid ${line.uid}, event ${line.seq}, ${counted(line.events, 'event')}`)}${exit}`;
+  // Such as an ancestor of the first process: it did nothing that was recorded.
+  const did =
+    line.events === 0 ? 'no event of its own' : `event ${line.seq}, ${counted(line.events, 'event')}`;
+  return `${indent}${paint.bold(commandText(line))}${paint.dim(`  pid ${line.pid}, uid ${line.uid}, ${did}`)}${exit}`;
 }
