@@ -146,9 +146,10 @@ function readText(file: string): string | Diagnostic {
   } catch (error) {
     return diagnostic(ruleCodes, 'rules-not-found', `"${file}" cannot be read: ${reason(error)}`);
   }
-  if (file.endsWith('.seccam') || bytes.subarray(0, 512).includes(0)) {
-    return notPolicy(file, 'a recording, or another binary file', `seccam replay ${file} -r RULES`);
-  }
+  if (file.endsWith('.seccam') || bytes.subarray(1, 7).toString('latin1') === 'SECCAM')
+    return notPolicy(file, 'a recording', `seccam replay ${file} -r RULES`);
+  if (bytes.subarray(0, 512).includes(0))
+    return notPolicy(file, 'a binary file', 'name a policy file, or a folder that holds *.policy files');
   if (!isUtf8(bytes)) return notUtf8(file, bytes);
   return bytes.toString('utf8').replace(/^\uFEFF/, '');
 }

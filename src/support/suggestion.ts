@@ -25,7 +25,8 @@ export function editDistance(a: string, b: string, limit: number): number {
 
 /** The known words nearest to `word`, best first, at most `count`; none when nothing is near. */
 export function nearest(word: string, known: Iterable<string>, count = 3): string[] {
-  const limit = Math.max(1, Math.floor(word.length * 0.34));
+  // Of one or two letters everything short would be near.
+  const limit = word.length < 3 ? 0 : Math.max(1, Math.floor(word.length * 0.34));
   const lower = word.toLowerCase();
   const found: { name: string; distance: number }[] = [];
   for (const name of known) {

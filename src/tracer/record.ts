@@ -1,4 +1,5 @@
 /** Records with the C core inside this process: a thread of its own traces and writes the file. */
+import { statSync } from 'node:fs';
 import { type Diagnostic, DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { traceArguments, transparencyArguments } from './arguments.js';
 import { tracerAvailability } from './availability.js';
@@ -54,7 +55,7 @@ export function nativeDiagnostic(text: string): Diagnostic | undefined {
   const known: TracerCode = code in tracerCodes ? (code as TracerCode) : 'internal-error';
   const sentence = text.slice(at + 1);
   return diagnostic(tracerCodes, known, `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`, {
-    suggestions: advice[known] ?? [],
+    suggestions: known === 'program-not-executable' ? adviceOn(sentence) : (advice[known] ?? []),
   });
 }
 
@@ -65,6 +66,18 @@ const advice: Partial<Record<TracerCode, readonly string[]>> = {
   'unknown-event': ['seccam list events'],
   'no-seccomp': ['--disable-seccomp'],
 };
+
+/** What keeps the program that the sentence names from being executed, as far as its file tells. */
+function adviceOn(sentence: string): string[] {
+  const name = /"(.+)"/.exec(sentence)?.[1] ?? '';
+  const file = name.includes('/') ? statSync(name, { throwIfNoEntry: false }) : undefined;
+  if (file === undefined) return [];
+  if (file.isDirectory()) return ['name a program: this is a directory'];
+  if ((file.mode & 0o111) === 0) return [`chmod +x ${name}`, 'name its interpreter first, such as sh'];
+  return /format/i.test(sentence)
+    ? ['a script begins with #! and its interpreter; else name that first']
+    : [];
+}
 
 /**
  * Runs or attaches, and records until the traced tree is empty.

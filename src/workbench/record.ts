@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { everySignal, wantsEverySignal } from '../rules/index.js';
+import { DiagnosticError } from '../support/diagnostic.js';
 import { makeFolder } from '../support/folder.js';
 import type { TraceCounters, TraceOutcome } from '../tracer/index.js';
 import { isFolder } from './glob.js';
@@ -18,10 +19,10 @@ export async function record(options: RecordOptions): Promise<RecordResult> {
     options.output === undefined
       ? freeName(options.command, project, cwd, options.force)
       : resolve(cwd, options.output);
-  makeFolder(dirname(output));
   const config = project.config.recordings ?? {};
   const began = performance.now();
   const events = eventsOf(options, project, cwd);
+  makeFolder(dirname(output));
   const { tracer, unfit } = hidden(config, options);
   const told = {
     ...tracer,
@@ -84,7 +85,11 @@ const written = (output: string): string =>
 /** Names of events, categories and presets: of `--trace`, of the rules of `--trace-for`, else of the project. */
 function eventsOf(options: RecordOptions, project: Project, cwd: string): readonly string[] {
   if (options.traceFor !== undefined && options.traceFor.length > 0) {
-    const { rules } = new RuleSets(cwd).load(options.traceFor).rules;
+    const inUse = new RuleSets(cwd).load(options.traceFor);
+    // What a rule that did not load needs would silently not be recorded.
+    const wrong = inUse.diagnostics.filter((item) => item.severity === 'error');
+    if (wrong.length > 0) throw new DiagnosticError(wrong, 125);
+    const { rules } = inUse.rules;
     return [
       ...new Set([
         'exec',
