@@ -217,6 +217,49 @@ static bool interface_of_route(pid_t tid, uint32_t address, char name[IFNAMSIZ])
 	return found;
 }
 
+/* The same of version 6; RTF_REJECT leads nowhere. */
+static bool interface_of_route_six(pid_t tid, const uint8_t address[16], char name[IFNAMSIZ])
+{
+	char line[256], text[33], device[IFNAMSIZ], path[48];
+	unsigned prefix, metric, flags, best = 0, best_metric = 0;
+	bool found = false;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/%d/net/ipv6_route", tid);
+	file = fopen(path, "re");
+	while (file && fgets(line, sizeof(line), file)) {
+		bool inside = true;
+
+		if (sscanf(line, "%32s %x %*s %*s %*s %x %*x %*x %x %15s", text, &prefix, &metric, &flags, device) != 5 || prefix > 128 ||
+		    !(flags & 1) || flags & 0x200)
+			continue;
+		for (unsigned bit = 0; inside && bit < prefix; bit += 8) {
+			const unsigned mask = prefix - bit >= 8 ? 0xff : 0xff & (0xff << (8 - (prefix - bit)));
+			unsigned byte = 0;
+
+			inside = sscanf(text + bit / 4, "%2x", &byte) == 1 && (address[bit / 8] & mask) == byte;
+		}
+		if (!inside || (found && (prefix < best || (prefix == best && metric >= best_metric))))
+			continue;
+		found = true;
+		best = prefix;
+		best_metric = metric;
+		memcpy(name, device, sizeof(device));
+	}
+	if (file)
+		fclose(file);
+	return found;
+}
+
+/* What is of this machine goes round by the loopback, whatever its address is. */
+static void interface_to(int socket, pid_t tid, uint32_t to, uint32_t own, char name[IFNAMSIZ])
+{
+	if ((ntohl(to) >> 24) == 127 || interface_with(socket, to, name))
+		strcpy(name, "lo");
+	else if (!(own && interface_with(socket, own, name)))
+		interface_of_route(tid, to, name);
+}
+
 struct value capture_interface(const struct capture_site *site, int fd, const struct value *server)
 {
 	const struct address_facts *to = server->type == VALUE_ADDRESS ? arena_at(site->arena, server->at) : NULL;
@@ -235,19 +278,17 @@ struct value capture_interface(const struct capture_site *site, int fd, const st
 	if (!getsockopt(copy, SOL_SOCKET, SO_BINDTODEVICE, name, &size) && size > 1 && name[0]) {
 		/* The program said which. */
 	} else if (to->family == AF_INET) {
-		/* What is of this machine goes round by the loopback, whatever its address is. */
-		if ((ntohl(to->ip[0]) >> 24) == 127 || interface_with(copy, to->ip[0], name))
-			strcpy(name, "lo");
-		else if (!(own.ss_family == AF_INET && in->sin_addr.s_addr && interface_with(copy, in->sin_addr.s_addr, name)))
-			interface_of_route(tid, to->ip[0], name);
+		interface_to(copy, tid, to->ip[0], own.ss_family == AF_INET ? in->sin_addr.s_addr : 0, name);
 	} else if (to->number) {
 		asked.ifr_ifindex = (int)to->number;
 		if (!ioctl(copy, SIOCGIFNAME, &asked))
 			snprintf(name, sizeof(name), "%.*s", IFNAMSIZ - 1, asked.ifr_name);
 	} else if (IN6_IS_ADDR_LOOPBACK((const struct in6_addr *)to->ip) || interface_with_six(tid, (const uint8_t *)to->ip, name)) {
 		strcpy(name, "lo");
-	} else if (own.ss_family == AF_INET6) {
-		interface_with_six(tid, in6->sin6_addr.s6_addr, name);
+	} else if (IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)to->ip)) {
+		interface_to(copy, tid, to->ip[3], own.ss_family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&in6->sin6_addr) ? in6->sin6_addr.s6_addr32[3] : 0, name);
+	} else if (!(own.ss_family == AF_INET6 && !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) && interface_with_six(tid, in6->sin6_addr.s6_addr, name))) {
+		interface_of_route_six(tid, (const uint8_t *)to->ip, name);
 	}
 	close(copy);
 	return name[0] ? name_value(site, name) : absent;
