@@ -16,6 +16,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { applyPatch } from 'diff';
+import fc from 'fast-check';
 import t from 'tap';
 import { replay as pipeline } from '../src/pipeline/index.js';
 import { Engine } from '../src/rules/index.js';
@@ -27,6 +29,7 @@ import { decide } from '../src/workbench/doubt.js';
 import { evaluate } from '../src/workbench/eval.js';
 import { explain } from '../src/workbench/explain.js';
 import { inspect } from '../src/workbench/inspect.js';
+import { hunksOf, textDiff } from '../src/workbench/linediff.js';
 import { isRandom, Normaliser } from '../src/workbench/normalise.js';
 import { record } from '../src/workbench/record.js';
 import { replay } from '../src/workbench/replay.js';
@@ -1004,4 +1007,30 @@ t.test('coverage: a leaf is decided when its flip alone flips the rule', async (
   });
   tt.same(summary.coverage?.thresholds, [{ name: 'decided', want: 90, have: 66, met: false }]);
   tt.equal(summary.answer, 1);
+});
+
+t.test('differences of lines: what they take away and add makes the one text of the other', async (tt) => {
+  const line = fc.constantFrom('open a', 'open b', 'exec c', 'exit', 'x');
+  const applies = (before: readonly string[], after: readonly string[]): void => {
+    const text = (lines: readonly string[]): string => `${lines.join('\n')}\n`;
+    const patch = { oldFileName: 'a', newFileName: 'a', oldHeader: '', newHeader: '' };
+    const hunks = hunksOf(before, after).map((hunk) => ({ ...hunk, lines: [...hunk.lines] }));
+    tt.equal(applyPatch(text(before), { ...patch, hunks, index: 'a' }), text(after));
+  };
+  fc.assert(
+    fc.property(
+      fc.array(line, { minLength: 1, maxLength: 20 }),
+      fc.array(line, { minLength: 1, maxLength: 20 }),
+      applies,
+    ),
+    { numRuns: 300, seed: 7 },
+  );
+  // Too many differences to look for the fewest of them.
+  const before = Array.from({ length: 20_000 }, (_, at) => `event ${at} of ${at % 7}`);
+  const after = before.map((text, at) => (at % 3 === 0 ? `${text} too` : text));
+  applies(before, after);
+  const shown = textDiff(`${before.join('\n')}\n`, `${after.join('\n')}\n`, 'events').split('\n');
+  tt.equal(shown.filter((text) => text.startsWith('-')).length, 6_667);
+  tt.equal(shown.filter((text) => text.startsWith('+')).length, 6_667);
+  tt.equal(textDiff('a\nb\n', 'a\nb\n', 'events'), '');
 });

@@ -10,6 +10,7 @@ import { nodeText } from './account.js';
 import { workbenchCodes } from './codes.js';
 import { eventText } from './eventtext.js';
 import { exists, findFiles } from './glob.js';
+import { textDiff } from './linediff.js';
 import { type Project, projectOf, recordingsFolder, rulesOrigin, shown } from './project.js';
 import { existing, findRecordings } from './recordings.js';
 import { inputOf } from './replay.js';
@@ -21,7 +22,6 @@ import type {
   RulesDiff,
 } from './results.js';
 import { RuleSets, type RulesInUse } from './ruleset.js';
-import { textDiff } from './snapshot.js';
 
 // ---------------------------------------------------------------- rules
 

@@ -5,6 +5,7 @@
 
 import { nameConstant } from '../catalogue/constants.js';
 import type { Event } from '../catalogue/event.js';
+import { fieldsOfEvent } from '../catalogue/fields.js';
 import { isOfProcess, saysNothingNew } from '../outputs/recording/events.js';
 import { fieldText } from '../outputs/value.js';
 import { type Input, replay, type StreamSummary } from '../pipeline/index.js';
@@ -33,6 +34,7 @@ export class EventText {
   readonly #lineage: Lineage;
   readonly #normaliser: Normaliser;
   readonly #groups = new Map<string, string[]>();
+  readonly #fields = new Map<string, readonly TellingField[]>();
 
   constructor(
     readonly model: ProductModel,
@@ -57,15 +59,48 @@ export class EventText {
   }
 
   #line(event: Event): string {
-    const fields = Object.entries(this.model.fieldsOf(event)).flatMap(([name, value]) => {
-      const own = name.slice(event.type.length + 1);
-      if (!isTelling(name, own, event.type)) return [];
-      const normal = this.#normaliser.value(name, value);
-      return isNothing(normal) ? [] : [`${own}=${fieldText(name, normal, Number.POSITIVE_INFINITY)}`];
-    });
-    const result = event.retval < 0 ? (nameConstant('errno', event.retval) ?? String(event.retval)) : 'ok';
-    return [event.type, result, ...fields].join(' ');
+    let line = `${event.type} ${event.retval < 0 ? (nameConstant('errno', event.retval) ?? String(event.retval)) : 'ok'}`;
+    for (const field of lookup(this.#fields, event.type, () => tellingFields(event.type)))
+      line += this.#part(field, this.model.read(field.name, event));
+    return line;
   }
+
+  /** A value has one text, however often it comes: what numbers it by first appearance has seen it then. */
+  #part({ name, own, known }: TellingField, value: unknown): string {
+    let part = known.get(value);
+    if (part === undefined) {
+      const normal = this.#normaliser.value(name, value);
+      part = isNothing(normal) ? '' : ` ${own}=${fieldText(name, normal, Number.POSITIVE_INFINITY)}`;
+      if (known.size >= mostKnown) known.clear();
+      if (typeof value !== 'object') known.set(value, part);
+    }
+    return part;
+  }
+}
+
+/** A field that a line shows. */
+interface TellingField {
+  readonly name: string;
+  /** Without the type of its event. */
+  readonly own: string;
+  /** Value → its part of a line; empty: nothing to say. */
+  readonly known: Map<unknown, string>;
+}
+
+/** Values of a field whose texts are known at a time. */
+const mostKnown = 1 << 14;
+
+function tellingFields(type: string): TellingField[] {
+  return fieldsOfEvent(type).flatMap(({ name, source, events }) => {
+    const own = name.slice(type.length + 1);
+    const theirs = 'of' in source && (events?.length !== 1 || !['self', 'target'].includes(source.of));
+    return name.startsWith(`${type}.`) &&
+      source.kind !== 'unavailable' &&
+      !theirs &&
+      isTelling(name, own, type)
+      ? [{ name, own, known: new Map() }]
+      : [];
+  });
 }
 
 const isNothing = (value: unknown): boolean =>

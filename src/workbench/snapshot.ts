@@ -2,11 +2,11 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { structuredPatch } from 'diff';
 import { parse, stringify } from 'yaml';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { lookup } from '../support/lookup.js';
 import { workbenchCodes } from './codes.js';
+import { textDiff } from './linediff.js';
 import { type Mask, Normaliser } from './normalise.js';
 import type { SnapshotChange } from './results.js';
 
@@ -185,16 +185,4 @@ export function difference(
     else removed -= count;
   }
   return { added, removed };
-}
-
-/** A unified diff without its file names. */
-export function textDiff(before: string, after: string, name: string): string {
-  const patch = structuredPatch(name, name, before, after, '', '', { context: 2 });
-  return patch.hunks
-    .map((hunk) =>
-      [`@@ -${hunk.oldStart},${hunk.oldLines} +${hunk.newStart},${hunk.newLines} @@`, ...hunk.lines].join(
-        '\n',
-      ),
-    )
-    .join('\n');
 }
