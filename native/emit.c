@@ -10,8 +10,10 @@
 
 #include "capture.h"
 #include "content.h"
+#include "errand.h"
 #include "hidden.h"
 #include "lineage.h"
+#include "mounts.h"
 #include "process.h"
 #include "redact.h"
 #include "tags.h"
@@ -335,6 +337,20 @@ static void remember_act(struct task *task, const struct act *act, int64_t resul
 	else if (result >= 0 && act->call->event == EVENT_SETSID) {
 		p->sid = p->tgid;
 		p->tty[0] = 0;
+	}
+	if (result >= 0 && act->call->event == EVENT_FSOPEN && act->values[FSOPEN_FS_TYPE].type == VALUE_TEXT) {
+		struct text given = act->values[FSOPEN_FS_TYPE].text;
+		char type[64];
+
+		snprintf(type, sizeof(type), "%.*s", (int)given.stored, (const char *)arena_at(arena, given.at));
+		mounts_context(p->tgid, (int)result, type);
+	} else if (result >= 0 && act->call->event == EVENT_FSMOUNT) {
+		struct statx facts;
+		char link[64];
+
+		snprintf(link, sizeof(link), "/proc/%d/fd/%d", task->tid, (int)result);
+		if (!errand_facts(link, 0, STATX_TYPE, &facts))
+			mounts_made(p->tgid, (int)task->pending.args[0], (uint64_t)facts.stx_dev_major << 32 | facts.stx_dev_minor);
 	}
 	for (size_t n = 0; result >= 0 && n < sizeof(rows) / sizeof(*rows); n++) {
 		if (act->call->event != rows[n].event)

@@ -200,3 +200,78 @@ const char *mounts_part(const struct path_task *task, uint64_t mount_id)
 {
 	return mount_id ? mounts_find(task, mount_id)->root : NULL;
 }
+
+/* The last ones suffice: a mount without a place is made, used and moved to its place. */
+#define MADE_MAX 64
+static struct made {
+	pid_t tgid;
+	int context;
+	uint64_t device;
+	const char *type;
+} contexts[MADE_MAX], made[MADE_MAX];
+static unsigned next_context, next_made;
+
+/* There are few types, and files point to their names for as long as they are known. */
+static const char *kept_type(const char *type)
+{
+	static char *types[MADE_MAX];
+	unsigned n = 0;
+
+	while (n < MADE_MAX && types[n] && strcmp(types[n], type))
+		n++;
+	if (n < MADE_MAX && !types[n])
+		types[n] = unescape(type, strlen(type));
+	return n < MADE_MAX ? types[n] : NULL;
+}
+
+void mounts_context(pid_t tgid, int context, const char *type)
+{
+	struct made *one = &contexts[next_context++ % MADE_MAX];
+
+	*one = (struct made){.tgid = tgid, .context = context, .type = kept_type(type)};
+}
+
+void mounts_made(pid_t tgid, int context, uint64_t device)
+{
+	for (unsigned n = 0; n < MADE_MAX; n++) {
+		/* From the newest to the oldest: numbers of descriptors are used again. */
+		const struct made *one = &contexts[(next_context - 1 - n) % MADE_MAX];
+
+		if (one->tgid != tgid || one->context != context || !one->type)
+			continue;
+		made[next_made] = *one;
+		made[next_made].device = device;
+		next_made = (next_made + 1) % MADE_MAX;
+		return;
+	}
+}
+
+const char *mounts_type(const struct path_task *task, uint64_t device)
+{
+	const char *type = NULL;
+	char name[64], *line = NULL;
+	size_t size = 0;
+	FILE *table;
+
+	for (unsigned n = 0; n < MADE_MAX; n++) {
+		const struct made *one = &made[(next_made + MADE_MAX - 1 - n) % MADE_MAX];
+
+		if (one->tgid && one->device == device)
+			return one->type;
+	}
+	walk_proc(name, task->tid, "/mountinfo");
+	table = fopen(name, "re");
+	while (table && !type && getline(&line, &size, table) > 0) {
+		unsigned major_number, minor_number;
+
+		if (sscanf(line, "%*u %*u %u:%u", &major_number, &minor_number) == 2 && ((uint64_t)major_number << 32 | minor_number) == device) {
+			struct mount_facts *other = mounts_find(task, strtoull(line, NULL, 10));
+
+			type = other->filesystem;
+		}
+	}
+	free(line);
+	if (table)
+		fclose(table);
+	return type;
+}

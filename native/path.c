@@ -72,6 +72,8 @@ static void take_statx(const struct path_task *task, const struct statx *from, c
 		facts->flags |= (mount->visible ? FACT_MOUNT_VISIBLE : 0) | (mount->detached ? FACT_MOUNT_DETACHED : 0);
 		if (mount->upper && facts->path.stored && in_upper_layer(task, mount, arena_at(arena, facts->path.at), facts->path.stored, from))
 			facts->flags |= FACT_UPPER_LAYER;
+		if (!facts->filesystem && mount->detached)
+			facts->filesystem = mounts_type(task, facts->device);
 	}
 }
 
