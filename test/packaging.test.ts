@@ -171,6 +171,40 @@ t.test(
   },
 );
 
+t.test('a service manager is told when the agent is ready, that it lives, and when it stops', async (t) => {
+  const listener = `use IO::Socket::UNIX; use Socket; $| = 1;
+my $heard = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die $!;
+print "listens\\n"; print "$said\\n" while defined $heard->recv($said, 4096);`;
+  if (spawnSync('perl', ['-MIO::Socket::UNIX', '-e', '1']).status !== 0)
+    return void t.pass('skipped: no perl');
+  const heard = join(folder, 'notify');
+  const ear = spawn('perl', ['-e', listener, heard], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => void ear.kill('SIGKILL'));
+  let said = '';
+  ear.stdout.on('data', (chunk) => (said += String(chunk)));
+  const until = async (pattern: RegExp): Promise<void> => {
+    for (let tries = 0; !pattern.test(said); tries++) {
+      if (tries > 3000) throw new Error(`never said: ${pattern} in ${said}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  };
+  await until(/listens/);
+  const agent = spawn(
+    seccam,
+    ['agent', 'start', '--socket', join(folder, 'n.sock'), '--control', join(folder, 'n.control')],
+    {
+      stdio: 'ignore',
+      env: { ...process.env, NOTIFY_SOCKET: heard, WATCHDOG_USEC: '300000' },
+    },
+  );
+  await until(/READY=1\nSTATUS=\d+ rules, 0 streams, mode monitor\n/);
+  t.ok(readdirSync(folder).includes('n.sock'), 'what it listens at is there');
+  await until(/WATCHDOG=1\n[\s\S]*WATCHDOG=1\n/);
+  agent.kill('SIGTERM');
+  await until(/STOPPING=1\n/);
+  t.equal(await new Promise((resolve) => agent.once('exit', resolve)), 0);
+});
+
 const noSystemd =
   executable === undefined
     ? 'the tracer is not built'
@@ -216,7 +250,8 @@ until_true() { for n in $(seq 300); do eval "$1" >/dev/null 2>&1 && return; slee
 detections() { inside seccam agent status --format json | sed -nE 's/.*"detections": ([0-9]*).*/\\1/p'; }
 until_true 'inside systemctl is-active basic.target'
 inside systemctl is-active basic.target >/dev/null || exit 42
-inside systemctl start seccam-agent wrapped-application; echo "start $?"
+inside systemctl start seccam-agent; echo "ready $? $(inside systemctl show -P StatusText seccam-agent)"
+inside systemctl start wrapped-application; echo "start $?"
 until_true '[ "$(detections)" -gt 2 ]'
 inside systemctl reload seccam-agent; echo "reload $?"
 inside systemctl restart seccam-agent; echo "restart $?"
@@ -238,6 +273,7 @@ inside journalctl --no-pager -o cat -u seccam-agent | grep -c ' reads open cat' 
     if (status === 42) return void t.pass('skipped: no systemd boots in a container here');
     t.equal(status, 0, stderr);
     t.strictSame(stdout.trim().split('\n'), [
+      'ready 0 1 rule, 0 streams, mode monitor',
       'start 0',
       'reload 0',
       'restart 0',

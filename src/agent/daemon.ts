@@ -19,6 +19,7 @@ import { type ControlAnswer, type ControlRequest, ControlServer } from './contro
 import { globMatcher } from './glob.js';
 import { isEncrypted, Listener, readToken, splitAddress, whyNot } from './listener.js';
 import { RefusalReason } from './message.js';
+import { type ServiceManager, serviceManager } from './notify.js';
 import { DescriptorOutput, FileOutput } from './outputs/descriptor.js';
 import { formatOf, forRules, type Output } from './outputs/output.js';
 import { SyslogOutput } from './outputs/syslog.js';
@@ -62,6 +63,10 @@ export class Daemon {
   #stopping: Promise<void> | undefined;
   readonly #onStopped: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** What started us, when it wants to be told. */
+  #manager: ServiceManager | undefined;
+  #told = '';
+  #alive: NodeJS.Timeout | undefined;
   readonly #troubled = new Map<Output, string>();
   #writable: (fd: number) => boolean = () => true;
 
@@ -162,6 +167,7 @@ export class Daemon {
         );
       }
     }
+    this.#tellManager();
     for (const path of (await this.#listener?.restore()) ?? [])
       this.#options.onProblem(
         diagnostic(agentCodes, 'socket-removed', `somebody removed the socket "${path}": it was made anew`),
@@ -199,6 +205,21 @@ export class Daemon {
     if (!signals) return;
     process.on('SIGHUP', () => this.#reload());
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => void this.stop());
+    this.#manager = await serviceManager();
+    this.#tellManager('READY=1');
+    const { watchdog } = this.#manager ?? {};
+    if (watchdog === undefined) return;
+    this.#alive = setInterval(() => this.#manager?.notify(['WATCHDOG=1']), watchdog / 3);
+    this.#alive.unref();
+  }
+
+  /** The state, and in words what it is about. */
+  #tellManager(state?: string): void {
+    if (this.#manager === undefined) return;
+    const status = `STATUS=${counted(this.agent.rules.rules.length, 'rule')}, ${counted(this.agent.streams().length, 'stream')}, mode ${this.settings.mode}`;
+    if (state === undefined && status === this.#told) return;
+    this.#told = status;
+    this.#manager.notify([...(state === undefined ? [] : [state]), status]);
   }
 
   /** Resolves when the agent has stopped. */
@@ -221,6 +242,7 @@ export class Daemon {
 
   async #stop(): Promise<void> {
     clearInterval(this.#timer);
+    this.#manager?.notify(['STOPPING=1']);
     this.#listener?.stop();
     await this.agent.close(false);
     for (const { name, dropped, problem } of this.agent.outputs.map((output) => output.facts()))
@@ -241,6 +263,7 @@ export class Daemon {
       new Promise((resolve) => setTimeout(resolve, 500).unref()),
     ]);
     for (const link of links) link.destroy();
+    clearInterval(this.#alive);
     for (const resolve of this.#onStopped) resolve();
   }
 
