@@ -41,6 +41,7 @@ async function acts(path: string): Promise<string> {
     .sort()
     .join('\n')
     .replace(/(seccam-(?:attack|demo)-|\/tmp\.|\/tmp\/cc)\w{6,10}/g, '$1?')
+    .replace(/<temporary \d+>/g, '<temporary>')
     .replace(/\b[3-6]\d{4}\b/g, '<port>');
 }
 

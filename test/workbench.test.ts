@@ -852,7 +852,7 @@ t.test('normalisation: what differs from run to run is numbered by first appeara
   for (const [field, value, want] of rows)
     tt.equal(normaliser.value(field, value), want, `${field} ${String(value)}`);
   tt.equal(normaliser.counts.get('inode'), 4, 'what changed something is counted');
-  for (const name of ['tmp.aB3dE9xQ', 'seccam-demo-x7Kq2P', 'ccAbC123.o']) tt.ok(isRandom(name), name);
+  for (const name of ['tmp.aB3dE9xQ', 'seccam-demo-x7Kq2P', 'ccAbC123.o', 'ccgpzle4.s', 'ccabcdef.res']) tt.ok(isRandom(name), name);
   for (const name of ['fixed', 'update', 'systemd-private', 'Makefile', 'python3'])
     tt.notOk(isRandom(name), name);
   tt.end();

@@ -113,6 +113,8 @@ export class Normaliser {
 
 /** Whether a name looks made up by mkstemp and the like: a tail of six or more letters and digits that is no word. */
 export function isRandom(name: string): boolean {
+  // Files of gcc, whose six letters may look like any word.
+  if (/^cc[A-Za-z0-9]{6}\.(?:s|o|c|i|ii|ld|le|res|cdtor\.[co]|lto\w*)$/.test(name)) return true;
   const tail = /[A-Za-z0-9_]{6,}$/
     .exec(name.split('.').find((part) => /[A-Za-z0-9]{6,}/.test(part)) ?? name)?.[0]
     .slice(-6);
