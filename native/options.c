@@ -23,7 +23,7 @@ const char *options_usage(void)
 	       "  --epoch-bytes N       a checkpoint, from which replay may begin, after so many bytes\n"
 	       "  --trace NAMES         events, categories, or lean, default, all; with commas; signal:all for every signal\n"
 	       "  --pid N               attach to a running process\n"
-	       "  --duration MS         let go after so long\n"
+	       "  --duration MS         let go after so long (as 500, 500ms or 2s)\n"
 	       "  --proc-scan-rate MS   look for processes that are not traced so often (as 500, 500ms or 2s)\n"
 	       "  --disable-proc-scan   do not look for them\n"
 	       "  --disable-stats       read nothing of programs and accounts: no ELF facts, no names of users\n"
@@ -55,19 +55,19 @@ static bool number(const char *text, int64_t least, int64_t most, int64_t *out)
 	return true;
 }
 
-/* A time such as 500, 500ms or 2s; 0: it is none, or shorter than a tick. */
+/* A time such as 500, 500ms or 2s; 0: it is none. */
 static uint64_t milliseconds(const char *text)
 {
 	char *end;
 	unsigned long long value = strtoull(text, &end, 10);
 
-	if (end == text || value > 86400000 || text[0] == '-')
+	if (end == text || value > UINT64_MAX / 1000 / 1000000 || text[0] == '-')
 		return 0;
 	if (!strcmp(end, "s"))
 		value *= 1000;
 	else if (*end && strcmp(end, "ms") != 0)
 		return 0;
-	return value < 100 ? 0 : value;
+	return value;
 }
 
 /* Splits a copy of `text` at commas. */
@@ -178,11 +178,12 @@ static bool apply(struct options *o, const char *name, const char *value, struct
 		if (o->inherit_count < OPTIONS_NAMES_MAX)
 			o->inherit[o->inherit_count++] = (int)n;
 	} else if (IS("--duration")) {
-		WANT_NUMBER(1, INT64_MAX);
-		o->duration_ms = (uint64_t)n;
+		o->duration_ms = milliseconds(value);
+		if (!o->duration_ms)
+			fail(failure, 125, "bad-option", 0, "\"%s\" wants a time, such as 500ms or 2s, not \"%s\"", name, value);
 	} else if (IS("--proc-scan-rate")) {
 		o->scan_ms = milliseconds(value);
-		if (!o->scan_ms)
+		if (o->scan_ms < 100 || o->scan_ms > 86400000)
 			fail(failure, 125, "bad-option", 0, "\"%s\" wants a time from 100ms on, such as 500ms or 2s, not \"%s\"", name, value);
 	} else if (IS("--uid")) {
 		WANT_NUMBER(0, 0xfffffffe);

@@ -100,6 +100,15 @@ t.test(
         stderr: wants,
       });
     t.match(run([executable, '-o', file('x.seccam')]), { status: 125, stderr: /bad-option/ });
+    t.match(run([executable, '--duration', 'soon', '--pid', '1']), {
+      status: 125,
+      stderr: /500ms or 2s, not "soon"/,
+    });
+    t.match(
+      run(['sh', '-c', '"$0" -o "$1" --duration 200ms --pid "$$"', executable, file('short.seccam')]),
+      { status: 0 },
+      'as long as it says, and no longer',
+    );
   },
 );
 
