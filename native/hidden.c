@@ -246,7 +246,39 @@ static bool means(const struct hidden_place *place, const char *text, uint32_t a
 	return true;
 }
 
-static uint32_t without_hidden(const struct options *options, const struct hidden_place *place, const char *given, uint32_t length, bool first, char **safe)
+/* `cd X` in a script, `-C X`, `-CX`, `--directory=X`. */
+static bool is_gone_to(const char *text, uint32_t at)
+{
+	static const char *const words[] = {"cd ", "cd -- ", "pushd ", "-C ", "--directory ", "--directory=", "--chdir ", "--chdir="};
+
+	if (at > 1 && text[at - 1] == 'C' && after_option(text, at))
+		return true;
+	if (at && (text[at - 1] == '"' || text[at - 1] == '\''))
+		at--;
+	while (at > 1 && text[at - 1] == ' ' && text[at - 2] == ' ')
+		at--;
+	for (size_t n = 0; n < sizeof(words) / sizeof(*words); n++)
+		if (ends_with(text, at, words[n]) && (at == strlen(words[n]) || !in_path(text[at - strlen(words[n]) - 1])))
+			return true;
+	return false;
+}
+
+static void go_to(const struct options *options, struct hidden_place *place, const char *text, uint32_t at, uint32_t end, struct writer *path)
+{
+	struct meaning m;
+
+	if (end <= at || !means(place, text, at, end, false, &m))
+		return;
+	if (m.base == place->cwd && *place->gone)
+		m.base = place->gone;
+	pattern_of_name(options, m.rooted ? place->root : NULL, m.base, text + at + m.skip, end - at - m.skip, path);
+	if (path->used && path->used < sizeof(place->gone)) {
+		memcpy(place->gone, path->text, path->used);
+		place->gone[path->used] = 0;
+	}
+}
+
+static uint32_t without_hidden(const struct options *options, struct hidden_place *place, const char *given, uint32_t length, bool first, char **safe)
 {
 	struct writer out = {0}, path = {0};
 	/* Ends with a zero, so that what follows a name can be looked at. */
@@ -267,6 +299,8 @@ static uint32_t without_hidden(const struct options *options, const struct hidde
 
 		if (at && in_path(text[at - 1]) && text[at - 1] != '@' && !(text[at] == '/' && text[at - 1] == '~') && !after_option(text, at))
 			continue;
+		if (place && (at ? is_gone_to(text, at) : place->goes))
+			go_to(options, place, text, at, at ? (quote ? ends[1] : ends[3]) : length, &path);
 		for (size_t n = 0; n < sizeof(ends) / sizeof(*ends); n++) {
 			const char *pattern;
 			struct meaning m;
@@ -274,6 +308,8 @@ static uint32_t without_hidden(const struct options *options, const struct hidde
 			if (ends[n] <= at || !means(place, text, at, ends[n], first, &m))
 				continue;
 			pattern = pattern_of_name(options, place && m.rooted ? place->root : NULL, m.base, text + at + m.skip, ends[n] - at - m.skip, &path);
+			if (!pattern && place && m.base == place->cwd && *place->gone)
+				pattern = pattern_of_name(options, NULL, place->gone, text + at + m.skip, ends[n] - at - m.skip, &path);
 			if (!pattern)
 				continue;
 			if (at - m.before > done)
@@ -298,14 +334,21 @@ uint32_t hidden_in_text(const struct options *options, const char *text, uint32_
 	return without_hidden(options, NULL, text, length, false, safe);
 }
 
-uint32_t hidden_in_argument(const struct options *options, const struct hidden_place *place, const char *text, uint32_t length, bool first, char **safe)
+uint32_t hidden_in_argument(const struct options *options, struct hidden_place *place, const char *text, uint32_t length, bool first, char **safe)
 {
-	return without_hidden(options, place, text, length, first, safe);
+	static const char *const options_to[] = {"-C", "--directory", "--chdir", "cd", "pushd"};
+	const uint32_t left = without_hidden(options, place, text, length, first, safe);
+
+	place->goes = false;
+	for (size_t n = 0; n < sizeof(options_to) / sizeof(*options_to); n++)
+		place->goes |= length == strlen(options_to[n]) && !memcmp(text, options_to[n], length);
+	return left;
 }
 
 void hidden_place_read(const struct options *options, const struct path_task *task, struct hidden_place *place)
 {
-	place->root[0] = place->cwd[0] = place->home[0] = 0;
+	place->root[0] = place->cwd[0] = place->home[0] = place->gone[0] = 0;
+	place->goes = false;
 	if (!options->hide_path_count)
 		return;
 	path_base(task, false, AT_FDCWD, place->cwd, sizeof(place->cwd));

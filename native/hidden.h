@@ -17,6 +17,9 @@
 struct hidden_place {
 	char root[512]; /* of the program, in the root of the mount namespace; empty: the same */
 	char cwd[PATH_BYTES], home[512];
+	/* The folder that an argument said to go to (`-C X`, `cd X; …`): names may be relative to it as well. */
+	char gone[PATH_BYTES];
+	bool goes; /* the next argument says so */
 };
 
 /* Fills root and cwd as /proc tells them; `home` is emptied. Does nothing when no path is to be hidden. */
@@ -36,7 +39,8 @@ uint32_t hidden_in_text(const struct options *options, const char *text, uint32_
 /*
  * The same for an argument of a program, with relative names and what `~`, $HOME and $PWD stand for. Words
  * without a slash are names too, but for options, and for `first`, the name that the program was given.
+ * The arguments of a program are asked for in their order: one may say where the names of the next begin.
  */
-uint32_t hidden_in_argument(const struct options *options, const struct hidden_place *place, const char *text, uint32_t length, bool first, char **safe);
+uint32_t hidden_in_argument(const struct options *options, struct hidden_place *place, const char *text, uint32_t length, bool first, char **safe);
 
 #endif

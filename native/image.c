@@ -77,7 +77,7 @@ static struct text_list gathered(struct gathering *g)
 }
 
 /* Takes paths that are not to be stored out of the arguments. */
-static void hide_arguments(const struct options *options, struct image *image, const struct hidden_place *place)
+static void hide_arguments(const struct options *options, struct image *image, struct hidden_place *place)
 {
 	struct arena *arena = &image->arena;
 

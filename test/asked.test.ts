@@ -269,6 +269,9 @@ cat secret/alpha-1 ./secret//alpha-1 ../srv/secret/alpha-1 public/../secret/alph
 /bin/true --file="$PWD"/secret/alpha-1 --file=secret/alpha-1 -Isecret/alpha-1 -o../srv/secret/alpha-1 @secret/alpha-1 here:secret/alpha-1 secret/alpha-1:/keys file://"$PWD"/secret/alpha-1
 sh -c 'true "secret/alpha 1 and" secret/alpha\ 1; cat < "$PWD/secret/alpha-1"; exit 0'
 secret/alpha.sh
+tar -C secret -cf /dev/null alpha-1; tar -cf /dev/null --directory=secret alpha-1 -C ../public .; tar -cf /dev/null -Csecret alpha-1; env -C secret cat alpha-1
+sh -c 'cd secret; cat alpha-1; exit 0'; sh -c "cd '$PWD/secret' && cat deep/../alpha-1; exit 0"
+cd ..; sh -c 'cd srv && cat secret/alpha-1 && cd -- secret && ls ./alpha-1; exit 0'; tar -cf /dev/null -C srv secret/alpha-1 public; cd srv
 cd secret; cat alpha-1; touch -c alpha-1 alpha-none; mkdir alpha-folder; rmdir alpha-folder/; ./alpha.sh
 cd deep; cat ../alpha-1; ln -s ../alpha-1 alpha-3; rm alpha-3
 cd ../../../home; HOME="$PWD/ann"; export HOME
@@ -314,6 +317,11 @@ cd ../srv; python3 '${join(folder, 'names.py')}'
       const at = bytes.indexOf(secret);
       t.equal(at, -1, `${secret}: ${at < 0 ? '' : JSON.stringify(bytes.slice(at - 60, at + 40))}`);
     }
+    t.match(
+      commands.filter((line) => line.endsWith(' public')),
+      [/^-cf \/dev\/null -C srv .+\/srv\/\S+ public$/],
+      'below a folder that it is told to go to, and nothing else',
+    );
     t.ok(opened.has(`${place}/home/KEYS`));
     const cat = commands.find((line) => line.split(' ').length > 4) ?? '';
     t.equal(
