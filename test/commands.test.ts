@@ -15,11 +15,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import t, { type Test } from 'tap';
+import { endReasons, gapReasons } from '../src/catalogue/records.js';
 import { codeTables } from '../src/commands/code-tables.js';
 import { commandCodes } from '../src/commands/codes.js';
 import { COMMANDS } from '../src/commands/table.js';
 import { treeText } from '../src/outputs/recording/summary.js';
 import { coloured, columns, plain, widthFor } from '../src/outputs/text.js';
+import { RecordingWriter } from '../src/recording/index.js';
 
 const root = new URL('..', import.meta.url).pathname;
 const script = join(root, 'bin/seccam.js');
@@ -267,7 +269,26 @@ t.test('replay: inputs that are none', { skip: process.platform !== 'linux' }, a
   const cut = readFileSync(good).subarray(0, 20_000);
   writeFileSync(join(folder, 'cut.seccam'), cut);
   t.equal(seccam(['replay', 'cut.seccam']).status, 2, 'damage');
-  t.equal(seccam(['replay', '--accept-damage', 'cut.seccam']).status, 0, 'damage that was accepted');
+  const accepted = seccam(['replay', '--accept-damage', 'cut.seccam']);
+  t.equal(accepted.status, 0, 'damage that was accepted');
+  t.match(accepted.err, /^warning: "cut\.seccam" .*\[unfinished-recording\]$/m);
+  writeFileSync(join(folder, 'empty.seccam'), '');
+  t.equal(seccam(['replay', '--accept-damage', 'empty.seccam']).status, 2, 'nothing is there to accept');
+  const blocks: Buffer[] = [];
+  const writer = new RecordingWriter((bytes) => blocks.push(Buffer.from(bytes)), {
+    header: { host: { hostname: 'h' }, started: { realtime: '1', boottime: '1' } },
+  });
+  writer.checkpoint();
+  writer.record('gap', { reason: gapReasons['disk-full'], pid: 0, lost: 0xffffffffffffffffn });
+  writer.record('end', { reason: endReasons['disk-full'], status: 0, events: 0, boottime: 1n });
+  writer.end();
+  writeFileSync(join(folder, 'early.seccam'), Buffer.concat(blocks));
+  const early = seccam(['replay', 'early.seccam']);
+  t.match(
+    early.err,
+    /^warning: "early\.seccam" does not hold everything: .*disk-full.*\[gap-in-recording\]$/m,
+  );
+  t.match(seccam(['inspect', 'early.seccam']).out, /ended +early: the disk was full/);
   const piped = seccam(['replay', '-q', '--format', 'json', '-'], { input: readFileSync(good) });
   t.same([piped.status, piped.err], [0, '']);
   t.equal(piped.out, seccam(['replay', '-q', '--format', 'json', good]).out, 'from a pipe the same bytes');

@@ -31,6 +31,9 @@ class BareConfig extends Config {
   }
 }
 
+/** Codes of what `--accept-damage` makes a warning. */
+const damage: ReadonlySet<string> = new Set(['unfinished-recording', 'damaged-recording']);
+
 export interface Verb {
   new (argv: string[], config: Config): SeccamCommand;
   readonly failure: number;
@@ -49,6 +52,8 @@ export abstract class SeccamCommand extends Command {
   /** Texts for the excerpts of diagnostics, by the name that spans use; other files are read from disk. */
   protected readonly sources = new Map<string, string>();
 
+  #nothingRead = false;
+
   /** Returns the exit status; nothing is 0. */
   abstract override run(): Promise<number | void>;
 
@@ -61,7 +66,8 @@ export abstract class SeccamCommand extends Command {
       command.program = program;
       const status = await command.run();
       invariant(command.parsed, `the verb "${name}" did not parse its arguments`);
-      return status ?? Exit.asHoped;
+      // Damage can be accepted; what is no recording has nothing to accept.
+      return command.#nothingRead && status === Exit.asHoped ? verb.failure : (status ?? Exit.asHoped);
     } catch (error) {
       const failure = explainFailure(error, verb.flags, name);
       printDiagnostics(failure.diagnostics, command?.sources);
@@ -73,8 +79,13 @@ export abstract class SeccamCommand extends Command {
 
   /** Prints to stderr in order of place. Gives true when there was an error among them. */
   protected report(diagnostics: readonly Diagnostic[]): boolean {
-    printDiagnostics(diagnostics, this.sources);
-    return diagnostics.some((item) => item.severity === 'error');
+    if (diagnostics.some((item) => item.code === 'not-a-recording')) this.#nothingRead = true;
+    const accepted = this.argv.includes('--accept-damage');
+    const told = diagnostics.map((item) =>
+      accepted && damage.has(item.code) ? { ...item, severity: 'warning' as const, suggestions: [] } : item,
+    );
+    printDiagnostics(told, this.sources);
+    return told.some((item) => item.severity === 'error');
   }
 
   /** A line for the reader that is no part of the answer: to stderr. */

@@ -138,7 +138,7 @@ export const workbenchCodes = {
   },
   'gap-in-recording': {
     severity: 'error',
-    doc: 'Inconclusive: events are missing from the recording (drops, blind spots, damage, an unfinished or trimmed recording).',
+    doc: 'Inconclusive: events are missing from the recording (drops, blind spots, damage, an unfinished or trimmed recording). A warning of `replay`.',
   },
   'count-differs': {
     severity: 'error',

@@ -27,6 +27,7 @@ import { findRecordings } from './recordings.js';
 import { ReportBook } from './report.js';
 import type { DetectionLine, ReplayItem, ReplayOptions, ReplaySummary, RulesOrigin } from './results.js';
 import { RuleSets, type RulesInUse, rulesOfTexts } from './ruleset.js';
+import { gapsOf } from './scenario.js';
 
 export async function* replay(options: ReplayOptions = {}): AsyncGenerator<ReplayItem> {
   const cwd = options.cwd ?? process.cwd();
@@ -153,6 +154,20 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
   channel.follow(Promise.resolve(work));
   yield* channel;
   const summary = await work;
+  for (const stream of summary.streams) {
+    // That a recording was not finished has been said.
+    const gaps = gapsOf({ ...stream, complete: true });
+    if (gaps.length > 0)
+      yield {
+        kind: 'diagnostic',
+        diagnostic: diagnostic(
+          workbenchCodes,
+          'gap-in-recording',
+          `"${stream.name}" does not hold everything: ${gaps.join('; ')}`,
+          { severity: 'warning' },
+        ),
+      };
+  }
   if (book !== undefined) {
     book.end(summary.streams);
     yield { kind: 'report', data: book.data(recordings.join(', ')) };

@@ -56,6 +56,7 @@ function startText(started: string): string {
 
 function endText(summary: RecordingSummary): string {
   if (!summary.complete) return 'unfinished: the recorder ended before the program';
+  if (summary.gaps.some((gap) => gap.includes('(disk-full)'))) return 'early: the disk was full';
   return summary.exit === undefined ? 'complete' : `complete; the program exited with ${summary.exit}`;
 }
 
