@@ -186,6 +186,12 @@ export class Run {
       detections: sum(facts, (one) => one.detections.length),
       diagnostics: [...found, ...told],
     };
+    const unreadable = facts.find((one) => !one.readable && !one.cut);
+    if (unreadable !== undefined) {
+      this.unanswered = true;
+      const reason = unreadable.diagnostics[0]?.message ?? `"${unreadable.recording}" cannot be read`;
+      return { ...counted, outcome: 'fail', reason };
+    }
     if (facts.some((one) => one.cut) || sum(facts, (one) => one.tookMs) > test.timeoutMs) {
       return {
         ...counted,

@@ -2,6 +2,7 @@
  * One recording under one rule set and one context: replayed once for all tests that ask about it. What it
  * gives is what verdicts are made of.
  */
+import { createReadStream } from 'node:fs';
 import type { Event } from '../catalogue/event.js';
 import { type Input, replay, type StreamSummary } from '../pipeline/index.js';
 import { type Detection, Engine, type LoadedRule, type Observer } from '../rules/index.js';
@@ -46,6 +47,8 @@ export interface Facts {
   readonly finally: ReadonlyMap<string, boolean | undefined>;
   readonly diagnostics: readonly Diagnostic[];
   readonly damaged: boolean;
+  /** Not so: it is no recording at all. */
+  readonly readable: boolean;
   readonly synthetic: boolean;
   /** The time limit ended it: what is told is of what was read until then. */
   readonly cut: boolean;
@@ -138,7 +141,7 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
   const look = asked.length === 0 ? undefined : new Look(options.rules, asked, 1, engine);
   let last: Event | undefined;
 
-  const summary = await replay([options.input], {
+  const summary = await replay([named(options)], {
     strings,
     engine,
     allResults: options.allResults,
@@ -199,12 +202,21 @@ export async function runScenario(options: ScenarioOptions): Promise<Facts> {
     finally: final,
     diagnostics: summary.diagnostics,
     damaged: summary.damaged,
+    readable:
+      stream.header !== undefined ||
+      summary.diagnostics.every((item) => item.code === 'unfinished-recording'),
     synthetic: options.synthetic,
     cut: signal.aborted,
     tookMs: performance.now() - began,
     ...(look === undefined ? {} : { look }),
   };
 }
+
+/** Messages name the recording as the user would type it. */
+const named = ({ input, recording }: ScenarioOptions): Input =>
+  typeof input === 'string'
+    ? { name: recording, bytes: createReadStream(input, { highWaterMark: 1 << 20 }) }
+    : input;
 
 function lineOf(detection: Detection, event: Event, lineage: Lineage, rules: RulesInUse): SnapshotLine {
   return {
