@@ -726,6 +726,11 @@ t.test('mistakes that only rules and events can tell', async (tt) => {
     ['files: {/a: b}\nexpect: [key_read]', 'bad-value', /laid out for a "run"/],
     ['expect: [{rule: key_read, times: 3..1}]', 'bad-value', /N not above M/],
     ['expect: [{rule: "{{x}}"}]', 'unknown-matrix-value', /\{\{x\}\}/],
+    ['never: []', 'no-expectation', /expects nothing/],
+    ['at_most: {}', 'no-expectation', /expects nothing/],
+    ['at_most: {rules: {}}', 'no-expectation', /expects nothing/],
+    ['expect: [{rule: web_shell, actions: [kil]}]', 'bad-value', /no action "kil"/],
+    ['finally: "${process.web_child} == true"', 'bad-condition', /each process has a "process\.web_child"/],
   ];
   for (const [keys, code, message] of rows) {
     const { tests } = await runs(onEvents(keys));
@@ -739,6 +744,68 @@ t.test('mistakes that only rules and events can tell', async (tt) => {
   tt.match(twice.tests[1]?.diagnostics[0], { code: 'duplicate-test' });
   const nothing = await runs('  - {name: a, expect: [key_read]}\n');
   tt.match(nothing.tests[0]?.diagnostics[0], { code: 'no-input' });
+  const none = await runs('  - {name: a, recordings: [], never: [key_read]}\n');
+  tt.match(none.tests[0], { outcome: 'fail', diagnostics: [{ message: /"recordings" is empty/ }] });
+});
+
+t.test('what is no recording fails by its name, and is no silence', async (tt) => {
+  const pointer = `version https://git-lfs.github.com/spec/v1\noid sha256:${'4d'.repeat(32)}\nsize 12345\n`;
+  const rows: readonly (readonly [file: string, content: string, says: RegExp])[] = [
+    ['lfs.seccam', pointer, /^"recordings\/lfs\.seccam" cannot be read: this is a Git LFS pointer/],
+    ['empty.seccam', '', /^"recordings\/empty\.seccam" is not a recording: it has 0 bytes/],
+    ['text.seccam', 'version: 1\n'.repeat(20), /^"recordings\/text\.seccam" cannot be read: this is not a recording/],
+  ];
+  for (const [file, content, says] of rows) {
+    const tests = `  - {name: a, recording: ../recordings/${file}, never: [key_read]}\n`;
+    const ran = await runs(
+      tests,
+      { allow: ['inconclusive'], acceptDamage: true },
+      { [`recordings/${file}`]: content },
+    );
+    tt.match(ran.tests[0], { outcome: 'fail', reason: says }, file);
+    tt.equal(ran.summary.answer, 2, file);
+  }
+});
+
+t.test('files as editors and people leave them', async (tt) => {
+  const wanted = 'expect: [web_shell]';
+  const crlf = `version: 1\ntests:\n${onEvents(wanted)}`.replaceAll('\n', '\r\n');
+  const anchored = `version: 1
+tests:
+  - &base
+    name: an anchor
+    events: &all [{type: exec, process: ${shell}}]
+    expect: &wanted [web_shell]
+  - {name: an alias, events: *all, expect: *wanted}
+  - <<: *base
+    name: a merge key
+`;
+  const good: readonly (readonly [name: string, text: string, tests: number])[] = [
+    ['CRLF', crlf, 1],
+    ['BOM', `\ufeff${crlf}`, 1],
+    ['anchors, aliases and merge keys', anchored, 3],
+  ];
+  for (const [name, text, count] of good) {
+    const { tests, diagnostics } = await run(world({ 'tests/one.test.yaml': text }));
+    tt.same(
+      tests.map((test) => test.outcome),
+      Array(count).fill('pass'),
+      `${name}: ${JSON.stringify(diagnostics)}`,
+    );
+  }
+  const bad: readonly (readonly [name: string, text: string, says: RegExp])[] = [
+    ['empty', '', /have nothing, want a map of keys/],
+    ['a comment', '# nothing yet\n', /have nothing, want a map of keys/],
+    ['no tests', 'version: 1\ntests: []\n', /"tests": have an empty list, want at least 1/],
+    ['two documents', '---\nversion: 1\n---\nversion: 1\n', /is one document, and a second one begins here/],
+    ['a key twice', 'version: 1\nversion: 1\n', /unique/],
+    ['bytes', '\u0000\u0001', /want a map of keys|not-yaml|control/i],
+  ];
+  for (const [name, text, says] of bad) {
+    const { diagnostics, summary } = await run(world({ 'tests/one.test.yaml': text }));
+    tt.match(diagnostics.map((item) => item.message).join('\n'), says, name);
+    tt.equal(summary.answer, 2, name);
+  }
 });
 
 t.test('events: what cannot be is not made', async (tt) => {

@@ -12,6 +12,7 @@ import {
   type Node,
   type Pair,
   parseDocument,
+  type YAMLError,
   type YAMLMap,
 } from 'yaml';
 import * as z from 'zod';
@@ -52,7 +53,11 @@ const styles: Readonly<Record<string, ScalarStyle>> = {
 export function readDocument<T>(text: string, file: string, shape: z.ZodType<T>, kind: string): Document<T> {
   const lines = new LineIndex(file, text);
   const tooLarge = text.length > greatestSize;
-  const yaml = parseDocument(tooLarge ? '' : text, { prettyErrors: false, version: '1.2' });
+  const yaml = parseDocument(tooLarge ? '' : text, {
+    prettyErrors: false,
+    version: '1.2',
+    merge: true,
+  });
   const found: Diagnostic[] = [];
   const at = (start: number, end: number): Span => lines.span(start, end);
   const whole = () => at(0, 0);
@@ -97,7 +102,7 @@ export function readDocument<T>(text: string, file: string, shape: z.ZodType<T>,
   }
   for (const error of yaml.errors) {
     found.push(
-      diagnostic(workbenchCodes, 'not-yaml', firstLine(error.message), {
+      diagnostic(workbenchCodes, 'not-yaml', yamlMessage(error, kind), {
         span: at(error.pos[0], error.pos[1]),
       }),
     );
@@ -148,6 +153,7 @@ export interface Schema {
   readonly required?: readonly string[];
   readonly additionalProperties?: Schema | boolean;
   readonly items?: Schema;
+  readonly minItems?: number;
   readonly anyOf?: readonly Schema[];
   readonly const?: unknown;
   readonly enum?: readonly unknown[];
@@ -232,7 +238,7 @@ function explainIssue(
     );
     return;
   }
-  const want = here.length === 0 ? (issue.expected ?? 'another value') : describe(here);
+  const want = here.length === 0 ? (issue.expected ?? 'another value') : describe(here, have);
   if (path.length === 1 && path[0] === 'version' && typeof have === 'number' && have > 1) {
     found.push(
       diagnostic(
@@ -336,7 +342,7 @@ function flat(schema: Schema, description?: string): Schema[] {
     : branches.map((item) => (item.description === undefined ? { ...item, description } : item));
 }
 
-function describe(list: readonly Schema[]): string {
+function describe(list: readonly Schema[], have: unknown): string {
   const words = list.map((item) => {
     if (item.const !== undefined) return JSON.stringify(item.const);
     if (item.enum !== undefined) return item.enum.map((word) => JSON.stringify(word)).join(' or ');
@@ -350,7 +356,9 @@ function describe(list: readonly Schema[]): string {
       case 'boolean':
         return 'true or false';
       case 'array':
-        return 'a list';
+        return Array.isArray(have) && have.length < (item.minItems ?? 0)
+          ? `at least ${item.minItems}`
+          : 'a list';
       case 'object':
         return 'a map of keys';
       default:
@@ -369,7 +377,7 @@ function accepts(schema: Schema, value: unknown): boolean {
 
 function show(value: unknown): string {
   if (value === null) return 'nothing';
-  if (Array.isArray(value)) return 'a list';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object') return 'a map';
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
@@ -378,4 +386,8 @@ function show(value: unknown): string {
 const lower = (text: string) => text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '');
 const capital = (text: string) =>
   text.startsWith('"') ? `Key ${text}` : text.charAt(0).toUpperCase() + text.slice(1);
+const yamlMessage = (error: YAMLError, kind: string): string =>
+  error.code === 'MULTIPLE_DOCS'
+    ? `A ${kind} is one document, and a second one begins here`
+    : firstLine(error.message);
 const firstLine = (text: string) => text.split('\n')[0]!.replace(/\.$/, '');

@@ -171,11 +171,13 @@ function checkShape(entry: TestEntry, say: Say): void {
         [given[1]!],
       );
   }
+  if (Array.isArray(entry.recordings) && entry.recordings.length === 0)
+    say('no-input', `Test "${entry.name}" has nothing to run on: "recordings" is empty`, ['recordings']);
   const hopes = expectations.filter(
     (key) =>
       entry[key] !== undefined && entry[key] !== false && !(key === 'others' && entry.others === 'allow'),
   );
-  const empty = hopes.every((key) => Array.isArray(entry[key]) && (entry[key] as unknown[]).length === 0);
+  const empty = hopes.every((key) => isEmpty(entry[key]));
   if (empty && entry.todo === undefined && entry.skip === undefined)
     say('no-expectation', `Test "${entry.name}" expects nothing`, [], [`one of ${expectations.join(', ')}`]);
   if (entry.files !== undefined && entry.run === undefined)
@@ -193,6 +195,10 @@ function checkShape(entry: TestEntry, say: Say): void {
     }
   });
 }
+
+/** Nothing is hoped for: an empty list, a map of nothing or of such. */
+const isEmpty = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && Object.values(value).every(isEmpty);
 
 function rulesOf(entry: TestEntry, folder: string, options: SuiteOptions): RulesOrigin {
   if (options.rules !== undefined && options.rules.length > 0) return { from: 'flags', paths: options.rules };
