@@ -439,7 +439,8 @@ void tracer_run(struct tracer *tracer)
 		if (!tracer->started && !tracer->attached)
 			spawn_problem(tracer);
 	}
-	if (tracer->started || (tracer->attached && begun))
+	/* An agent is told the end also of what never began. */
+	if (tracer->started || (begun && (tracer->attached || tracer->channel)))
 		finish(tracer);
 	else
 		discard_output(tracer);

@@ -1,5 +1,5 @@
 /** The agent without streams: settings, clients that mean harm, outputs, what lies in a folder of streams. */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHmac, randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import {
@@ -7,13 +7,16 @@ import {
   closeSync,
   constants,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
   readSync,
+  renameSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer as createHttpServer, get } from 'node:http';
@@ -497,6 +500,54 @@ const line = (rule: string): DetectionLine => ({
   delivered: true,
 });
 
+t.test(
+  'a log that somebody else turns over: moved and reloaded, cut off, or where nothing can be moved',
+  async (t) => {
+    const policy = file('turned.policy', readFileSync(rules, 'utf8'));
+    const found = join(folder, 'turned.json');
+    const outputs = [{ type: 'file', path: found, format: 'json', max_size: '1KiB', keep: 1 }];
+    const { daemon, control } = await started({ rules: [policy], outputs });
+    const output = daemon.agent.outputs.find(({ name }) => name === `file:${found}`)!;
+    const told = (rule: string): void => {
+      output.detection(line(rule));
+      output.flush();
+    };
+    const names = (path: string): string[] =>
+      readFileSync(path, 'utf8')
+        .split('\n')
+        .filter((text) => text !== '')
+        .map((text) => (JSON.parse(text) as DetectionLine).rule_id);
+    told('a');
+    renameSync(found, `${found}.old`);
+    writeFileSync(policy, 'rules: [{id: broken, expression: open.file.pth == ""}]\n');
+    t.match((await ask(control, { verb: 'reload' })) as object, { reload: { done: false } });
+    told('b');
+    t.strictSame([names(`${found}.old`), names(found)], [['a'], ['b']], 'also when the rules have errors');
+    truncateSync(found);
+    told('c');
+    t.strictSame(names(found), ['c'], 'no hole where it was cut off');
+    // A folder lies where the full file should be moved.
+    mkdirSync(`${found}.1`);
+    writeFileSync(join(`${found}.1`, 'x'), '');
+    for (const rule of ['d', 'e', 'f', 'g']) told(rule);
+    t.strictSame(names(found), ['c', 'd', 'e', 'f', 'g'], 'what cannot be moved away grows on');
+    t.match(output.facts(), { sent: 7, dropped: 0, problem: /cannot be moved away: E/ });
+    rmSync(`${found}.1`, { recursive: true });
+    told('h');
+    t.strictSame([names(found), output.facts().problem], [['h'], undefined]);
+    rmSync(found);
+    mkdirSync(found);
+    await ask(control, { verb: 'reload' });
+    t.match(output.facts().problem, /cannot be opened again: EISDIR/);
+    t.match(
+      (await ask(control, { verb: 'status' })) as object,
+      { status: { reloads: 0 } },
+      'and the agent lives',
+    );
+    await daemon.stop();
+  },
+);
+
 t.test('an output file is private, never behind a link, and is moved away when it is full', async (t) => {
   const path = join(folder, 'found.json');
   const output = new FileOutput({ path, format: formatOf('json', 'h'), maxSize: 1000, keep: 2 });
@@ -700,6 +751,87 @@ t.test('a webhook is tried again until it takes the detections, in order, signed
   t.match(gone.facts(), { waiting: 4, dropped: 5 }, 'the queue is bounded');
   await gone.close();
   t.match(gone.facts(), { sent: 0, dropped: 9 });
+});
+
+t.test('a webhook that redirects, or answers for ever, holds up nobody', async (t) => {
+  let followed = 0;
+  const server = createHttpServer((request, response) => {
+    request.resume();
+    if (request.url === '/moved') response.writeHead(302, { location: '/elsewhere' }).end();
+    else if (request.url === '/elsewhere') response.writeHead(200).end(() => (followed += 1));
+    else {
+      response.writeHead(200);
+      const timer = setInterval(() => response.write('.'), 10);
+      response.on('close', () => clearInterval(timer));
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const output = (path: string): WebhookOutput =>
+    new WebhookOutput({
+      url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${path}`,
+      secret: undefined,
+      format: formatOf('falco', 'h'),
+      single: true,
+      headers: {},
+      timeout: 300,
+      queue: 4,
+      batch: 3,
+    });
+  const moved = output('/moved');
+  moved.detection(line('r1'));
+  moved.flush();
+  await until('it is given up', () => moved.facts().dropped === 1);
+  t.match(moved.facts(), { sent: 0, waiting: 0, problem: 'status 302 (redirects are not followed)' });
+  t.equal(followed, 0);
+  await moved.close();
+  const endless = output('/endless');
+  endless.detection(line('r1'));
+  endless.flush();
+  await until('it is cut off', () => endless.facts().problem === 'no answer within 300 ms');
+  await endless.close();
+  t.match(endless.facts(), { sent: 0, dropped: 1 });
+  server.closeAllConnections();
+  server.close();
+});
+
+t.test('a local syslog: what nobody takes waits, also while it is started again', async (t) => {
+  const perl = `use IO::Socket::UNIX; use Socket; $| = 1; unlink $ARGV[0];
+my $ear = IO::Socket::UNIX->new(Type => SOCK_DGRAM, Local => $ARGV[0]) or die $!;
+print "$said\n" while defined $ear->recv($said, 16384);`;
+  if (spawnSync('perl', ['-MIO::Socket::UNIX', '-e', '1']).status !== 0)
+    return void t.pass('skipped: no perl');
+  const path = join(folder, 'log');
+  let heard = '';
+  const listen = () => {
+    const ear = spawn('perl', ['-e', perl, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    ear.stdout.on('data', (part: Buffer) => (heard += part.toString('utf8')));
+    return ear;
+  };
+  const output = new SyslogOutput({
+    address: path,
+    facility: 'daemon',
+    format: formatOf('compact', 'h'),
+    hostname: 'h',
+  });
+  output.detection(line('first'));
+  await until('its absence is told', () => output.facts().problem === 'ENOENT');
+  t.match(output.facts(), { dropped: 0 });
+  const one = listen();
+  await until('what waited comes', () => heard.includes('first'));
+  t.match(heard, /^<26>\w{3} [ \d]\d \d\d:\d\d:\d\d seccam\[\d+\]: .*first/);
+  t.equal(output.facts().problem, undefined);
+  one.kill('SIGKILL');
+  await new Promise((resolve) => one.once('close', resolve));
+  for (const rule of ['second', 'third']) output.detection(line(rule));
+  await until('its absence is told again', () => output.facts().problem === 'ECONNREFUSED');
+  const two = listen();
+  await until('nothing is lost', () => heard.includes('third'));
+  t.ok(heard.indexOf('second') < heard.indexOf('third'));
+  two.kill('SIGKILL');
+  await new Promise((resolve) => two.once('close', resolve));
+  output.detection(line('last'));
+  await output.close();
+  t.match(output.facts(), { sent: 3, dropped: 1, waiting: 0 });
 });
 
 t.test('figures for Prometheus name rules and causes', async (t) => {

@@ -170,11 +170,12 @@ t.test('a program that cannot be started says so with the statuses of env', asyn
     ['/no/such/program', 127],
     ['/etc/passwd', 126],
   ] as const) {
-    const { daemon } = await started({}, false);
+    const { daemon, problems } = await started({}, false);
     const got = await runProgram(daemon, { command: [command], onNotice: () => undefined }).catch(
       (error: unknown) => (error instanceof DiagnosticError ? error.status : -1),
     );
     t.equal(got, status, command);
+    t.strictSame(problems, [], 'and nothing else: no stream was cut');
     await daemon.stop();
   }
 });
@@ -221,6 +222,38 @@ t.test(
     t.equal(summary.streams.length, 6);
     t.equal(summary.damaged, false);
     t.equal(again, live, 'in the order of consumption');
+  },
+);
+
+t.test(
+  'a disk that is full ends the saving of streams, told, and nothing else',
+  { skip: process.geteuid?.() !== 0 && 'mounts want root' },
+  (t) => {
+    const place = fresh('small');
+    mkdirSync(place);
+    const mark = fresh('mark');
+    const rules = policy(`  - id: reads
+    expression: open.file.path == "/etc/hostname"
+    every: 1us
+`);
+    const program = `import('${join(import.meta.dirname, '../src/commands/main.ts')}').then(({ main }) => main(process.argv.slice(1)))`;
+    const script = `mount -t tmpfs -o size=160k none ${place} && exec "$@"`;
+    const loop = `n=0; while [ $n -lt 300 ]; do : < /etc/hostname; /bin/true $n; n=$((n+1)); done; df --output=avail ${place} | tail -1 > ${mark}; exit 5`;
+    const ran = spawnSync(
+      'unshare',
+      [
+        ...['-m', 'sh', '-c', script, 'sh'],
+        ...[process.execPath, '--import', 'tsx', '-e', program, '--', 'agent', 'start'],
+        ...['-r', rules, '--format', 'json', '--save', `${place}/saved`, '--', 'sh', '-c', loop],
+      ],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 << 20 },
+    );
+    t.equal(ran.status, 5, ran.stderr);
+    t.match(ran.stderr, /no longer saved: ENOSPC.*\[save-failed\]/);
+    t.notMatch(ran.stderr, /internal-error/);
+    t.equal(ran.stdout.split('\n').filter((line) => line.includes('"reads"')).length, 300, 'all are told');
+    t.ok(Number(readFileSync(mark, 'utf8')) < 64, 'the disk was full');
+    t.end();
   },
 );
 

@@ -223,8 +223,9 @@ export class Agent {
     for (const output of this.outputs) output.flush();
   }
 
-  /** Loads the rules again and goes over to them between two events; on errors nothing changes. */
+  /** Loads the rules again and goes over to them between two events; on errors they stay. Output files are opened again either way. */
   reload(): ReloadResult {
+    for (const output of this.outputs) output.reopen?.();
     let loaded: LoadResult;
     try {
       loaded = this.#load();
@@ -258,7 +259,6 @@ export class Agent {
     this.metrics?.reload('done');
     const wanted = eventsWanted(this.wanted());
     for (const stream of this.#streams.values()) stream.send(wanted);
-    for (const output of this.outputs) output.reopen?.();
     return {
       done: true,
       rules: loaded.rules.rules.length,

@@ -35,16 +35,41 @@ export class Saver implements BlockTaker {
         ),
       ]);
     }
-    this.#timer = setInterval(() => this.#order.flush(), 1000);
+    this.#timer = setInterval(() => this.#tick(), 1000);
     this.#timer.unref();
   }
+
+  /** Every name of rules that the folder should hold the texts of, and does not yet. */
+  readonly #rules = new Map<string, string>();
 
   /** The policies' texts lie beside the order file, so that the folder replays by itself. */
   rules(hash: string, loaded: LoadResult): void {
     this.#order.rules(hash);
-    const path = join(this.folder, rulesFile(hash));
     const policies = loaded.rules.policies.map(({ name, file, text }) => ({ name, file, text }));
-    writeFileSync(path, JSON.stringify({ hash, policies }), { mode: 0o600 });
+    this.#rules.set(hash, JSON.stringify({ hash, policies }));
+    const failed = this.#writeRules();
+    if (failed !== undefined) this.onFailed(failed, rulesFile(hash));
+  }
+
+  #writeRules(): Error | undefined {
+    for (const [hash, text] of this.#rules) {
+      try {
+        writeFileSync(join(this.folder, rulesFile(hash)), text, { mode: 0o600 });
+        this.#rules.delete(hash);
+      } catch (error) {
+        return error as Error;
+      }
+    }
+    return undefined;
+  }
+
+  #tick(): void {
+    this.#writeRules();
+    try {
+      this.#order.flush();
+    } catch {
+      // What waits is bounded: the streams are told of as they fail.
+    }
   }
 
   block(stream: LiveStream, block: Block): void {
@@ -83,10 +108,13 @@ export class Saver implements BlockTaker {
 
   close(): void {
     clearInterval(this.#timer);
-    for (const [stream, file] of this.#files) {
-      this.#files.delete(stream);
-      file.finish();
+    for (const stream of [...this.#files.keys()]) this.ended(stream);
+    const failed = this.#writeRules();
+    if (failed !== undefined) this.onFailed(failed, 'rules');
+    try {
+      this.#order.close();
+    } catch (error) {
+      this.onFailed(error as Error, 'order');
     }
-    this.#order.close();
   }
 }

@@ -61,7 +61,7 @@ export class LiveStream {
   /** Of the newest block's header. */
   #nextSeq = 0;
   #acked = -1;
-  #ackedAt = 0;
+  #ackedAt = Number.NEGATIVE_INFINITY;
   #ackTimer: NodeJS.Timeout | undefined;
   #ended = false;
   #damage: string | undefined;
@@ -207,7 +207,7 @@ export class LiveStream {
   /** Tells the tracer how far we are: at once when the last time is long ago, else soon. */
   #acknowledge(): void {
     if (this.#nextSeq <= this.#acked || this.#ackTimer !== undefined) return;
-    const wait = this.#ackedAt + ACK_PERIOD - Date.now();
+    const wait = this.#ackedAt + ACK_PERIOD - performance.now();
     if (wait <= 0) {
       this.#sendAck();
       return;
@@ -221,7 +221,7 @@ export class LiveStream {
 
   #sendAck(): void {
     if (this.#ended) return;
-    this.#ackedAt = Date.now();
+    this.#ackedAt = performance.now();
     this.#acked = this.#nextSeq;
     this.send(ack(this.#nextSeq, this.#epoch));
   }

@@ -28,6 +28,9 @@ import { pipelineCodes } from './codes.js';
 
 export const ORDER_FILE = 'order.jsonl';
 
+/** Bytes of lines that wait for room on the disk. */
+const WAITING_MAX = 1 << 20;
+
 interface Turn {
   readonly stream: string;
   blocks: number;
@@ -40,6 +43,8 @@ interface Turn {
 export class OrderWriter {
   readonly #fd: number;
   #turn: Turn | undefined;
+  /** What could not be written yet. */
+  #text: Buffer = Buffer.alloc(0);
 
   /** Begins a new order file, mode 0600. */
   constructor(folder: string) {
@@ -82,8 +87,14 @@ export class OrderWriter {
     closeSync(this.#fd);
   }
 
+  /** A disk that is full for a while takes nothing away: lines wait. Throws when too much waits. */
   #line(value: object): void {
-    writeSync(this.#fd, `${JSON.stringify(value)}\n`);
+    this.#text = Buffer.concat([this.#text, Buffer.from(`${JSON.stringify(value)}\n`)]);
+    try {
+      while (this.#text.length > 0) this.#text = this.#text.subarray(writeSync(this.#fd, this.#text));
+    } catch (error) {
+      if (this.#text.length > WAITING_MAX) throw error;
+    }
   }
 }
 
@@ -106,10 +117,13 @@ export class StreamFile {
     this.#index.add(block);
   }
 
-  /** Ends the recording with its footer and gives it its name. */
+  /** Ends the recording with its footer and gives it its name. Throws when there is no room for it: it is unfinished then. */
   finish(): void {
-    this.#append(this.#index.block());
-    closeSync(this.#fd);
+    try {
+      this.#append(this.#index.block());
+    } finally {
+      closeSync(this.#fd);
+    }
     renameSync(this.#partial, this.path);
   }
 

@@ -185,7 +185,6 @@ export interface FileOutputOptions {
 export class FileOutput implements Output {
   readonly name: string;
   #fd: number;
-  #size: number;
   #pending = '';
   #lines = 0;
   #sent = 0;
@@ -195,8 +194,7 @@ export class FileOutput implements Output {
   constructor(readonly options: FileOutputOptions) {
     this.name = `file:${options.path}`;
     this.#fd = this.#open(options.truncate === true);
-    this.#size = fstatSync(this.#fd).size;
-    if (this.#size === 0) this.#pending = options.format.begin?.() ?? '';
+    if (!sizeOf(this.#fd)) this.#pending = options.format.begin?.() ?? '';
   }
 
   detection(line: DetectionLine): void {
@@ -207,19 +205,18 @@ export class FileOutput implements Output {
   flush(): void {
     if (this.#pending === '') return;
     const bytes = Buffer.from(this.#pending);
+    this.#problem = this.#rotateWhenDue(bytes.length);
+    // Somebody else may have made it shorter (logrotate, copytruncate).
+    const size = sizeOf(this.#fd);
     try {
-      if (this.options.maxSize > 0 && this.#size > 0 && this.#size + bytes.length > this.options.maxSize)
-        this.#rotate();
       writeWhole(this.#fd, bytes);
-      this.#size += bytes.length;
       this.#sent += this.#lines;
-      this.#problem = undefined;
     } catch (error) {
       this.#problem = (error as NodeJS.ErrnoException).code ?? String(error);
       this.#dropped += this.#lines;
       // A part of a line would spoil the next one too.
       try {
-        if (fstatSync(this.#fd).isFile()) ftruncateSync(this.#fd, this.#size);
+        if (size !== undefined) ftruncateSync(this.#fd, size);
       } catch {}
     }
     this.#pending = '';
@@ -232,9 +229,28 @@ export class FileOutput implements Output {
     closeSync(this.#fd);
   }
 
+  /** What cannot be opened again leaves the file as it is. */
   reopen(): void {
     this.flush();
-    this.#replace();
+    try {
+      this.#replace();
+    } catch (error) {
+      this.#problem = `it cannot be opened again: ${(error as NodeJS.ErrnoException).code}`;
+    }
+  }
+
+  /** A file that cannot be moved away grows on: why. */
+  #rotateWhenDue(more: number): string | undefined {
+    const { maxSize } = this.options;
+    if (maxSize === 0) return undefined;
+    const size = sizeOf(this.#fd) ?? 0;
+    if (size === 0 || size + more <= maxSize) return undefined;
+    try {
+      this.#rotate();
+      return undefined;
+    } catch (error) {
+      return `it cannot be moved away: ${(error as NodeJS.ErrnoException).code}`;
+    }
   }
 
   facts(): OutputFacts {
@@ -276,6 +292,11 @@ export class FileOutput implements Output {
     const fd = this.#open(false);
     closeSync(this.#fd);
     this.#fd = fd;
-    this.#size = fstatSync(fd).size;
   }
+}
+
+/** Bytes of a regular file; undefined: it is none. */
+function sizeOf(fd: number): number | undefined {
+  const stat = fstatSync(fd);
+  return stat.isFile() ? stat.size : undefined;
 }

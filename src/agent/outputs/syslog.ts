@@ -1,9 +1,9 @@
 /** Detections to syslog, in the form of RFC 5424: over /dev/log as datagrams, or UDP, or TCP with octet counting. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createSocket, type Socket as Datagrams } from 'node:dgram';
 import { connect, type Socket } from 'node:net';
 import type { DetectionLine } from '../../outputs/answers.js';
 import type { DetectionFormat } from '../../outputs/detections/index.js';
+import { openDatagrams, type SendDatagram } from '../datagrams.js';
 import type { Output, OutputFacts } from './output.js';
 
 const facilities: Readonly<Record<string, number>> = {
@@ -36,6 +36,8 @@ const severities: Readonly<Record<string, number>> = {
 
 const WAITING_MAX = 4 << 20;
 const DATAGRAM_MAX = 8192;
+/** ms after which a local socket at which nobody listens is tried again. */
+const RETRY_PERIOD = 250;
 
 export interface SyslogOptions {
   readonly address: string;
@@ -45,10 +47,10 @@ export interface SyslogOptions {
 }
 
 interface Message {
-  readonly priority: number;
-  /** The whole message in the form of RFC 5424. */
+  /** In the form of RFC 5424. */
   readonly whole: Buffer;
-  readonly text: string;
+  /** As the C library writes it to /dev/log. */
+  readonly local: Buffer;
 }
 
 interface Transport {
@@ -84,7 +86,8 @@ export class SyslogOutput implements Output {
     const text = this.options.format.detection(line).trimEnd();
     const severity = severities[(line.tags['severity'] ?? line.tags['priority'] ?? '').toLowerCase()] ?? 4;
     const priority = facilities[this.options.facility]! * 8 + severity;
-    const time = new Date(Number(BigInt(line.event.timestamp) / 1_000_000n)).toISOString();
+    const date = new Date(Number(BigInt(line.event.timestamp) / 1_000_000n));
+    const time = date.toISOString();
     const identity = line.rule_id.replaceAll(/[^\x21-\x7e]/g, '_').slice(0, 32) || '-';
     const host = this.options.hostname.replaceAll(/[^\x21-\x7e]/g, '_').slice(0, 255) || '-';
     // What follows is UTF-8, which RFC 5424 marks by a byte order mark; control characters never get there.
@@ -96,7 +99,8 @@ export class SyslogOutput implements Output {
       return;
     }
     this.#sent += 1;
-    this.#transport.send({ priority, whole, text });
+    const local = Buffer.from(`<${priority}>${shortTime(date)} seccam[${process.pid}]: ${text}`);
+    this.#transport.send({ whole, local });
   }
 
   flush(): void {}
@@ -114,6 +118,12 @@ export class SyslogOutput implements Output {
       problem: this.#problem,
     };
   }
+}
+
+/** `Nov  9 07:05:03`, in the time zone of the machine. */
+function shortTime(date: Date): string {
+  const [, month, , , clock] = date.toString().split(' ');
+  return `${month} ${String(date.getDate()).padStart(2)} ${clock}`;
 }
 
 type Tell = (problem: string | undefined, lost: number) => void;
@@ -171,13 +181,18 @@ class StreamTransport implements Transport {
   send({ whole }: Message): void {
     const framed = Buffer.concat([Buffer.from(`${whole.length} `), whole]);
     if (this.#socket !== undefined && !this.#socket.connecting && this.#queue.length === 0) {
-      this.#socket.write(framed);
+      this.#socket.write(framed, this.#written);
       return;
     }
     this.#queue.push(framed);
     this.#waiting += framed.length;
     this.#connect();
   }
+
+  /** What was not handed on before the link was cut is lost. */
+  readonly #written = (error?: Error | null): void => {
+    if (error) this.tell(error.message, 1);
+  };
 
   #connect(): void {
     if (this.#socket !== undefined || this.#retry !== undefined) return;
@@ -187,7 +202,7 @@ class StreamTransport implements Transport {
     socket.on('connect', () => {
       this.tell(undefined, 0);
       this.#pause = 100;
-      for (const message of this.#queue) socket.write(message);
+      for (const message of this.#queue) socket.write(message, this.#written);
       this.#queue = [];
       this.#waiting = 0;
     });
@@ -214,72 +229,75 @@ class StreamTransport implements Transport {
 }
 
 /**
- * A local syslog socket such as /dev/log takes Unix datagrams, which Node cannot send: `logger` of
- * util-linux carries the lines, one process for the life of the agent.
+ * A local syslog socket such as /dev/log takes datagrams. Where nobody listens, or does not for a while (syslog is
+ * restarted), lines wait, and what is more than may wait is dropped by the caller.
  */
 class LocalTransport implements Transport {
-  #child: ChildProcess | undefined;
-  #queue: string[] = [];
+  #send: SendDatagram | undefined;
+  #queue: Buffer[] = [];
   #waiting = 0;
-  #closed = false;
+  #timer: NodeJS.Timeout | undefined;
+  #troubled = false;
 
   constructor(
     readonly path: string,
     readonly tell: Tell,
-  ) {}
+  ) {
+    void openDatagrams(path).then((send) => {
+      this.#send = send ?? (() => 'its path is none of a socket');
+      this.#drain();
+    });
+  }
 
   get waiting(): number {
-    return this.#waiting + (this.#child?.stdin?.writableLength ?? 0);
+    return this.#waiting;
   }
 
-  send({ priority, text }: Message): void {
-    const line = `<${priority}>${text}\n`;
-    if (this.#child?.pid !== undefined && this.#queue.length === 0) {
-      this.#child.stdin?.write(line);
-      return;
+  send({ local }: Message): void {
+    const bytes = local.subarray(0, DATAGRAM_MAX);
+    this.#queue.push(bytes);
+    this.#waiting += bytes.length;
+    if (this.#timer === undefined) this.#drain();
+  }
+
+  #drain(): void {
+    if (this.#send === undefined) return;
+    let done = 0;
+    let problem: string | undefined;
+    for (const bytes of this.#queue) {
+      problem = this.#send(bytes);
+      if (problem === 'EMSGSIZE') this.tell(problem, 1);
+      else if (problem !== undefined) break;
+      done += 1;
+      this.#waiting -= bytes.length;
     }
-    this.#queue.push(line);
-    this.#waiting += line.length;
-    if (this.#child === undefined) this.#start();
-  }
-
-  #start(): void {
-    const child = spawn(
-      'logger',
-      ['--socket', this.path, '--prio-prefix', '--tag', 'seccam', '--size', String(DATAGRAM_MAX)],
-      { stdio: ['pipe', 'ignore', 'ignore'] },
-    );
-    this.#child = child;
-    child.stdin.on('error', () => undefined);
-    child.on('error', (error) => {
-      this.tell(`logger: ${error.message}`, this.#queue.length);
-      this.#queue = [];
-      this.#waiting = 0;
-      this.#child = undefined;
-    });
-    child.on('exit', (code) => {
-      this.#child = undefined;
-      if (!this.#closed) this.tell(`logger ended with status ${code}`, 0);
-    });
-    child.on('spawn', () => {
+    this.#queue.splice(0, done);
+    const slow = problem === 'EAGAIN' || problem === 'ENOBUFS';
+    if (done > 0 && this.#troubled && !slow && problem === undefined) {
+      this.#troubled = false;
       this.tell(undefined, 0);
-      for (const line of this.#queue) child.stdin.write(line);
-      this.#queue = [];
-      this.#waiting = 0;
-    });
+    }
+    if (this.#queue.length === 0) return;
+    if (!slow) {
+      this.#troubled = true;
+      this.tell(problem, 0);
+    }
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined;
+        this.#drain();
+      },
+      slow ? 10 : RETRY_PERIOD,
+    );
+    this.#timer.unref();
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    const child = this.#child;
-    if (child === undefined) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 2000);
-      child.on('close', () => {
-        clearTimeout(timer);
-        resolve();
-      });
-      child.stdin?.end();
-    });
+    for (let patience = 0; this.#queue.length > 0 && patience < 100; patience++)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    clearTimeout(this.#timer);
+    if (this.#queue.length > 0) this.tell('nobody takes what waits', this.#queue.length);
+    this.#queue = [];
+    this.#waiting = 0;
   }
 }

@@ -121,6 +121,15 @@ export class WebhookOutput implements Output {
               'x-seccam-timestamp': seconds,
               'x-seccam-signature': `sha256=${createHmac('sha256', secret).update(`${seconds}.${body}`).digest('hex')}`,
             };
+      // A server may answer for ever: the whole exchange has one deadline.
+      const deadline = setTimeout(() => {
+        settle({ text: `no answer within ${timeout} ms`, final: false });
+        request.destroy();
+      }, timeout);
+      const settle = (outcome?: { readonly text: string; readonly final: boolean }): void => {
+        clearTimeout(deadline);
+        resolve(outcome);
+      };
       const send = url.startsWith('https:') ? httpsRequest : httpRequest;
       const request = send(url, {
         method: 'POST',
@@ -131,23 +140,22 @@ export class WebhookOutput implements Output {
           ...headers,
           ...signature,
         },
-        timeout,
       });
       request.on('response', (response) => {
         const status = response.statusCode ?? 0;
         response.resume();
         response.on('end', () => {
-          if (status >= 200 && status < 300) resolve(undefined);
+          if (status >= 200 && status < 300) settle();
           else
-            resolve({
-              text: `status ${status}`,
-              final: status >= 400 && status < 500 && status !== 408 && status !== 429,
+            settle({
+              text: `status ${status}${status >= 300 && status < 400 ? ' (redirects are not followed)' : ''}`,
+              final: status >= 300 && status < 500 && status !== 408 && status !== 429,
             });
         });
-        response.on('error', (error) => resolve({ text: error.message, final: false }));
+        response.on('error', (error) => settle({ text: error.message, final: false }));
       });
-      request.on('timeout', () => request.destroy(new Error(`no answer within ${timeout} ms`)));
-      request.on('error', (error) => resolve({ text: error.message, final: false }));
+      request.on('error', (error) => settle({ text: error.message, final: false }));
+      request.on('close', () => settle({ text: 'the link was cut', final: false }));
       request.end(body);
     });
   }
