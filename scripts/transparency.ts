@@ -1,10 +1,12 @@
 /**
- * Runs Debian's own test suites of bash and python3 with and without a recorder, and compares test by test.
+ * Runs test suites with and without a recorder, and compares test by test.
  *
  *   npx tsx scripts/transparency.ts bash [FOLDER]        every run-* script of the source package's tests
  *   npx tsx scripts/transparency.ts python3 [MODULE...]  modules of libpython3-testsuite, without those of vsock, which hang in some virtual machines
+ *   npx tsx scripts/transparency.ts lines PATTERN COMMAND…   any suite that tells each test in a line: PATTERN has the
+ *     groups `name` and `result`, such as '^\s*--- (?<result>\w+): (?<name>\S+)' for `go test -v`
  *
- * Sources come from where this machine's apt gets its packages. A test whose result differs between two
+ * Sources of bash come from where this machine's apt gets its packages. A test whose result differs between two
  * runs without a recorder says nothing, and is told apart (`unsteady`).
  */
 import { execFileSync, spawnSync } from 'node:child_process';
@@ -195,6 +197,27 @@ function pythonTests(
   return results;
 }
 
+/** What `command` says of each of its tests, and how it ended. */
+function lineTests(
+  pattern: RegExp,
+  command: readonly string[],
+  way: (recording: string) => readonly string[],
+  recording: string,
+): Results {
+  const run = spawnSync('setsid', ['--wait', ...way(recording), ...command], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 3_600_000,
+    maxBuffer: 1 << 28,
+  });
+  const results = new Map<string, string>([['exit status', String(run.status ?? run.signal)]]);
+  const coloured = new RegExp(`${String.fromCharCode(27)}\\[[0-9;]*m`, 'g');
+  for (const { groups } of `${run.stdout}\n${run.stderr}`.replace(coloured, '').matchAll(pattern))
+    results.set(groups?.['name'] ?? '', groups?.['result'] ?? '');
+  console.error(`${command[0]}: ${results.size - 1} tests, ${results.get('exit status')}`);
+  return results;
+}
+
 function compare(plain: Results, again: () => Results, other: Results, way: string): number {
   let differing = 0;
   let unsteady = 0;
@@ -241,8 +264,10 @@ try {
     run = (way) => bashTests(tests, ways[way]!, recording);
   } else if (suite === 'python3') {
     run = (way) => pythonTests(rest.length > 0 ? rest : modules, ways[way]!, recording, folder);
+  } else if (suite === 'lines' && rest.length > 1) {
+    run = (way) => lineTests(new RegExp(rest[0]!, 'gm'), rest.slice(1), ways[way]!, recording);
   } else {
-    throw new Error('want bash or python3');
+    throw new Error('want bash, python3, or lines PATTERN COMMAND…');
   }
   const plain = run('plain');
   // Only when something differs it matters whether it does so by itself.
