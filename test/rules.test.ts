@@ -25,8 +25,8 @@ import {
   loadRules,
 } from '../src/rules/index.js';
 import { makeLimiter } from '../src/rules/limit.js';
-import type { LoadedRule } from '../src/rules/ruleset.js';
 import { readPlainYaml } from '../src/rules/plain-yaml.js';
+import type { LoadedRule } from '../src/rules/ruleset.js';
 import { policyShape } from '../src/rules/shape.js';
 import { type Diagnostic, renderDiagnostic } from '../src/support/diagnostic.js';
 import { StringTable } from '../src/support/strings.js';
@@ -969,6 +969,40 @@ t.test('a macro that cannot be used here says why', (t) => {
   const list = 'macros:\n  - id: A\n    values: [sh]\nrules:\n';
   t.same(load(list + rule('r', 'exec.file.name in A && exec.file.name not in A')).diagnostics, []);
   t.match(load(list + rule('r', 'exec.file.name == A')).diagnostics, [{ code: 'type-mismatch' }]);
+  t.end();
+});
+
+t.test('slips of YAML: one diagnostic each, with a way out', (t) => {
+  const begin = 'rules:\n  - id: a\n    expression: ';
+  const cases: [text: string, code: string, message: RegExp, way: RegExp][] = [
+    [`${begin}!exec.is_thread\n`, 'wrong-shape', /"!exec\.is_thread" is a tag to YAML/, /in quotes/],
+    [`${begin}*shells\n`, 'wrong-shape', /"\*shells" is an alias that nothing/, /in quotes/],
+    [`${begin}%{exec.file.name} == "a"\n`, 'yaml-syntax', /directive indicator/, /in quotes/],
+    [`${begin}"exec.file.name == "a""\n`, 'yaml-syntax', /node end/, /as a block/],
+    [`${begin}["a"]\n`, 'wrong-shape', /have a list, want a text/, /^$/],
+    [`${begin}{a: b}\n`, 'wrong-shape', /have a mapping, want a text/, /^$/],
+    ['rules:\n  id: a\n  expression: exec.uid == 0\n', 'wrong-shape', /have a mapping, want a list/, /"- "/],
+    [`${begin}exec.uid == 0\n    actions: [kill]\n`, 'wrong-shape', /want an action with its keys/, /^$/],
+    ['- rule: shell\n  condition: evt.type = execve\n', 'not-a-policy', /a list of Falco rules/, /SECL/],
+    [`${begin}exec.file.name == “sh”\n`, 'unknown-character', /in double quotes/, /^"sh"$/],
+    [`${begin}exec.uid\u00a0== 0\n`, 'unknown-character', /\(U\+00A0\)/, /^$/],
+    [
+      'macros:\n  - {id: ids, values: [1, 2]}\nrules:\n  - {id: a, expression: exec.uid in ids}\n',
+      'type-mismatch',
+      /have list of string/,
+      /under "values" are texts/,
+    ],
+  ];
+  for (const [text, code, message, way] of cases) {
+    const diagnostics = load(text).diagnostics.filter((item) => item.code !== 'no-rules');
+    t.same(
+      diagnostics.map((item) => item.code),
+      [code],
+      text,
+    );
+    t.match(diagnostics[0]?.message, message, text);
+    t.match(diagnostics[0]?.suggestions[0]?.text ?? '', way, text);
+  }
   t.end();
 });
 

@@ -209,6 +209,10 @@ export class Comparer {
 
 /** How the right side would be written to be of the type of the left. */
 function otherwise(left: Operand, right: Operand, constants: ReadonlyMap<string, ConstantValue>): string[] {
+  if (right.kind === 'set' && right.macro !== undefined)
+    return left.type === right.type || left.type === 'string'
+      ? []
+      : [`what a macro has under "values" are texts: its "expression" may be a list, such as "[1, 2]"`];
   const given = right.kind === 'set' ? right.members[0] : right;
   if (given?.kind !== 'literal' || given.constant !== undefined) return [];
   if (left.type === 'string' && given.type === 'int' && given.duration !== true)

@@ -13,7 +13,8 @@ const prefix = /\/\d+/y;
 const duration = /\d+(?:m|s|h)s*/y;
 const int = /[-+]?\d+/y;
 const quoted = /"(?:[^"\\]|\\[\s\S])*"/y;
-const singlyQuoted = /'[^'\n]*'/y;
+const singlyQuoted =
+  /'[^'\n]*'|[\u201c\u201d\u2018\u2019][^\u201c\u201d\u2018\u2019\n]*[\u201c\u201d\u2018\u2019]/y;
 const variable = /\$\{([A-Za-z_][A-Za-z0-9_.]*)\}/y;
 const reference = /%\{([A-Za-z_][A-Za-z0-9_.[\]]*)\}/y;
 const word = /[A-Za-z_][A-Za-z0-9_.[\]]*/y;
@@ -105,7 +106,7 @@ export function lex(source: Source): Lexed {
       continue;
     }
 
-    const single = char === "'" ? match(singlyQuoted) : undefined;
+    const single = "'\u201c\u201d\u2018\u2019".includes(char) ? match(singlyQuoted) : undefined;
     if (single !== undefined) {
       const body = single.slice(1, -1);
       const suggestions = body.includes('"') ? [] : [`"${body}"`];
@@ -165,13 +166,19 @@ export function lex(source: Source): Lexed {
     const length = text.codePointAt(at)! > 0xffff ? 2 : 1;
     complain(
       'unknown-character',
-      `The character "${text.slice(at, at + length)}" begins nothing that the language knows`,
+      `The character "${text.slice(at, at + length)}"${codePoint(text, at)} begins nothing that the language knows`,
       length,
     );
     at += length;
   }
   tokens.push({ kind: 'end', text: '', value: '', start: text.length, end: text.length });
   return { tokens, comments, diagnostics };
+}
+
+/** ` (U+00A0)`: of what may look like nothing, or like something else. */
+function codePoint(text: string, at: number): string {
+  const code = text.codePointAt(at)!;
+  return code < 0x7f && code > 0x20 ? '' : ` (U+${code.toString(16).toUpperCase().padStart(4, '0')})`;
 }
 
 /** The length of the name without a bracket that it does not open: in `[EPERM]` the name is `EPERM`. */

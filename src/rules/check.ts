@@ -88,7 +88,7 @@ export class ItemCheck {
       macro = checked.macro;
     } else if (values.length > 0) {
       macro = this.#valuesMacro(id, values);
-    } else {
+    } else if (!definition.section.misread.has('expression') && !definition.section.misread.has('values')) {
       this.diagnostics.push(
         diagnostic(ruleCodes, 'missing-expression', `macro "${id}" has neither "expression" nor "values"`, {
           span: definition.id.span,
@@ -140,6 +140,14 @@ export class ItemCheck {
       return [];
     }
     const { expression } = definition;
+    if (expression === undefined && definition.section.misread.has('expression')) {
+      this.book.mark(definition, {
+        status: 'error',
+        errorKind: 'error',
+        reason: 'its "expression" is not a text',
+      });
+      return [];
+    }
     if (expression === undefined) {
       this.book.fail(
         definition,

@@ -32,6 +32,8 @@ export interface Text {
 /** A mapping of the file that was read against its shape. */
 export class Section {
   readonly members = new Map<string, Member>();
+  /** Keys that stand there with a value of the wrong kind, which was reported. */
+  readonly misread = new Set<string>();
 
   readonly #place: () => Span;
 
@@ -186,9 +188,20 @@ function lowered(message: string): string {
   return first.charAt(0).toLowerCase() + first.slice(1).replace(/\.$/, '');
 }
 
+const quoteAdvice =
+  'put the text in quotes, or write it as a block: `expression: >-` and the text indented below';
+
 function yamlAdvice(message: string): string[] {
-  if (message.includes('Nested mappings') || message.includes('implicit map'))
-    return ['put the text in quotes, or write it as a block: `expression: >-` and the text indented below'];
+  if (
+    message.includes('Nested mappings') ||
+    message.includes('implicit map') ||
+    message.includes('Plain value cannot start')
+  )
+    return [quoteAdvice];
+  if (message.includes('scalar at node end'))
+    return [
+      'a quote within the quotes ends them: write the text as a block, `expression: >-` and the text indented below',
+    ];
   if (message.includes('flow sequence') || message.includes('flow map'))
     return ['inside [ ], put what holds brackets, commas or `: ` in quotes: \'~"/a[0-9]"\''];
   if (message.toLowerCase().includes('tab')) return ['indent with spaces; YAML does not allow tabs'];
@@ -276,14 +289,35 @@ class Reader {
         continue;
       }
       const source = this.resolve(pair.value);
+      if (this.#isSwallowed(pair.value, source)) {
+        section.misread.add(key);
+        continue;
+      }
       if (source === null || (isScalar(source) && source.value === null)) continue;
       const value = this.#value(source, known, key);
-      if (value !== undefined) section.members.set(key, { keySpan, span: () => this.span(source), value });
+      if (value === undefined) section.misread.add(key);
+      else section.members.set(key, { keySpan, span: () => this.span(source), value });
     }
     for (const from of late) {
       const source = this.resolve(from);
       if (isMap(source) && !merged.has(source)) this.#members(source, shape, section, merged);
     }
+  }
+
+  /** A text that YAML takes for a tag or an alias, so that nothing is left of it; reports it. */
+  #isSwallowed(node: Node | null, resolved: Node | null): boolean {
+    const word =
+      isAlias(node) && resolved === null ? `*${node.source}` : isScalar(node) ? (node.tag ?? '') : '';
+    if (word === '' || word.startsWith('tag:yaml.org')) return false;
+    this.diagnostics.push(
+      diagnostic(
+        ruleCodes,
+        'wrong-shape',
+        `"${word}" is ${isAlias(node) ? 'an alias that nothing in this file defines' : 'a tag'} to YAML, not a text`,
+        { span: this.span(node), suggestions: [quoteAdvice] },
+      ),
+    );
+    return true;
   }
 
   #unknown(key: string, span: Span, shape: ObjectShape): void {
@@ -338,7 +372,7 @@ class Reader {
           else
             this.#wrong(
               this.span(item),
-              `"${key}" is a list of mappings: have ${describe(resolved)}, want a ${shape.of.name} with its keys`,
+              `"${key}" is a list of mappings: have ${describe(resolved)}, want ${shape.of.article} ${shape.of.name} with its keys`,
             );
         }
         return items;
@@ -474,7 +508,11 @@ class Reader {
         `"${key}" has the wrong kind: have ${describe(node)}, want ${kindNames[shape.kind]}`,
         {
           span: this.span(node),
-          suggestions: list ? [`${key}: [${scalarText(node)}]`] : [],
+          suggestions: list
+            ? [`${key}: [${scalarText(node)}]`]
+            : shape.kind === 'items' && isMap(node)
+              ? ['begin each of them with "- "']
+              : [],
         },
       ),
     );

@@ -13,6 +13,7 @@ export type { ActionReport, Detection, MatchedPart } from './detection.js';
 export { type Condition, type Counts, Engine, type EngineOptions, restoreLimits } from './engine.js';
 export { type ExpandedRule, expandFim } from './fim.js';
 export { agentVersion, defaultHost, type HostFacts } from './host.js';
+export { type Limiter, type LimitMark, makeLimiter } from './limit.js';
 export {
   applyFixes,
   cannotFire,
@@ -23,7 +24,6 @@ export {
   lintCodes,
   lintRules,
 } from './lint/index.js';
-export { type Limiter, type LimitMark, makeLimiter } from './limit.js';
 export { type LoadOptions, loadPolicies, loadRules, noRules } from './load.js';
 export { type Placement, placeWhole } from './placement.js';
 export { findPolicies, type PolicySource } from './policy.js';

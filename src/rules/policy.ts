@@ -191,7 +191,17 @@ export function readPolicy(source: PolicySource): {
           : /^(\s*#[^\n]*\n|---)*\s*(- |\[)/.test(text)
             ? 'a list'
             : 'a text without keys';
-      diagnostics.push(notPolicy(file, what, undefined, start));
+      const isFalco = what === 'a list' && /^\s*- (?:rule|macro|list|required_engine_version):/m.test(text);
+      diagnostics.push(
+        isFalco
+          ? notPolicy(
+              file,
+              'a list of Falco rules',
+              'write their conditions in SECL: docs/language.md',
+              start,
+            )
+          : notPolicy(file, what, undefined, start),
+      );
     }
     return { policy: undefined, diagnostics };
   }

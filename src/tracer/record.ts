@@ -61,6 +61,7 @@ export function nativeDiagnostic(text: string): Diagnostic | undefined {
 
 const advice: Partial<Record<TracerCode, readonly string[]>> = {
   'output-exists': ['another name with -o, or --force to replace it'],
+  'bad-output': ['-o FILE, in a folder where you may write'],
   'no-ptrace-permission': ['seccam doctor'],
   'no-guardian': ['--on-tracer-death kill', 'give the tracer CAP_SYS_PTRACE'],
   'unknown-event': ['seccam list events'],

@@ -1,5 +1,5 @@
 /** Everything that is wrong with policies, tests and the project file, without running anything. */
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { findPolicies } from '../rules/index.js';
 import { applyFixes, lintRules } from '../rules/lint/index.js';
@@ -155,7 +155,13 @@ function sort(options: CheckOptions, cwd: string, project: Project): Work {
         !inside.some((file) => /\.test\.ya?ml$/.test(file) || basename(file) === projectFileName)
       ) {
         throw new DiagnosticError([
-          diagnostic(workbenchCodes, 'no-such-file', `"${path}" holds no policy, test or project file`),
+          diagnostic(
+            workbenchCodes,
+            'no-such-file',
+            isReadable(absolute)
+              ? `"${path}" holds no policy, test or project file`
+              : `"${path}" cannot be read: permission denied`,
+          ),
         ]);
       }
     } else if (exists(absolute)) take(absolute);
@@ -256,4 +262,13 @@ function mend(diagnostics: readonly Diagnostic[], cwd: string): number {
     count += fixed.length;
   }
   return count;
+}
+
+function isReadable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.R_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
