@@ -205,6 +205,39 @@ t.test('every format holds every odd name', async (tt) => {
   });
 });
 
+t.test('a test file that cannot be read leaves no format green', async (tt) => {
+  const cwd = join(root, 'broken');
+  for (const [name, content] of Object.entries({
+    'seccam.yaml': 'version: 1\n',
+    'rules/a.policy': 'rules: [{id: opened, expression: open.file.path == "/a"}]\n',
+    'tests/good.test.yaml':
+      'version: 1\ntests:\n  - {name: good, events: [{type: open, fields: {open.file.path: /a}}], expect: [opened]}\n',
+    'tests/no <&>, yaml.test.yaml': 'version: 1\ntests: {\n',
+    'tests/empty.test.yaml': '',
+  })) {
+    mkdirSync(dirname(join(cwd, name)), { recursive: true });
+    writeFileSync(join(cwd, name), content);
+  }
+  const { text, tests } = await written({ cwd });
+  tt.same(
+    tests.map((test) => test.outcome),
+    ['pass'],
+  );
+  const schema = readFileSync(join(import.meta.dirname, '..', 'fixtures', 'schemas', 'junit.xsd'), 'utf8');
+  const { errors } = await validateXML({ xml: { fileName: 'junit.xml', contents: text.junit }, schema });
+  tt.same(errors, []);
+  tt.match(text.junit, /<testsuites name="seccam" tests="3" failures="2" errors="0" skipped="0"/);
+  tt.match(
+    text.junit,
+    /<testsuite name="tests\/no &lt;&amp;&gt;, yaml\.test\.yaml" tests="1" failures="1" errors="0"/,
+  );
+  tt.ok(Parser.parse(text.tap).some(([kind, said]) => kind === 'bailout' && /test file/.test(String(said))));
+  const log = JSON.parse(text.sarif) as { runs: { results: { ruleId: string }[] }[] };
+  tt.same(log.runs[0]?.results.map((result) => result.ruleId).sort(), ['not-yaml', 'wrong-type']);
+  tt.equal(text.github.match(/^::error file=tests\//gm)?.length, 2);
+  tt.match(JSON.parse(text.json), { answer: 2, diagnostics: [{ code: 'wrong-type' }, { code: 'not-yaml' }] });
+});
+
 t.test('TAP of a run that stopped early says so', async (tt) => {
   const { text, tests } = await written({ bail: true });
   tt.equal(tests.at(-1)?.outcome, 'fail');

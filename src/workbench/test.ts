@@ -126,6 +126,7 @@ export async function* runTests(options: TestOptions = {}): AsyncGenerator<TestI
     synthetic,
     events,
     rules: chosen[0]?.rules,
+    ...(suite.diagnostics.length === 0 ? {} : { diagnostics: suite.diagnostics }),
     ...(coverage === undefined ? {} : { coverage }),
     ...(mutants === undefined ? {} : { mutation: mutants }),
     durationMs: performance.now() - began,

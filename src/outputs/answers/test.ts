@@ -94,6 +94,8 @@ export interface TestSummary {
   readonly synthetic: number;
   readonly events: number;
   readonly rules: RulesOrigin | undefined;
+  /** What kept test files from being read, or tests from being made of them. */
+  readonly diagnostics?: readonly Diagnostic[];
   readonly coverage?: CoverageReport;
   readonly mutation?: MutationReport;
   readonly durationMs: number;

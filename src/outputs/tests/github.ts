@@ -1,5 +1,5 @@
 import type { TestResult } from '../answers.js';
-import type { TestFormat } from './format.js';
+import { errorsOf, type TestFormat } from './format.js';
 
 /** Workflow commands: an annotation at each expectation that did not pass, and one at its rule. */
 export function githubTests(): TestFormat {
@@ -9,7 +9,12 @@ export function githubTests(): TestFormat {
         .map((line) => `${line}\n`)
         .join(''),
     end: (summary) =>
-      `${summary.pass} passed, ${summary.fail} failed, ${summary.inconclusive} inconclusive\n`,
+      `${errorsOf(summary)
+        .map(
+          (item) =>
+            `${item.span === undefined ? `::error title=${property(item.code)}::${data(item.message)}` : annotation('error', item.span, item.code, item.message)}\n`,
+        )
+        .join('')}${summary.pass} passed, ${summary.fail} failed, ${summary.inconclusive} inconclusive\n`,
   };
 }
 

@@ -1,7 +1,10 @@
 import type { TestResult, TestSummary } from '../answers.js';
-import type { TestFormat } from './format.js';
+import { errorsOf, type TestFormat } from './format.js';
 
-/** JUnit XML: a suite per file, a case per test. Inconclusive counts as a failure, a test to do as skipped. */
+/**
+ * JUnit XML: a suite per file, a case per test. Inconclusive counts as a failure, a test to do as skipped. A
+ * file that cannot be read is a suite with one failure.
+ */
 export function junitTests(): TestFormat {
   const all: TestResult[] = [];
   return {
@@ -16,9 +19,10 @@ export function junitTests(): TestFormat {
 function document(all: readonly TestResult[], summary: TestSummary): string {
   const suites = new Map<string, TestResult[]>();
   for (const test of all) suites.set(test.file, [...(suites.get(test.file) ?? []), test]);
+  const errors = errorsOf(summary);
   const lines = [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="seccam" ${totals(all)} time="${seconds(summary.durationMs)}">`,
+    `<testsuites name="seccam" ${totals(all, errors.length)} time="${seconds(summary.durationMs)}">`,
   ];
   for (const [file, tests] of suites) {
     const time = tests.reduce((sum, test) => sum + test.durationMs, 0);
@@ -28,13 +32,25 @@ function document(all: readonly TestResult[], summary: TestSummary): string {
       '  </testsuite>',
     );
   }
+  for (const error of errors) {
+    const file = error.span?.file ?? 'seccam';
+    const place = `file="${xml(file)}" line="${error.span?.start.line ?? 1}"`;
+    lines.push(
+      `  <testsuite name="${xml(file)}" ${totals([], 1)} time="0.000">`,
+      `    <testcase name="the file can be read" classname="${xml(file)}" ${place} time="0.000">`,
+      `      <failure type="${error.code}" message="${xml(error.message)}"/>`,
+      '    </testcase>',
+      '  </testsuite>',
+    );
+  }
   return `${[...lines, '</testsuites>'].join('\n')}\n`;
 }
 
-function totals(tests: readonly TestResult[]): string {
+/** `errors`: files that could not be read, each a case of its own. */
+function totals(tests: readonly TestResult[], errors = 0): string {
   const failures = tests.filter((test) => test.outcome === 'fail' || test.outcome === 'inconclusive').length;
   const skipped = tests.filter((test) => test.outcome === 'skip' || test.outcome === 'todo').length;
-  return `tests="${tests.length}" failures="${failures}" errors="0" skipped="${skipped}"`;
+  return `tests="${tests.length + errors}" failures="${failures + errors}" errors="0" skipped="${skipped}"`;
 }
 
 function testCase(test: TestResult): string[] {

@@ -1,6 +1,6 @@
 import type { Finding } from '../sarif.js';
 import { findingOf, sarif } from '../sarif.js';
-import type { TestFormat } from './format.js';
+import { errorsOf, type TestFormat } from './format.js';
 
 /** SARIF: a result at each expectation that did not pass, its rule as related location. */
 export function sarifTests(version: string, docs: ReadonlyMap<string, string>): TestFormat {
@@ -36,6 +36,6 @@ export function sarifTests(version: string, docs: ReadonlyMap<string, string>): 
       }
       return '';
     },
-    end: () => sarif(findings, version, docs),
+    end: (summary) => sarif([...errorsOf(summary).map(findingOf), ...findings], version, docs),
   };
 }

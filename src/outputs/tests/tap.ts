@@ -1,6 +1,6 @@
-import type { CheckResult, TestResult } from '../answers.js';
+import type { CheckResult, TestResult, TestSummary } from '../answers.js';
 import { printable } from '../text.js';
-import type { TestFormat } from './format.js';
+import { errorsOf, type TestFormat } from './format.js';
 
 /** TAP version 14: one test point per test; what did not pass says so in a YAML block. */
 export function tapTests(): TestFormat {
@@ -24,8 +24,18 @@ export function tapTests(): TestFormat {
       return good ? line : `${line}${yamlBlock(test)}`;
     },
     end: (summary) =>
-      `${number < planned ? `Bail out! Stopped after ${number} of ${planned} tests\n` : ''}# ${summary.pass} passed, ${summary.fail} failed, ${summary.inconclusive} inconclusive\n`,
+      `${bailOut(summary, number, planned)}# ${summary.pass} passed, ${summary.fail} failed, ${summary.inconclusive} inconclusive\n`,
   };
+}
+
+function bailOut(summary: TestSummary, number: number, planned: number): string {
+  const [error, ...more] = errorsOf(summary);
+  if (error !== undefined) {
+    const { file, start } = error.span ?? { file: 'seccam', start: { line: 1 } };
+    const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+    return `Bail out! ${escaped(`${file}:${start.line}: ${error.message}${others}`)}\n`;
+  }
+  return number < planned ? `Bail out! Stopped after ${number} of ${planned} tests\n` : '';
 }
 
 /** `#` and `\` mean something in a description. */
