@@ -240,6 +240,7 @@ t.test('replay: inputs that are none', { skip: process.platform !== 'linux' }, a
   const bytes = readFileSync(good);
   bytes.writeUInt16LE(9, 8);
   writeFileSync(join(folder, 'newer.seccam'), bytes);
+  writeFileSync(join(folder, 'killed.seccam.partial'), bytes);
   const rows: [string[], string, RegExp][] = [
     [['-r', 'not-yaml.policy', good], 'yaml-syntax', /not-yaml\.policy:1:6/],
     [['-r', 'a.test.yaml', good], 'not-a-policy', /seccam test a\.test\.yaml/],
@@ -248,6 +249,8 @@ t.test('replay: inputs that are none', { skip: process.platform !== 'linux' }, a
     [['-r', 'none.policy', good], 'no-rules', /none\.policy/],
     [['broken.policy'], 'not-a-recording', /-r broken\.policy/],
     [['absent.seccam'], 'no-such-file', /absent/],
+    [['killed.seccam'], 'no-such-file', /Try: killed\.seccam\.partial/],
+    [['killed'], 'no-such-file', /Try: killed\.seccam\.partial/],
     [['newer.seccam'], 'newer-format', /format 9/],
     [['/dev/zero'], 'not-a-recording', /first 8 bytes/],
     [['.'], 'recording-unreadable', /directory/],

@@ -30,16 +30,18 @@ export async function doctor(): Promise<DoctorResult> {
   const findings: Finding[] = [system(), node()];
   const linux = platform() === 'linux';
   if (linux) {
-    const status = read('/proc/self/status') ?? '';
-    findings.push(
-      kernel(),
-      ptraceScope(status),
-      seccomp(status),
-      capabilities(status),
-      successor(status),
-      namespaces(),
-      container(),
-    );
+    const status = read('/proc/self/status');
+    findings.push(kernel());
+    if (status === undefined) findings.push(withoutProc);
+    else
+      findings.push(
+        ptraceScope(status),
+        seccomp(status),
+        capabilities(status),
+        successor(status),
+        namespaces(),
+        container(),
+      );
   }
   findings.push(...(await native(linux)), compiler());
   return {
@@ -48,6 +50,14 @@ export async function doctor(): Promise<DoctorResult> {
     answer: findings.some((item) => item.condition === 'bad') ? 1 : 0,
   };
 }
+
+const withoutProc: Finding = {
+  name: 'proc',
+  condition: 'bad',
+  have: 'nothing is mounted at /proc',
+  advice:
+    'mount -t proc proc /proc: paths and processes are looked up there, and so is what this command asks the kernel',
+};
 
 function read(path: string): string | undefined {
   try {

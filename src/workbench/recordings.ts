@@ -40,12 +40,14 @@ export function findRecordings(
 export function existing(name: string, cwd: string): string {
   if (exists(resolve(cwd, name))) return name;
   if (exists(resolve(cwd, `${name}.seccam`))) return `${name}.seccam`;
+  // What a recorder that was killed leaves.
+  const unfinished = [`${name}.partial`, `${name}.seccam.partial`].find((one) => exists(resolve(cwd, one)));
   const around = [...findFiles('*.seccam', cwd), ...findFiles('recordings/**/*.seccam', cwd)].map((file) =>
     shown(file, cwd),
   );
   throw new DiagnosticError([
     diagnostic(workbenchCodes, 'no-such-file', `There is no recording "${name}"`, {
-      suggestions: nearest(name, around, 1),
+      suggestions: unfinished === undefined ? nearest(name, around, 1) : [unfinished],
     }),
   ]);
 }
