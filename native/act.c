@@ -24,6 +24,8 @@
 #define CLONE_PARENT_BIT 0x8000u
 #define CLONE_THREAD_BIT 0x10000u
 #define CLONE_NEW_BITS 0x7e020080u
+#define CLONE_FILES_BIT 0x400u
+#define X32_BIT 0x40000000
 #define ADOPT_AFTER_NS 200000000u
 
 /* Lets a task go on, with a signal when one is to be delivered. A task that was killed meanwhile is gone: its death comes. */
@@ -54,6 +56,13 @@ static void on_death(struct tracer *tracer, struct task *task, const struct stop
 	task_remove(tracer, task);
 }
 
+static bool makes_tasks(int arch, int64_t nr)
+{
+	const char *name = calls_name((unsigned)arch, nr & ~(int64_t)X32_BIT);
+
+	return name && (!strcmp(name, "clone") || !strcmp(name, "clone3") || !strcmp(name, "fork") || !strcmp(name, "vfork"));
+}
+
 /* What was asked of clone, in one form for all calls that make tasks. */
 static void read_clone(const struct task *task, struct fork_facts *facts)
 {
@@ -63,13 +72,22 @@ static void read_clone(const struct task *task, struct fork_facts *facts)
 
 	facts->nr = 0xffffffff;
 	facts->exit_signal = SIGCHLD;
-	if (!registers_call(task->tid, &view) || (arch = calls_arch_of(view.audit)) < 0)
+	if (task->pending.phase == PHASE_IN_CALL && (arch = calls_arch_of_head(task->pending.arch)) >= 0 && makes_tasks(arch, task->pending.nr)) {
+		view.nr = task->pending.nr;
+		memcpy(view.args, task->pending.args, sizeof(view.args));
+	} else if (!registers_call(task->tid, 0, &view) || (arch = calls_arch_of(view.audit)) < 0) {
 		return;
+	} else if (arch == ARCH_X86_64 && !makes_tasks(arch, view.nr)) {
+		/* A 64-bit program has called as 32-bit ones do. */
+		arch = ARCH_I386;
+		if (!registers_call(task->tid, calls_arch(ARCH_I386)->audit, &view))
+			return;
+	}
 	facts->nr = (uint32_t)view.nr;
-	facts->arch = calls_arch((unsigned)arch)->head;
-	name = calls_name((unsigned)arch, view.nr);
-	if (!name)
+	facts->arch = view.nr & X32_BIT ? HEAD_ARCH_X32 : calls_arch((unsigned)arch)->head;
+	if (!makes_tasks(arch, view.nr))
 		return;
+	name = calls_name((unsigned)arch, view.nr & ~(int64_t)X32_BIT);
 	facts->in_registers = strcmp(name, "clone3") != 0;
 	if (!strcmp(name, "vfork")) {
 		facts->clone_flags = CLONE_VM_BIT | CLONE_VFORK_BIT;
@@ -125,6 +143,9 @@ static void on_fork(struct tracer *tracer, struct task *task)
 		facts.child->shares_memory = facts.clone_flags & CLONE_VM_BIT;
 		if (facts.clone_flags & CLONE_VM_BIT && !(facts.clone_flags & CLONE_VFORK_BIT))
 			task->process->shares_memory = true;
+		facts.child->shares_files = facts.clone_flags & CLONE_FILES_BIT;
+		if (facts.clone_flags & CLONE_FILES_BIT && !(facts.clone_flags & CLONE_VFORK_BIT))
+			task->process->shares_files = true;
 		if (facts.clone_flags & CLONE_PARENT_BIT)
 			facts.child->ppid = task->process->ppid;
 		if (facts.clone_flags & CLONE_NEW_BITS) {
@@ -136,6 +157,10 @@ static void on_fork(struct tracer *tracer, struct task *task)
 		}
 	}
 	task_join(tracer, child, facts.child);
+	if (task->pending.phase == PHASE_IN_CALL && !task->pending.act_count) {
+		/* The child is one of ours: that was all there was to see of clone3. */
+		pending_clear(&task->pending);
+	}
 	child->starting = task->starting;
 	if (tracer->started || tracer->attached)
 		emit_fork(tracer, task, &facts, boot_time());

@@ -16,6 +16,8 @@
 #include "remote.h"
 
 #define X32_BIT 0x40000000
+#define MOUNTS_NOTHING (32u | 15u << 17)
+#define HANDLER_BYTES 32768
 #define RESTART_FIRST 512
 #define RESTART_LAST 516
 
@@ -129,6 +131,26 @@ static void settle_suspended(struct tracer *tracer, struct task *task, uint32_t 
 }
 
 /*
+ * A handler may have a stack of its own, above the one that was interrupted. Where the kernel goes back to
+ * from there lies in the frame that it made for the handler: the instruction that makes the call once more.
+ */
+static bool is_gone_back_to(struct task *task, const struct call_view *view, const struct pending *p)
+{
+	static uint8_t stack[HANDLER_BYTES];
+	const uint64_t again = p->instruction - (p->arch == HEAD_ARCH_AARCH64 ? 4 : 2);
+	const uint32_t width = p->narrow ? 4 : 8, got = remote_read(task->tid, view->stack, stack, sizeof(stack));
+
+	for (uint32_t at = 0; at + width <= got; at += 4) {
+		uint64_t word = 0;
+
+		memcpy(&word, stack + at, width);
+		if (word == again)
+			return true;
+	}
+	return false;
+}
+
+/*
  * After -ERESTART* the program sees one of three things: the call is entered again at once; a handler
  * runs, which may make calls of its own deeper on the stack, and then the call is entered again; or the
  * call returns EINTR. Only what comes next tells. True: this is the interrupted call, entered again.
@@ -142,7 +164,7 @@ static bool is_entered_again(struct tracer *tracer, struct task *task, const str
 			p->phase = PHASE_IN_CALL;
 			return true;
 		}
-		if (view->stack < p->stack && !task->suspended) {
+		if (!task->suspended && (view->stack < p->stack || is_gone_back_to(task, view, p))) {
 			task->suspended = grab(sizeof(*p));
 			*task->suspended = *p;
 			memset(p, 0, sizeof(*p));
@@ -158,7 +180,7 @@ static bool is_entered_again(struct tracer *tracer, struct task *task, const str
 		p->phase = PHASE_IN_CALL;
 		return true;
 	}
-	if (task->suspended && view->stack >= task->suspended->stack)
+	if (task->suspended && view->stack >= task->suspended->stack && !is_gone_back_to(task, view, task->suspended))
 		settle_suspended(tracer, task, 0);
 	return false;
 }
@@ -190,6 +212,7 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 	if (calls_is_newer((unsigned)arch, nr)) {
 		p->phase = PHASE_IN_CALL;
 		p->want_exit = p->generic = true;
+		p->refused = guard_newer(tracer, task, nr) && registers_refuse(task->tid, -EPERM);
 		return;
 	}
 	list = calls_find(tracer->selection, (unsigned)arch, nr);
@@ -224,7 +247,7 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 				}
 		} else {
 			capture_act(tracer, task, act, false, 0, &changed);
-			guard_unread(tracer, task, act);
+			guard_unread(tracer, task, act, false);
 		}
 		if (call->gate == GATE_OFFSET_ZERO && !capture_gate(tracer, task, act)) {
 			p->act_count--;
@@ -245,8 +268,11 @@ void call_enter(struct tracer *tracer, struct task *task, const struct call_view
 	}
 	if (list->special == SPECIAL_ROOTS)
 		holding_drop();
-	if (list->special >= SPECIAL_ROOTS)
+	if (list->special >= SPECIAL_ROOTS || list->special == SPECIAL_FAULTS || list->special == SPECIAL_TAKE)
 		p->want_exit = true;
+	for (unsigned n = CALLS_TYPING; list->special == SPECIAL_COMMAND && n < calls_commands.count; n++)
+		if ((uint32_t)p->args[1] == calls_commands.values[n] && !p->act_count)
+			p->want_exit = p->generic = true;
 	error = guard_enter(tracer, task, list);
 	if (error && registers_refuse(task->tid, -error)) {
 		p->refused = p->want_exit = true;
@@ -303,7 +329,7 @@ static bool is_contradicted(struct tracer *tracer, struct task *task, const stru
 {
 	struct path_task place = capture_place(tracer, task);
 	const struct arena *arena = &task->pending.arena;
-	const struct value *gone = NULL, *made = NULL, *changed = NULL;
+	const struct value *gone = NULL, *made = NULL, *changed = NULL, *resized = NULL, *covered = NULL;
 
 	switch (act->call->event) {
 	case EVENT_UNLINK:
@@ -333,15 +359,36 @@ static bool is_contradicted(struct tracer *tracer, struct task *task, const stru
 	case EVENT_CHOWN:
 		changed = &act->values[CHOWN_FILE];
 		break;
+	case EVENT_UTIMES:
+		/* UTIME_OMIT twice changes nothing. */
+		if (act->values[UTIMES_ACCESS_TIME].type == VALUE_NUMBER || act->values[UTIMES_MODIFICATION_TIME].type == VALUE_NUMBER)
+			changed = &act->values[UTIMES_FILE];
+		break;
+	case EVENT_TRUNCATE:
+		resized = &act->values[TRUNCATE_FILE];
+		break;
 	case EVENT_SETXATTR:
 		changed = &act->values[SETXATTR_FILE];
 		break;
 	case EVENT_REMOVEXATTR:
 		changed = &act->values[REMOVEXATTR_FILE];
 		break;
+	case EVENT_MOUNT:
+		/* MS_REMOUNT and the four kinds of propagation mount nothing. */
+		if (act->values[MOUNT_FLAGS].type == VALUE_NUMBER && !(act->values[MOUNT_FLAGS].number & MOUNTS_NOTHING))
+			covered = &act->values[MOUNT_MOUNTPOINT];
+		break;
+	case EVENT_UMOUNT:
+		covered = &act->values[UMOUNT_MOUNTPOINT];
+		break;
 	default:
 		break;
 	}
+	if (resized && resized->type == VALUE_FILE && act->values[TRUNCATE_LENGTH].type == VALUE_NUMBER &&
+	    path_kept_size(&place, arena, arena_at(arena, resized->at), act->values[TRUNCATE_LENGTH].number))
+		return true;
+	if (covered && covered->type == VALUE_FILE && path_same_mount(&place, arena, arena_at(arena, covered->at)))
+		return true;
 	return (gone && gone->type == VALUE_FILE && path_still_there(&place, arena, arena_at(arena, gone->at))) ||
 	       (made && made->type == VALUE_FILE && !made->missing && !(((struct file_facts *)arena_at(arena, made->at))->flags & FACT_EXISTS)) ||
 	       (changed && changed->type == VALUE_FILE && path_untouched(&place, arena, arena_at(arena, changed->at)));
@@ -373,18 +420,24 @@ void call_leave(struct tracer *tracer, struct task *task, int64_t result)
 			continue;
 		if (act->call->event == EVENT_EXEC) {
 			uint32_t missing = 0;
-			struct image *image = image_asked(tracer, task, result, &missing);
+			struct image *image;
 
+			/* Whether it could be executed (AT_EXECVE_CHECK): nothing was. */
+			if (result >= 0) {
+				emit_syscall(tracer, task, result, time, 0);
+				continue;
+			}
+			image = image_asked(tracer, task, result, &missing);
 			emit_exec(tracer, task, image, task->tid, result, time, missing ? EVENT_CUT : 0, missing);
 			image_drop(image);
 			continue;
 		}
 		capture_act(tracer, task, act, true, result, &changed);
-		guard_unread(tracer, task, act);
+		guard_unread(tracer, task, act, result >= 0);
 		if (act->call->gate != GATE_OFFSET_ZERO && !capture_gate(tracer, task, act))
 			continue;
 		if (!result)
-			changed |= is_contradicted(tracer, task, act);
+			changed |= is_contradicted(tracer, task, act) || ((task->process->tasks > 1 || task->process->shares_files) && capture_turned(tracer, task, act));
 		emit_act(tracer, task, act, result, time, (changed ? EVENT_ARGUMENT_CHANGED : 0) | (p->refused ? EVENT_REFUSED : 0));
 	}
 	list = list_of(tracer, p);
@@ -411,14 +464,14 @@ void call_executed(struct tracer *tracer, struct task *task, pid_t caller)
 	bool changed = false;
 	uint32_t missing = 0;
 
-	if (!registers_call(task->tid, &view))
+	if (!registers_call(task->tid, 0, &view))
 		return;
 	image = image_after_exec(tracer, task, view.stack, view.audit == calls_arch(ARCH_I386)->audit, &changed, &missing);
 	lineage_executes(tracer, process);
 	image_drop(process->image);
 	process->image = image;
 	process->execed = true;
-	process->shares_memory = process->root.split = false;
+	process->shares_memory = process->shares_files = process->root.split = false;
 	task->starting = false;
 	tracer->started = true;
 	process_after_exec(tracer, process);

@@ -21,9 +21,9 @@ static const struct {
 	{"clone", SPECIAL_CLONE}, {"clone3", SPECIAL_CLONE3}, {"socketcall", SPECIAL_SOCKETCALL},
 	{"kill", SPECIAL_SIGNAL}, {"tkill", SPECIAL_SIGNAL}, {"tgkill", SPECIAL_THREAD_SIGNAL}, {"rt_sigqueueinfo", SPECIAL_SIGNAL},
 	{"rt_tgsigqueueinfo", SPECIAL_THREAD_SIGNAL}, {"pidfd_send_signal", SPECIAL_PIDFD},
-	{"fcntl", SPECIAL_OWNER}, {"fcntl64", SPECIAL_OWNER}, {"prlimit64", SPECIAL_TARGET}, {"process_vm_writev", SPECIAL_TARGET}, {"pidfd_open", SPECIAL_TARGET}, {"ptrace", SPECIAL_PTRACE},
+	{"fcntl", SPECIAL_OWNER}, {"fcntl64", SPECIAL_OWNER}, {"prlimit64", SPECIAL_TARGET}, {"process_vm_writev", SPECIAL_TARGET}, {"process_vm_readv", SPECIAL_TARGET}, {"pidfd_open", SPECIAL_TARGET}, {"ptrace", SPECIAL_PTRACE},
 	{"sched_setscheduler", SPECIAL_TARGET}, {"sched_setparam", SPECIAL_TARGET}, {"sched_setattr", SPECIAL_TARGET}, {"sched_setaffinity", SPECIAL_TARGET},
-	{"pidfd_getfd", SPECIAL_TAKE}, {"setpriority", SPECIAL_PRIORITY}, {"ioctl", SPECIAL_COMMAND},
+	{"pidfd_getfd", SPECIAL_TAKE}, {"perf_event_open", SPECIAL_WATCH}, {"userfaultfd", SPECIAL_FAULTS}, {"setpriority", SPECIAL_PRIORITY}, {"ioctl", SPECIAL_COMMAND},
 	{"chroot", SPECIAL_ROOTS}, {"pivot_root", SPECIAL_ROOTS}, {"unshare", SPECIAL_ROOTS}, {"setns", SPECIAL_ROOTS},
 	{"mount", SPECIAL_ROOTS}, {"umount2", SPECIAL_ROOTS}, {"umount", SPECIAL_ROOTS}, {"move_mount", SPECIAL_ROOTS},
 	{"setuid", SPECIAL_IDENTITY}, {"setgid", SPECIAL_IDENTITY}, {"setreuid", SPECIAL_IDENTITY}, {"setregid", SPECIAL_IDENTITY},
@@ -34,8 +34,11 @@ static const struct {
 	{"setfsgid32", SPECIAL_IDENTITY}, {"setgroups32", SPECIAL_IDENTITY}, {"setsid", SPECIAL_SESSION},
 };
 
-/* FS_IOC_SETFLAGS of 64 and of 32 bits, FS_IOC_FSSETXATTR, FIFREEZE, EXT4_IOC_SHUTDOWN (XFS has the same number). */
-const struct catalogue_test calls_freezing = {1, TEST_IS, 5, {0x40086602, 0x40046602, 0x401c5820, 0xc0045877, 0x8004587d}};
+/*
+ * FS_IOC_SETFLAGS of 64 and of 32 bits, FS_IOC_FSSETXATTR, FIFREEZE, EXT4_IOC_SHUTDOWN (XFS has the same number);
+ * then what types into a terminal, for a shell that nobody records: TIOCSTI, TIOCLINUX.
+ */
+const struct catalogue_test calls_commands = {1, TEST_IS, 7, {0x40086602, 0x40046602, 0x401c5820, 0xc0045877, 0x8004587d, 0x5412, 0x541c}};
 
 const struct catalogue_event *calls_event(unsigned event)
 {

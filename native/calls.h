@@ -24,7 +24,9 @@ enum special {
 	SPECIAL_PTRACE,
 	SPECIAL_TAKE,       /* descriptors of the process behind a descriptor, perhaps ours */
 	SPECIAL_PRIORITY,   /* its second word may be our number */
-	SPECIAL_COMMAND,    /* ioctl: commands that keep a file from being written (calls_freezing) */
+	SPECIAL_WATCH,      /* the same, to look into it */
+	SPECIAL_FAULTS,     /* memory that the program fills when it is read: it may be the one who waits for us */
+	SPECIAL_COMMAND,    /* ioctl: commands that keep a file from being written, or type (calls_commands) */
 	SPECIAL_SOCKETCALL, /* i386: one number for all of them */
 	SPECIAL_ROOTS,      /* it changes a root, a mount or a namespace */
 	SPECIAL_IDENTITY,   /* it changes credentials */
@@ -47,8 +49,12 @@ struct selection {
    `all` take every signal. */
 struct selection *calls_select(const char *const *names, unsigned count, struct failure *failure);
 
-/* Commands of ioctl() that make a file immutable or freeze or shut down its file system; the count in the test. */
-extern const struct catalogue_test calls_freezing;
+/*
+ * Commands of ioctl() that stop: those that make a file immutable, freeze or shut down its file system; from
+ * CALLS_TYPING on those that type into a terminal.
+ */
+#define CALLS_TYPING 5
+extern const struct catalogue_test calls_commands;
 const struct catalogue_call *calls_at(const struct selection *selection, const struct call_list *list, unsigned n);
 /* The calls of a number, or NULL when nothing wants it. */
 const struct call_list *calls_find(const struct selection *selection, unsigned arch, int64_t nr);

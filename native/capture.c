@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "errand.h"
 #include "guard.h"
@@ -317,7 +318,14 @@ static struct value pidfd(const struct capture_site *site)
 {
 	char name[64], text[512];
 	char *line;
+	ssize_t length;
 
+	/* What is told of other descriptors may wait for locks that a program holds. */
+	snprintf(name, sizeof(name), "/proc/%d/fd/%d", site->task->tid, fd_argument(site, 0));
+	length = readlink(name, text, sizeof(text) - 1);
+	text[length > 0 ? length : 0] = 0;
+	if (!strstr(text, "pidfd"))
+		return missing;
 	snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", site->task->tid, fd_argument(site, 0));
 	if (facts_file(name, text, sizeof(text)) <= 0)
 		return missing;
@@ -338,6 +346,7 @@ static struct value task_facts(const struct capture_site *site)
 		if (!facts_credentials(site->task->tid, &found, NULL))
 			return missing;
 		process->credentials = found;
+		process->split |= process->tasks > 1;
 		process->credentials_known = true;
 		process->credentials_id = 0;
 		value.at = arena_add(site->arena, &found, sizeof(found));
@@ -494,10 +503,27 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 		}
 		if (errand_late() != late) {
 			act->values[row->column].missing = true;
-			guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system that a program or another machine serves did not answer in time: facts of files are missing");
+			guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system or memory that a program or another machine serves did not answer in time: facts of files are missing");
 		}
 	}
 	holding_begin(0);
+}
+
+bool capture_turned(struct tracer *tracer, struct task *task, const struct act *act)
+{
+	const struct catalogue_capture *captures = calls_captures(act->call);
+	const unsigned event = act->call->event;
+	const bool changes = event == EVENT_CHMOD || event == EVENT_CHOWN || event == EVENT_SETXATTR || event == EVENT_REMOVEXATTR;
+	struct path_task place = capture_place(tracer, task);
+
+	for (unsigned n = 0; n < act->call->capture_count; n++) {
+		const struct value *value = &act->values[captures[n].column];
+
+		if (captures[n].kind == CAPTURE_DESCRIPTOR && captures[n].at & AT_ENTRY && value->type == VALUE_FILE &&
+		    path_turned(&place, (int32_t)capture_argument(task, captures[n].args[0]), &task->pending.arena, arena_at(&task->pending.arena, value->at), changes))
+			return true;
+	}
+	return false;
 }
 
 /* DNS goes to port 53, instance metadata to fixed addresses; writes count at the beginning of a file. */
@@ -514,18 +540,16 @@ bool capture_gate(struct tracer *tracer, struct task *task, const struct act *ac
 	case GATE_OFFSET_ZERO: {
 		char name[64], text[256];
 		char *line;
+		struct statx there;
 
+		snprintf(name, sizeof(name), "/proc/%d/fd/%d", task->tid, (int)capture_argument(task, 0));
+		if (statx(AT_FDCWD, name, AT_STATX_DONT_SYNC, STATX_TYPE, &there) || !S_ISREG(there.stx_mode))
+			return false;
 		snprintf(name, sizeof(name), "/proc/%d/fdinfo/%d", task->tid, (int)capture_argument(task, 0));
 		if (facts_file(name, text, sizeof(text)) <= 0)
 			return false;
 		line = strstr(text, "pos:");
-		if (!line || strtoull(line + 4, NULL, 10) != 0)
-			return false;
-		snprintf(name, sizeof(name), "/proc/%d/fd/%d", task->tid, (int)capture_argument(task, 0));
-		{
-			struct statx there;
-			return !statx(AT_FDCWD, name, AT_STATX_DONT_SYNC, STATX_TYPE, &there) && S_ISREG(there.stx_mode);
-		}
+		return line && strtoull(line + 4, NULL, 10) == 0;
 	}
 	default:
 		break;

@@ -21,6 +21,9 @@ struct capture_site {
    *changed is set when that differs. */
 void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool at_exit, int64_t result, bool *changed);
 
+/* After a call that succeeded, where descriptors are shared: one that it names was another one meanwhile. */
+bool capture_turned(struct tracer *tracer, struct task *task, const struct act *act);
+
 /* The gate of the row holds: the event is to be written. */
 bool capture_gate(struct tracer *tracer, struct task *task, const struct act *act);
 

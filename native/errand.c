@@ -31,11 +31,12 @@
 #define PATIENCE_LEAST 2000000L
 /* As long as a thread waits only for a CPU, its errand is not late. */
 #define CPU_WAITS_MOST 500u
+#define CPU_WAITS_LEAST 8u
 #define NAME_BYTES 8400u
 #define MEMORY_MOST 65536u
 #define PIECES_MOST 64u
 
-enum kind { OPEN, FACTS, MEMORY };
+enum kind { OPEN, FACTS, MEMORY, BYTES };
 enum state { IDLE, WORKING, DONE, LEFT };
 
 /* Everything that an errand needs is its own: whoever sent it may be elsewhere when it comes back. */
@@ -53,7 +54,8 @@ struct runner {
 	struct iovec pieces[PIECES_MOST];
 	unsigned long count;
 	uint8_t *bytes;
-	size_t room;
+	size_t room, length;
+	uint64_t offset;
 	int64_t result;
 };
 
@@ -62,6 +64,7 @@ static struct crew {
 	unsigned count;
 } for_paths, for_memory;
 static long patience = PATIENCE_MOST;
+static unsigned cpu_waits = CPU_WAITS_MOST;
 static uint64_t late;
 static int table = -1;
 static bool foreign, distrusted;
@@ -98,6 +101,7 @@ void errand_begin(void)
 {
 	foreign = distrusted = false;
 	patience = PATIENCE_MOST;
+	cpu_waits = CPU_WAITS_MOST;
 	late = 0;
 	if (table >= 0)
 		close(table);
@@ -124,6 +128,11 @@ void errand_distrust(const char *filesystem)
 {
 	if (errand_is_foreign(filesystem))
 		foreign = distrusted = true;
+}
+
+void errand_distrust_memory(void)
+{
+	distrusted = true;
 }
 
 bool errand_may_peek(void)
@@ -161,6 +170,18 @@ static int open_now(const char *base, const char *name, int flags, uint64_t reso
 	return fd;
 }
 
+static ssize_t read_bytes(const char *name, uint64_t offset, void *into, size_t length)
+{
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	ssize_t got = fd < 0 ? -1 : pread(fd, into, length, (off_t)offset);
+
+	if (got < 0)
+		got = -errno;
+	if (fd >= 0)
+		close(fd);
+	return got;
+}
+
 static void work(struct runner *r)
 {
 	struct iovec local = {r->bytes, r->room};
@@ -176,6 +197,9 @@ static void work(struct runner *r)
 		r->result = process_vm_readv(r->tid, &local, 1, r->pieces, r->count, 0);
 		if (r->result < 0)
 			r->result = -errno;
+		break;
+	case BYTES:
+		r->result = read_bytes(r->name, r->offset, r->bytes, r->length);
 		break;
 	}
 }
@@ -298,7 +322,7 @@ static bool wants_cpu(pid_t thread)
 /* Gives a thread that waits for a CPU the time to get one. The lock is open meanwhile, so that no thread waits for it. */
 static void await_cpu(struct runner *r)
 {
-	for (unsigned n = 0; n < CPU_WAITS_MOST && r->state == WORKING; n++) {
+	for (unsigned n = 0; r->state == WORKING; n++) {
 		const pid_t thread = r->thread;
 		bool wants;
 
@@ -307,6 +331,11 @@ static void await_cpu(struct runner *r)
 		pthread_mutex_lock(&r->lock);
 		if (!wants)
 			break;
+		if (n >= cpu_waits) {
+			/* Somebody keeps every CPU for himself: each stop would take that long. */
+			cpu_waits = cpu_waits / 2 > CPU_WAITS_LEAST ? cpu_waits / 2 : CPU_WAITS_LEAST;
+			break;
+		}
 		await(r, from_now(1000000));
 	}
 }
@@ -332,6 +361,7 @@ static int64_t send_off(struct runner *r)
 		r->state = IDLE;
 		result = r->result;
 		patience = PATIENCE_MOST;
+		cpu_waits = CPU_WAITS_MOST;
 	} else {
 		r->state = LEFT;
 		result = -ETIMEDOUT;
@@ -344,7 +374,7 @@ static int64_t send_off(struct runner *r)
 
 static struct runner *hire_for(enum kind kind, const char *name)
 {
-	struct runner *r = hire(kind == MEMORY ? &for_memory : &for_paths);
+	struct runner *r = hire(kind == MEMORY || kind == BYTES ? &for_memory : &for_paths);
 
 	if (!r || (name && strlen(name) >= sizeof(r->name))) {
 		late++;
@@ -421,4 +451,22 @@ ssize_t errand_memory(pid_t tid, const struct iovec *local, const struct iovec *
 	}
 	memcpy(local->iov_base, r->bytes, (size_t)result);
 	return result;
+}
+
+ssize_t errand_bytes(const char *name, uint64_t offset, void *into, size_t length)
+{
+	struct runner *r;
+	int64_t result;
+
+	if (!distrusted)
+		return read_bytes(name, offset, into, length);
+	r = hire_for(BYTES, name);
+	if (!r || length > r->room)
+		return -ETIMEDOUT;
+	r->offset = offset;
+	r->length = length;
+	result = send_off(r);
+	if (result > 0)
+		memcpy(into, r->bytes, (size_t)result);
+	return (ssize_t)result;
 }

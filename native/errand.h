@@ -5,7 +5,8 @@
  * be left waiting. An errand has 50 ms, or 2 ms when another task of ours stands still meanwhile; each that
  * comes back late halves the first, down to 2 ms, and each in time restores it. Then its fact is missing,
  * which the event, a blind spot and a counter tell. Waiting for a CPU does not count: a busy machine is no
- * silent server. The memory of programs has its own threads: names are told though no path is resolved.
+ * silent server; at most half a second, halved too while nobody gets one. The memory of programs has its own
+ * threads: names are told though no path is resolved.
  *
  * Without such a file system in the mount tables that are known, everything here is the plain call.
  */
@@ -26,6 +27,8 @@ void errand_begin(void);
 void errand_look(pid_t tid);
 /* A program lies on such a file system: even its memory may have to be fetched from there. */
 void errand_distrust(const char *filesystem);
+/* A program fills memory when it is read. */
+void errand_distrust_memory(void);
 /* Served by a program or by another machine. */
 bool errand_is_foreign(const char *filesystem);
 
@@ -38,6 +41,8 @@ int errand_open(const char *base, const char *name, int flags, uint64_t resolve)
 int errand_facts(const char *name, int flags, unsigned mask, struct statx *facts);
 /* process_vm_readv. Bytes, or -1 with errno. */
 ssize_t errand_memory(pid_t tid, const struct iovec *local, const struct iovec *remote, unsigned long pieces);
+/* open and pread. Bytes, or -errno. */
+ssize_t errand_bytes(const char *name, uint64_t offset, void *into, size_t length);
 /* The memory of programs can be read by ptrace as well: no such thread could do that. */
 bool errand_may_peek(void);
 

@@ -86,7 +86,7 @@ static void stop_when(struct filter *f, const struct catalogue_test *test)
 
 static void number_code(struct filter *f, const struct selection *selection, const struct call_list *list)
 {
-	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC || list->special == SPECIAL_ROOTS || list->special == SPECIAL_TAKE;
+	bool always = list->special == SPECIAL_CLONE3 || list->special == SPECIAL_SOCKETCALL || list->special == SPECIAL_EXEC || list->special == SPECIAL_ROOTS || list->special == SPECIAL_TAKE || list->special == SPECIAL_FAULTS;
 
 	for (unsigned n = 0; n < list->count; n++)
 		always |= !calls_test_count(selection, calls_at(selection, list, n));
@@ -98,10 +98,10 @@ static void number_code(struct filter *f, const struct selection *selection, con
 		const struct catalogue_test untraced = {0, TEST_ANY_BIT, 1, {CLONE_UNTRACED_BIT}};
 		stop_when(f, &untraced);
 	} else if (list->special == SPECIAL_SIGNAL || list->special == SPECIAL_THREAD_SIGNAL) {
-		const struct catalogue_test hard = {list->special == SPECIAL_SIGNAL ? 1 : 2, TEST_IS, 2, {SIGKILL, SIGSTOP}};
+		const struct catalogue_test hard = {list->special == SPECIAL_SIGNAL ? 1 : 2, TEST_IS, 5, {SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU}};
 		stop_when(f, &hard);
 	} else if (list->special == SPECIAL_PIDFD) {
-		const struct catalogue_test hard = {1, TEST_IS, 2, {SIGKILL, SIGSTOP}};
+		const struct catalogue_test hard = {1, TEST_IS, 5, {SIGKILL, SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU}};
 		stop_when(f, &hard);
 	} else if (list->special == SPECIAL_OWNER) {
 		static const struct catalogue_test deadly[] = {{1, TEST_IS, 1, {F_SETSIG}}, {2, TEST_IS, 2, {SIGKILL, SIGSTOP}}};
@@ -109,8 +109,8 @@ static void number_code(struct filter *f, const struct selection *selection, con
 		stop_when(f, &deadly[1]);
 		land(f, other);
 	} else if (list->special == SPECIAL_COMMAND) {
-		stop_when(f, &calls_freezing);
-	} else if (list->special == SPECIAL_TARGET || list->special == SPECIAL_PTRACE || list->special == SPECIAL_PRIORITY) {
+		stop_when(f, &calls_commands);
+	} else if (list->special == SPECIAL_TARGET || list->special == SPECIAL_PTRACE || list->special == SPECIAL_PRIORITY || list->special == SPECIAL_WATCH) {
 		/* Any of our threads, and the guardian, which may be another one by now. */
 		const struct catalogue_test at_another = {list->special != SPECIAL_TARGET, TEST_IS_NOT, 1, {0}};
 		stop_when(f, &at_another);
@@ -132,7 +132,7 @@ static void number_code(struct filter *f, const struct selection *selection, con
 
 bool filter_selects(const struct selection *selection, const struct call_list *list, const uint64_t *args, bool narrow)
 {
-	uint32_t low = (uint32_t)args[list->special == SPECIAL_PTRACE || list->special == SPECIAL_PRIORITY];
+	uint32_t low = (uint32_t)args[list->special == SPECIAL_PTRACE || list->special == SPECIAL_PRIORITY || list->special == SPECIAL_WATCH];
 
 	switch (list->special) {
 	case SPECIAL_EXEC:
@@ -140,10 +140,11 @@ bool filter_selects(const struct selection *selection, const struct call_list *l
 	case SPECIAL_SOCKETCALL:
 	case SPECIAL_ROOTS:
 	case SPECIAL_TAKE:
+	case SPECIAL_FAULTS:
 		return true;
 	case SPECIAL_COMMAND:
-		for (unsigned n = 0; n < calls_freezing.count; n++)
-			if ((uint32_t)args[1] == calls_freezing.values[n])
+		for (unsigned n = 0; n < calls_commands.count; n++)
+			if ((uint32_t)args[1] == calls_commands.values[n])
 				return true;
 		break;
 	case SPECIAL_CLONE:
@@ -154,7 +155,7 @@ bool filter_selects(const struct selection *selection, const struct call_list *l
 	case SPECIAL_PIDFD:
 	case SPECIAL_THREAD_SIGNAL:
 		low = (uint32_t)args[list->special == SPECIAL_THREAD_SIGNAL ? 2 : 1];
-		if (low == SIGKILL || low == SIGSTOP)
+		if (low == SIGKILL || low == SIGSTOP || low == SIGTSTP || low == SIGTTIN || low == SIGTTOU)
 			return true;
 		break;
 	case SPECIAL_OWNER:
@@ -164,6 +165,7 @@ bool filter_selects(const struct selection *selection, const struct call_list *l
 	case SPECIAL_TARGET:
 	case SPECIAL_PTRACE:
 	case SPECIAL_PRIORITY:
+	case SPECIAL_WATCH:
 		if (low)
 			return true;
 		break;

@@ -17,6 +17,8 @@
 /* Types of the auxiliary vector; <elf.h> calls one of them as the catalogue calls the moment of a capture. */
 enum { AUX_NULL = 0, AUX_UID = 11, AUX_EUID = 12, AUX_GID = 13, AUX_EGID = 14, AUX_SECURE = 23, AUX_EXECFN = 31 };
 
+/* A script may be interpreted by a script, five deep; each puts its interpreter and one word in front. */
+#define SCRIPT_WORDS 10u
 #define STACK_FIRST 8192u
 #define STACK_MOST (2u << 20)
 
@@ -306,7 +308,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 	struct layout l;
 	char link[48], name[PATH_BYTES + 1] = "";
 	const uint64_t late = errand_late();
-	bool whole;
+	bool whole, is_script = false;
 
 	*changed = false;
 	hidden_place_read(&tracer->options, &place, &names);
@@ -340,7 +342,9 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 		*missing |= 1u << EXEC_FILE;
 	errand_distrust(image->file.filesystem);
 	/* A script: the kernel put the interpreter before the name of the script. */
-	if (name[0] && (same_as(&image->arena, image->argv, 1, name) || same_as(&image->arena, image->argv, 2, name))) {
+	for (uint32_t n = 1; name[0] && n <= SCRIPT_WORDS && !is_script; n++)
+		is_script = same_as(&image->arena, image->argv, n, name);
+	if (is_script) {
 		struct file_facts script;
 		bool found = path_resolve(&place, -100, name, (uint32_t)strlen(name), true, false, &image->arena, &script);
 
@@ -368,7 +372,7 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 		image->cwd = path_directory(&place, false, &image->arena);
 	if (errand_late() != late) {
 		*missing |= 1u << EXEC_FILE;
-		guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system that a program or another machine serves did not answer in time: facts of programs are missing");
+		guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system or memory that a program or another machine serves did not answer in time: facts of programs are missing");
 	}
 	image->exec_time = boot_time();
 	return image;

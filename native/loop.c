@@ -22,6 +22,7 @@
 #include "attach.h"
 #include "calls.h"
 #include "content.h"
+#include "doors.h"
 #include "emit.h"
 #include "endure.h"
 #include "errand.h"
@@ -321,6 +322,7 @@ static void prepare(struct tracer *tracer)
 	tracer->thread_id = (pid_t)syscall(SYS_gettid);
 	tracer->main_status = -1;
 	errand_begin();
+	doors_begin();
 	tracer->report = -1;
 	tracer->attached = tracer->options.pid_count > 0;
 	tracer->use_filter = !tracer->options.disable_seccomp && !tracer->attached;

@@ -20,11 +20,35 @@
 
 #define WANTED (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 
+#define FOLDERS 64u
+#define USES_BEFORE 8u
+
 static uint32_t age = 1;
+
+/*
+ * Folders of descriptors, kept open for tasks that use many: the walk to one is a third of what a descriptor
+ * costs. Of a task that is gone the kernel tells nothing there, whoever has its number.
+ */
+static struct {
+	pid_t tid;
+	unsigned uses;
+	int fd; /* -1: not opened */
+} folders[FOLDERS];
+
+static void begin_folder(unsigned n, pid_t tid)
+{
+	if (folders[n].uses >= USES_BEFORE && folders[n].fd >= 0)
+		close(folders[n].fd);
+	folders[n].tid = tid;
+	folders[n].uses = 0;
+}
 
 void path_roots_changed(void)
 {
 	age++;
+	/* One may have been opened while something was mounted over it. */
+	for (unsigned n = 0; n < FOLDERS; n++)
+		begin_folder(n, 0);
 }
 
 static int64_t ns_of(struct statx_timestamp time)
@@ -156,17 +180,18 @@ static bool ends_with_mark(const char *text, ssize_t length)
 	return length > 10 && !memcmp(text + length - 10, " (deleted)", 10);
 }
 
-bool path_of_link(const struct path_task *task, const char *link, struct arena *arena, struct file_facts *facts)
+/* `name` in the folder `base` is what `link` is from the root. */
+static bool of_link(const struct path_task *task, int base, const char *name, const char *link, struct arena *arena, struct file_facts *facts)
 {
 	char text[PATH_BYTES + 16];
-	ssize_t length = readlink(link, text, sizeof(text) - 1);
+	ssize_t length = readlinkat(base, name, text, sizeof(text) - 1);
 	struct statx found;
 	bool known;
 
 	memset(facts, 0, sizeof(*facts));
 	if (length <= 0 && errno != ENAMETOOLONG)
 		return false;
-	known = !statx(AT_FDCWD, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, WANTED, &found);
+	known = !statx(base, name, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, WANTED, &found);
 	if (length <= 0) {
 		if (known)
 			take_statx(task, &found, arena, facts);
@@ -182,6 +207,35 @@ bool path_of_link(const struct path_task *task, const char *link, struct arena *
 	return true;
 }
 
+bool path_of_link(const struct path_task *task, const char *link, struct arena *arena, struct file_facts *facts)
+{
+	return of_link(task, AT_FDCWD, link, link, arena, facts);
+}
+
+void path_forget(pid_t tid)
+{
+	unsigned n = (unsigned)tid % FOLDERS;
+
+	if (folders[n].tid == tid)
+		begin_folder(n, 0);
+}
+
+static int folder_of(pid_t tid)
+{
+	unsigned n = (unsigned)tid % FOLDERS;
+	char name[32];
+
+	if (folders[n].tid != tid)
+		begin_folder(n, tid);
+	if (folders[n].uses < USES_BEFORE) {
+		if (++folders[n].uses < USES_BEFORE)
+			return -1;
+		walk_proc(name, tid, "/fd");
+		folders[n].fd = open(name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	}
+	return folders[n].fd;
+}
+
 bool path_is_told(const struct file_facts *facts)
 {
 	return facts->path.stored || facts->flags & FACT_NAMELESS;
@@ -191,12 +245,14 @@ bool path_of_descriptor(const struct path_task *task, int fd, struct arena *aren
 {
 	char link[64];
 	char *end;
+	int folder;
 
 	if (fd < 0)
 		return false;
 	end = walk_proc(link, task->tid, "/fd/");
 	snprintf(end, sizeof(link) - (size_t)(end - link), "%d", fd);
-	return path_of_link(task, link, arena, facts);
+	folder = folder_of(task->tid);
+	return (folder >= 0 && of_link(task, folder, end, link, arena, facts)) || of_link(task, AT_FDCWD, link, link, arena, facts);
 }
 
 struct text path_directory(const struct path_task *task, bool root, struct arena *arena)
@@ -401,18 +457,65 @@ bool path_still_there(const struct path_task *task, const struct arena *arena, c
 	return look_again(task, arena, facts, STATX_INO, &found);
 }
 
-bool path_untouched(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)
+/* Each change of a file gives it a time of its own there (Linux 6.13). */
+static bool has_exact_times(const struct file_facts *facts)
 {
 	static const char *const exact[] = {"ext4", "xfs", "btrfs", "tmpfs"};
 	static int major_number, minor_number;
 	struct utsname kernel;
-	struct statx found;
 	bool tells = false;
 
 	if (!major_number && (uname(&kernel) || sscanf(kernel.release, "%d.%d", &major_number, &minor_number) != 2))
 		major_number = 1;
 	for (size_t n = 0; facts->filesystem && n < sizeof(exact) / sizeof(*exact); n++)
 		tells |= !strcmp(facts->filesystem, exact[n]);
-	return tells && (major_number > 6 || (major_number == 6 && minor_number >= 13)) && !(facts->flags & FACT_FROM_DESCRIPTOR) &&
-	       look_again(task, arena, facts, STATX_INO | STATX_CTIME, &found) && ns_of(found.stx_ctime) == facts->changed;
+	return tells && (major_number > 6 || (major_number == 6 && minor_number >= 13));
+}
+
+bool path_untouched(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)
+{
+	struct statx found;
+
+	return has_exact_times(facts) && !(facts->flags & FACT_FROM_DESCRIPTOR) && look_again(task, arena, facts, STATX_INO | STATX_CTIME, &found) &&
+	       ns_of(found.stx_ctime) == facts->changed;
+}
+
+bool path_kept_size(const struct path_task *task, const struct arena *arena, const struct file_facts *facts, uint64_t length)
+{
+	struct statx found;
+
+	return facts->size != length && !(facts->flags & FACT_FROM_DESCRIPTOR) && look_again(task, arena, facts, STATX_INO | STATX_SIZE, &found) &&
+	       found.stx_size == facts->size;
+}
+
+bool path_same_mount(const struct path_task *task, const struct arena *arena, const struct file_facts *facts)
+{
+	struct statx found;
+
+	return facts->mount_id && look_again(task, arena, facts, STATX_INO | STATX_MNT_ID, &found) && found.stx_mask & STATX_MNT_ID && found.stx_mnt_id == facts->mount_id;
+}
+
+bool path_turned(const struct path_task *task, int fd, const struct arena *arena, const struct file_facts *facts, bool changes)
+{
+	char link[64];
+	struct file_facts now;
+	struct arena own = {0};
+	char *end = walk_proc(link, task->tid, "/fd/");
+	bool turned = true;
+	int copy;
+
+	if (!(facts->flags & FACT_EXISTS))
+		return false;
+	snprintf(end, sizeof(link) - (size_t)(end - link), "%d", fd);
+	/* Held, so that its name and its facts are of one file: those of before may not have been. */
+	copy = open(link, O_PATH | O_CLOEXEC);
+	if (copy >= 0) {
+		take_descriptor(task, copy, "", true, &own, &now);
+		close(copy);
+		turned = now.inode != facts->inode || now.device != facts->device || now.path.stored != facts->path.stored ||
+			 memcmp(arena_at(&own, now.path.at), arena_at(arena, facts->path.at), facts->path.stored) != 0 ||
+			 (changes && has_exact_times(facts) && now.changed == facts->changed);
+	}
+	arena_free(&own);
+	return turned;
 }

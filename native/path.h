@@ -70,6 +70,14 @@ bool path_still_there(const struct path_task *task, const struct arena *arena, c
  * of change, however soon it comes after a look at the file: Linux 6.13 on the usual file systems; else false.
  */
 bool path_untouched(const struct path_task *task, const struct arena *arena, const struct file_facts *facts);
+/* The task is gone, or has another number. */
+void path_forget(pid_t tid);
+/* It has the size that it had, though it was given another; false: nobody can say. */
+bool path_kept_size(const struct path_task *task, const struct arena *arena, const struct file_facts *facts, uint64_t length);
+/* What has its name lies in the same mount as before; false: nobody can say. */
+bool path_same_mount(const struct path_task *task, const struct arena *arena, const struct file_facts *facts);
+/* A descriptor leads to another file than `facts` told of, or to the same, which did not change (`changes`: it should have). */
+bool path_turned(const struct path_task *task, int fd, const struct arena *arena, const struct file_facts *facts, bool changes);
 
 /* /proc/T/cwd or /proc/T/root as text; empty when unreadable. */
 struct text path_directory(const struct path_task *task, bool root, struct arena *arena);

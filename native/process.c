@@ -54,12 +54,13 @@ void pending_clear(struct pending *pending)
 {
 	pending->phase = PHASE_RUNNING;
 	pending->act_count = 0;
-	pending->want_exit = pending->refused = pending->generic = false;
+	pending->want_exit = pending->refused = pending->generic = pending->replaced = false;
 	arena_reset(&pending->arena);
 }
 
 void task_remove(struct tracer *tracer, struct task *task)
 {
+	path_forget(task->tid);
 	unlink_task(tracer, task);
 	tracer->task_count--;
 	guardian_mark(tracer, task->tid, false);
@@ -76,6 +77,7 @@ void task_remove(struct tracer *tracer, struct task *task)
 
 void task_renumber(struct tracer *tracer, struct task *task, pid_t tid)
 {
+	path_forget(task->tid);
 	unlink_task(tracer, task);
 	guardian_mark(tracer, task->tid, false);
 	guardian_mark(tracer, tid, true);
@@ -115,8 +117,11 @@ struct process *process_new(struct tracer *tracer, pid_t tgid, struct process *p
 		p->image = image_share(parent->image);
 		p->ppid = parent->tgid;
 		p->first = false;
-		p->execed = p->shares_memory = false;
+		p->execed = p->shares_memory = p->shares_files = false;
+		if (p->split)
+			p->credentials_known = p->split = false;
 		memset(p->told_blind, 0, sizeof(p->told_blind));
+		memset(p->told_unknown, 0, sizeof(p->told_unknown));
 		if (p->root.split)
 			p->root = (struct path_root){0};
 		p->cwd = parent->cwd ? strdup(parent->cwd) : NULL;
@@ -248,9 +253,10 @@ void process_after_exec(struct tracer *tracer, struct process *p)
 	static unsigned next;
 	const uint32_t ids[4] = {tracer->auxiliary.uid, tracer->auxiliary.euid, tracer->auxiliary.gid, tracer->auxiliary.egid};
 	struct credentials before = p->credentials;
-	bool usable = p->credentials_known && !(p->unsettled & UNSETTLED_LOGIN) && tracer->auxiliary.valid && !tracer->auxiliary.secure;
+	/* What one of several threads had is not what the process had. */
+	bool usable = p->credentials_known && !p->split && !(p->unsettled & UNSETTLED_LOGIN) && tracer->auxiliary.valid && !tracer->auxiliary.secure;
 
-	p->context_known = false;
+	p->context_known = p->split = false;
 	if (usable)
 		for (unsigned n = 0; n < MEMO; n++)
 			if (memo[n].used && !memcmp(memo[n].ids, ids, sizeof(ids)) && !memcmp(&memo[n].before, &before, sizeof(before))) {

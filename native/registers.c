@@ -50,9 +50,9 @@ static uint32_t audit_of(const registers *r)
 	return r->cs == I386_CODE_SEGMENT ? AUDIT_ARCH_I386 : AUDIT_ARCH_X86_64;
 }
 
-static void take(const registers *r, struct call_view *view)
+static void take(const registers *r, uint32_t audit, struct call_view *view)
 {
-	view->audit = audit_of(r);
+	view->audit = audit ? audit : audit_of(r);
 	view->nr = (int64_t)(int32_t)r->orig_rax;
 	if (view->audit == AUDIT_ARCH_I386) {
 		const uint64_t args[6] = {(uint32_t)r->rbx, (uint32_t)r->rcx, (uint32_t)r->rdx, (uint32_t)r->rsi, (uint32_t)r->rdi, (uint32_t)r->rbp};
@@ -66,9 +66,9 @@ static void take(const registers *r, struct call_view *view)
 	view->result = (int64_t)r->rax;
 }
 
-static void put_argument(registers *r, unsigned n, uint64_t value)
+static void put_argument(registers *r, uint32_t audit, unsigned n, uint64_t value)
 {
-	if (audit_of(r) == AUDIT_ARCH_I386) {
+	if (audit == AUDIT_ARCH_I386) {
 		unsigned long long *places[6] = {(void *)&r->rbx, (void *)&r->rcx, (void *)&r->rdx, (void *)&r->rsi, (void *)&r->rdi, (void *)&r->rbp};
 		*places[n] = (uint32_t)value;
 	} else {
@@ -93,8 +93,9 @@ static bool put_number(pid_t tid, registers *r, int64_t nr)
 
 typedef struct user_regs_struct registers;
 
-static void take(const registers *r, struct call_view *view)
+static void take(const registers *r, uint32_t audit, struct call_view *view)
 {
+	(void)audit;
 	view->audit = AUDIT_ARCH_AARCH64;
 	view->nr = (int64_t)(int32_t)r->regs[8];
 	memcpy(view->args, r->regs, sizeof(view->args));
@@ -103,8 +104,9 @@ static void take(const registers *r, struct call_view *view)
 	view->result = (int64_t)r->regs[0];
 }
 
-static void put_argument(registers *r, unsigned n, uint64_t value)
+static void put_argument(registers *r, uint32_t audit, unsigned n, uint64_t value)
 {
+	(void)audit;
 	r->regs[n] = value;
 }
 
@@ -190,20 +192,20 @@ bool registers_view(pid_t tid, bool modern, bool entering, struct call_view *vie
 	}
 	if (!GET(tid, &r))
 		return false;
-	take(&r, view);
+	take(&r, 0, view);
 	view->place = entering ? CALL_ENTRY : CALL_EXIT;
 	if (!entering && view->audit == AUDIT_ARCH_I386)
 		view->result = (int32_t)view->result;
 	return true;
 }
 
-bool registers_call(pid_t tid, struct call_view *view)
+bool registers_call(pid_t tid, uint32_t audit, struct call_view *view)
 {
 	registers r;
 
 	if (!GET(tid, &r))
 		return false;
-	take(&r, view);
+	take(&r, audit, view);
 	view->place = CALL_NEITHER;
 	return true;
 }
@@ -228,13 +230,40 @@ bool registers_set_result(pid_t tid, int64_t result)
 	return SET(tid, &r);
 }
 
-bool registers_set_argument(pid_t tid, unsigned n, uint64_t value)
+bool registers_set_argument(pid_t tid, uint32_t audit, unsigned n, uint64_t value)
 {
 	registers r;
 
 	must(n < 6);
 	if (!GET(tid, &r))
 		return false;
-	put_argument(&r, n, value);
+	put_argument(&r, audit, n, value);
+	return SET(tid, &r);
+}
+
+bool registers_replace(pid_t tid, uint32_t audit, int64_t nr, uint64_t first, uint64_t second)
+{
+	registers r;
+
+	if (!GET(tid, &r) || !put_number(tid, &r, nr))
+		return false;
+	put_argument(&r, audit, 0, first);
+	put_argument(&r, audit, 1, second);
+	return SET(tid, &r);
+}
+
+bool registers_restore(pid_t tid, uint32_t audit, uint64_t first, uint64_t second)
+{
+	registers r;
+
+	if (!GET(tid, &r))
+		return false;
+#if defined(__x86_64__)
+	put_argument(&r, audit, 0, first);
+#else
+	/* Where the first word was, the result is. */
+	(void)first;
+#endif
+	put_argument(&r, audit, 1, second);
 	return SET(tid, &r);
 }

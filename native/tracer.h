@@ -46,7 +46,7 @@ struct process {
 	pid_t tgid, ppid, pgid, sid, own_pid;
 	unsigned tasks;
 	struct image *image;
-	bool credentials_known, namespaces_known, context_known, execed, first, shares_memory;
+	bool credentials_known, namespaces_known, context_known, execed, first, shares_memory, shares_files, split;
 	struct credentials credentials;
 	struct namespaces namespaces;
 	struct context *context; /* interned by the tracer; never freed while it runs */
@@ -60,6 +60,7 @@ struct process {
 	int pidfd;
 	unsigned unsettled;  /* facts that may have changed without a call of the table: enum unsettled */
 	bool told_blind[16];
+	const char *told_unknown[8]; /* what has no reason of its own, by its words */
 	bool past;          /* gone, or another program by now: nothing of it is read any more */
 	char *cwd;          /* as last told; NULL: not yet */
 	struct life *life;  /* lineage.h */
@@ -83,6 +84,7 @@ struct pending {
 	bool want_exit, refused, generic;
 	uint8_t arch;
 	bool narrow; /* pointers of 32 bits */
+	bool replaced; /* by another call, whose words are taken back at its exit */
 	int32_t nr;
 	uint64_t args[6];
 	uint64_t instruction, stack;

@@ -19,7 +19,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import t from 'tap';
 import { program } from './programs.js';
-import { contents, executable, root, traced } from './traced.js';
+import { contents, executable, root, type Told, traced } from './traced.js';
 import { status, tracerOf } from './tracers.js';
 
 const CHANGED = 2;
@@ -28,6 +28,12 @@ const EPERM = -1;
 const isX86 = process.arch === 'x64';
 const folder = mkdtempSync(join(tmpdir(), 'seccam-escapes-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+
+// That a file was not changed is known where its time of change tells it for sure.
+const [major, minor] = release().split('.').map(Number) as [number, number];
+const isExact =
+  (major > 6 || (major === 6 && minor >= 13)) &&
+  /ext2|xfs|btrfs|tmpfs/.test(execFileSync('stat', ['-f', '-c', '%T', folder], { encoding: 'utf8' }));
 
 /** In a session of its own, since some of these kill their process group. */
 const alone = (command: readonly string[], flags: readonly string[] = []) =>
@@ -129,17 +135,18 @@ t.test('a path that another thread rewrites: what was opened is what is recorded
 t.test(
   'a name that others write while it is used: what it was done to is told, or the event says that its name may be another',
   async (t) => {
-    // That a file was not changed is known where its time of change tells it for sure.
-    const [major, minor] = release().split('.').map(Number) as [number, number];
-    const kind = execFileSync('stat', ['-f', '-c', '%T', folder], { encoding: 'utf8' });
-    const isExact = (major > 6 || (major === 6 && minor >= 13)) && /ext2|xfs|btrfs|tmpfs/.test(kind);
-    for (const act of ['unlink', 'mkdir', ...(isExact ? ['chmod', 'link'] : [])])
+    const wanted: { readonly [act: string]: (item: Told) => boolean } = {
+      chmod: (item) => item.get('mode') === 0o700,
+      truncate: (item) => item.get('length') === 7,
+      utimes: (item) => Number(item.get('modification_time')) === 5e9,
+    };
+    for (const act of ['unlink', 'mkdir', 'truncate', ...(isExact ? ['chmod', 'link', 'utimes'] : [])])
       for (const how of ['child', 'mapping', 'self']) {
         const got = alone([program('escape-memory'), how, mkdtempSync(join(folder, 'names-')), act]);
         const used = got.stdout.trim();
         const events = got
           .events(act)
-          .filter((item) => item.result === 0 && (act !== 'chmod' || item.get('mode') === 0o700));
+          .filter((item) => item.result === 0 && (wanted[act] === undefined || wanted[act](item)));
         t.equal(used.length, 300, `${act} ${how}`);
         t.equal(events.length, 300, `${act} ${how}`);
         const silent = events.filter(
@@ -363,6 +370,129 @@ t.test(
         `${mode}: opens between stops`,
       );
     }
+  },
+);
+
+t.test(
+  'doors into the recorder that no name tells: its memory by other names, counters, descriptors that turn, flags that change, the code that it runs',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    for (const flags of [[], ['--trace', 'lean'], ['--disable-seccomp']]) {
+      const place = realpathSync(mkdtempSync(join(folder, 'doors-')));
+      const code = join(place, 'seccam-trace');
+      const output = join(place, 'doors.seccam');
+      cpSync(executable, code);
+      const run = spawnSync(
+        'unshare',
+        [
+          '-m',
+          '--propagation',
+          'private',
+          'setsid',
+          '--wait',
+          code,
+          ...flags,
+          '-o',
+          output,
+          '--',
+          program('escape-doors'),
+          place,
+          `${output}.partial`,
+          code,
+        ],
+        { encoding: 'utf8' },
+      );
+      const mode = flags.join(' ');
+      if (/unshare failed/.test(run.stderr)) return t.comment('nothing can be mounted here');
+      t.equal(run.status, 0, `${mode} ${run.stderr}`);
+      t.notMatch(run.stderr, /^written/m, mode);
+      const said = (act: string) =>
+        [...run.stdout.matchAll(new RegExp(`^${act} (.*)$`, 'gm'))].map(([, result]) => Number(result));
+      for (const act of ['score', 'counter', 'read', 'stopped', 'code'])
+        for (const result of said(act)) t.equal(result, EPERM, `${mode} ${act}`);
+      /* Refused, or whoever got through is killed; 0, -2, -9 and -22 where the kernel has no such thing. */
+      for (const act of ['another', 'bound', 'folder', 'tree', 'file', 'nowhere', 'changed'])
+        for (const result of said(act))
+          t.ok([EPERM, -1009, 0, -2, -9, -22].includes(result), `${mode} ${act}: ${result}`);
+      t.same(said('endured'), [0, 0, 0], `${mode}: signals of the C library`);
+      t.notSame(said('emptied'), [0]);
+      t.same(said('killed'), [0], 'a descriptor that stays where it is kills whom it should');
+      const got = contents(readFileSync(output));
+      t.same(got.diagnostics, [], mode);
+      t.ok(got.events().filter((item) => item.flags & REFUSED && item.result === EPERM).length >= 8, mode);
+      t.ok(got.events('open').some((item) => item.get('file.path') === '/etc/hostname'));
+    }
+    return;
+  },
+);
+
+t.test(
+  'corners: children by another ABI, memory that cannot be read or waits, scripts of scripts, stacks above, a folder of /proc covered, descriptors that turn',
+  { skip: process.getuid?.() !== 0 && 'needs root' },
+  async (t) => {
+    for (const flags of [[], ['--disable-seccomp']]) {
+      const place = realpathSync(mkdtempSync(join(folder, 'corners-')));
+      const got = traced([program('escape-corners'), place], {
+        tracer: 'unshare',
+        flags: ['-m', '--propagation', 'private', executable, ...flags],
+        env: { ...process.env, ASAN_OPTIONS: `${process.env['ASAN_OPTIONS'] ?? ''}:detect_leaks=0` },
+      });
+      if (/unshare failed/.test(got.stderr)) return t.comment('nothing can be mounted here');
+      const mode = flags.join(' ');
+      t.equal(got.status, 0, `${mode} ${got.stderr}`);
+      const said = (act: string) => new RegExp(`^${act} (.*)$`, 'm').exec(got.stdout)?.[1];
+      const blind = got
+        .records('blind_spot')
+        .map((item) => `${String(item.get('reason'))} ${String(item.get('detail'))}`);
+      const opened = (name: string) =>
+        got.events('open').filter((item) => item.get('file.path') === join(place, name));
+      // int 0x80 is not on every kernel.
+      if (said('narrow') === '0') t.equal(opened('narrow').length, 1, `${mode}: its child is traced`);
+      if (said('secret') !== undefined) {
+        t.ok(said('secret') === '-38' || opened('secret').length === 1, `${mode}: traced, or not made`);
+        t.ok(
+          blind.some((text) => /memory that only the kernel can read/.test(text)),
+          mode,
+        );
+        t.ok(got.events('mkdir').some((item) => item.missing && item.result === 0));
+      }
+      if (said('filled') !== undefined) {
+        t.equal(said('filled'), '0');
+        t.ok(got.events('unlink').some((item) => item.result === 0));
+        t.equal(said('held'), '-9', 'no lock is waited for');
+      }
+      t.same(
+        got.events('exec').flatMap((item) => (item.result === 0 ? [item.get('file.path')] : [])),
+        [program('escape-corners'), join(place, 'outer')].map((path) => realpathSync(path)),
+        `${mode}: what was executed, and nothing that only could be`,
+      );
+      t.match(got.events('exec').at(-1)?.get('interpreter.path'), /sh$/);
+      t.same(
+        got
+          .events('open')
+          .filter((item) => item.get('named') === join(place, 'fifo'))
+          .map((item) => item.result >= 0),
+        [true, true],
+        `${mode}: a call that goes on is one event`,
+      );
+      if (said('covered') !== undefined)
+        t.ok(
+          blind.some((text) => /mounted over the folder of a process/.test(text)),
+          mode,
+        );
+      const used = got.stdout.trim().split('\n').at(-1)!;
+      const changes = got.events('chmod').filter((item) => item.result === 0 && item.get('mode') === 0o700);
+      t.equal(changes.length, 200);
+      if (isExact)
+        t.equal(
+          changes.filter(
+            (item, n) => !(item.flags & CHANGED) && !String(item.get('file.path')).endsWith(`/${used[n]}`),
+          ).length,
+          0,
+          `${mode}: none is told wrongly without a word`,
+        );
+    }
+    return;
   },
 );
 
