@@ -31,6 +31,8 @@ static void explain(struct tracer *tracer, pid_t pid, int error)
 		fail(&tracer->failure, 125, "no-ptrace-permission", 0, "process %d is traced by process %d already", pid, atoi(line + 12));
 	else if (facts_standing(pid, &standing) && standing.kernel)
 		fail(&tracer->failure, 125, "no-ptrace-permission", 0, "process %d is a thread of the kernel", pid);
+	else if (strstr(text, "\nState:\tZ") || strstr(text, "\nState:\tX"))
+		fail(&tracer->failure, 125, "no-process", 0, "process %d has ended", pid);
 	else
 		fail(&tracer->failure, 125, "no-ptrace-permission", error, "may not attach to process %d", pid);
 }

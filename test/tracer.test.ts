@@ -109,6 +109,12 @@ t.test(
       { status: 0 },
       'as long as it says, and no longer',
     );
+    const ended =
+      'import os, sys\np = os.fork()\nif p == 0: os._exit(0)\nos.waitid(os.P_PID, p, os.WEXITED | os.WNOWAIT)\nos.execv(sys.argv[1], sys.argv[1:] + ["--pid", str(p)])';
+    t.match(run(['python3', '-c', ended, executable, '-o', file('ended.seccam')]), {
+      status: 125,
+      stderr: /has ended \[no-process\]/,
+    });
   },
 );
 
