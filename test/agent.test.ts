@@ -379,6 +379,45 @@ t.test('no agent at all: run unobserved and say so in one line, or refuse', asyn
   });
 });
 
+t.test('what is hidden from a recording is hidden from the agent', async (t) => {
+  const program = `import('${join(import.meta.dirname, '../src/commands/main.ts')}').then(({ main }) => main(process.argv.slice(1)))`;
+  // The agent lives in this process, so nothing here may block.
+  const seccam = (...words: string[]) =>
+    new Promise<{ status: number | null; stderr: string }>((resolve) => {
+      const child = spawn(process.execPath, ['--import', 'tsx', '-e', program, '--', ...words], {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...process.env, HISTFILE: 'no-such-history' },
+      });
+      let stderr = '';
+      child.stderr.on('data', (part: Buffer) => (stderr += part.toString()));
+      child.once('close', (status) => resolve({ status, stderr }));
+    });
+  const flags = [
+    ...['--redact', '--hush', '--redact-env', 'HISTFILE'],
+    ...['--redact-path', '/no/such/place=PLACE', '--redact-path', '/no/other'],
+  ];
+  const command = ['--', '/bin/cat', '--hush=not-told', '/no/such/place/file', '/no/other/file'];
+  const saves = [fresh('saved'), fresh('saved')];
+  const agent = await started({ save: saves[0] });
+  t.match(await seccam('trace', '--socket', agent.socket, ...flags, ...command), { status: 1 });
+  await until('it is told', () => agent.rules().includes('started'));
+  await agent.daemon.stop();
+  t.match(await seccam('agent', 'start', '-r', watch, '--save', saves[1]!, ...flags, ...command), {
+    status: 1,
+  });
+  for (const save of saves) {
+    const bytes = readFileSync(
+      join(save, readdirSync(save).find((name) => name.endsWith('.seccam'))!),
+      'latin1',
+    );
+    t.match(bytes, 'PLACE');
+    for (const secret of ['not-told', 'place/file', 'other/file', 'no-such-history'])
+      t.notMatch(bytes, secret, `${secret} is not stored`);
+  }
+  const refused = await seccam('agent', 'start', '--socket', fresh('s'), '--redact', 'x');
+  t.match(refused, { status: 125, stderr: /"--redact" is about the program.*\[bad-usage\]/ });
+});
+
 t.test('a program that ends before its agent has greeted is told of all the same', async (t) => {
   const agent = await started({});
   for (let round = 0; round < 5; round++) t.equal(await trace(agent.socket, 'exit 3', ['--async']).done, 3);

@@ -16,6 +16,8 @@ export interface ProgramOptions {
   readonly disableSeccomp?: boolean;
   /** What becomes of the program when the tracer is killed; default: a guardian takes over. */
   readonly onTracerDeath?: 'guardian' | 'kill' | 'accept-enosys';
+  /** What is not stored of arguments, variables and paths: options of the native tracer. */
+  readonly privacy?: readonly string[];
   readonly onNotice: (message: string) => void;
 }
 
@@ -33,7 +35,7 @@ export async function runProgram(daemon: Daemon, options: ProgramOptions): Promi
       ...(daemon.agent.rules.rules.some(wantsEverySignal) ? [everySignal] : []),
     ],
     onNotice: options.onNotice,
-    extra: restoringArguments(),
+    extra: [...restoringArguments(), ...(options.privacy ?? [])],
     ...(options.uid === undefined ? {} : { uid: options.uid }),
     ...(options.gid === undefined ? {} : { gid: options.gid }),
     ...(options.disableSeccomp === true ? { disableSeccomp: true } : {}),

@@ -31,6 +31,46 @@ export function recordingOptions(flags: {
   };
 }
 
+/** What of arguments, variables and paths is stored: of every verb that traces. */
+export const privacyFlags = {
+  'keep-env': Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: 'NAMES',
+    description: 'variables whose values are stored, too; patterns with *',
+  }),
+  'redact-env': Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: 'NAMES',
+    description: 'variables whose values are not stored after all; patterns with *',
+  }),
+  redact: Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: 'NAMES',
+    description: 'more arguments whose values are not stored; patterns with *',
+  }),
+  'redact-path': Flags.string({
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: 'GLOB',
+    description:
+      'paths that are not stored, nor what is below them, as /home/*/.ssh; GLOB=TEXT says what stands there',
+  }),
+};
+
+/** Words for the tracer (native/options.c). */
+export function privacyWords(
+  flags: {
+    readonly [P in keyof typeof privacyFlags]?: readonly string[] | undefined;
+  },
+): string[] {
+  return Object.keys(privacyFlags).flatMap((name) =>
+    (flags[name as keyof typeof privacyFlags] ?? []).flatMap((item) => [`--${name}`, item]),
+  );
+}
+
 /** `{name: value}`, or nothing when the flag was not given. */
 export function given<const K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
   return (value === undefined ? {} : { [name]: value }) as { [P in K]?: V };

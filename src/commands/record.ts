@@ -1,7 +1,7 @@
 import * as Flags from '@oclif/core/flags';
 import { counted, printable } from '../outputs/text.js';
 import { SeccamCommand } from './base.js';
-import { badUsage, given } from './flags.js';
+import { badUsage, given, privacyFlags } from './flags.js';
 
 export default class RecordCommand extends SeccamCommand {
   static override summary = 'Run a program and write down what it does.';
@@ -45,31 +45,7 @@ export default class RecordCommand extends SeccamCommand {
       helpValue: 'NAMES',
       description: 'what is read of the files of programs: metadata (default), hashes, packages, none',
     }),
-    'keep-env': Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'NAMES',
-      description: 'variables whose values are stored, too; patterns with *',
-    }),
-    'redact-env': Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'NAMES',
-      description: 'variables whose values are not stored after all; patterns with *',
-    }),
-    redact: Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'NAMES',
-      description: 'more arguments whose values are not stored; patterns with *',
-    }),
-    'redact-path': Flags.string({
-      multiple: true,
-      multipleNonGreedy: true,
-      helpValue: 'GLOB',
-      description:
-        'paths that are not stored, nor what is below them, as /home/*/.ssh; GLOB=TEXT says what stands there',
-    }),
+    ...privacyFlags,
     uid: Flags.integer({ min: 0, description: 'run it as this user' }),
     gid: Flags.integer({ min: 0, description: 'run it as this group' }),
     'disable-seccomp': Flags.boolean({

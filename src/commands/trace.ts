@@ -1,6 +1,6 @@
 import * as Flags from '@oclif/core/flags';
 import { SeccamCommand } from './base.js';
-import { badUsage } from './flags.js';
+import { badUsage, privacyFlags, privacyWords } from './flags.js';
 
 export default class Trace extends SeccamCommand {
   static override summary = 'Run a program, or attach to running ones, for an agent that listens.';
@@ -56,6 +56,7 @@ export default class Trace extends SeccamCommand {
       min: 1,
       description: 'attach to a running process',
     }),
+    ...privacyFlags,
     uid: Flags.integer({ min: 0, description: 'run the program as this user' }),
     gid: Flags.integer({ min: 0, description: 'run the program as this group' }),
     'disable-seccomp': Flags.boolean({ description: 'stop the program at every system call' }),
@@ -98,6 +99,7 @@ export default class Trace extends SeccamCommand {
       const value = flags[name];
       if (value !== undefined && !(name === 'wait' && flags.async)) words.push(`--${name}`, String(value));
     }
+    words.push(...privacyWords(flags));
     for (const pid of flags.pid ?? []) words.push('--pid', String(pid));
     for (const name of ['disable-seccomp', 'disable-stats', 'disable-proc-scan', 'verbose'] as const)
       if (flags[name]) words.push(`--${name}`);

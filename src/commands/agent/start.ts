@@ -2,7 +2,7 @@ import * as Flags from '@oclif/core/flags';
 import { type DetectionFormatName, detectionFormatNames } from '../../outputs/detections/index.js';
 import { counted } from '../../outputs/text.js';
 import { printDiagnostics, SeccamCommand } from '../base.js';
-import { given } from '../flags.js';
+import { badUsage, given, privacyFlags, privacyWords } from '../flags.js';
 import { formatFlag, targets } from '../format.js';
 import { configurationFlags, configurationOf } from './settings.js';
 
@@ -56,6 +56,7 @@ export default class AgentStart extends SeccamCommand {
       description: 'show also what rate limits keep back',
     }),
     'all-results': Flags.boolean({ description: 'show rules every event, also calls that failed' }),
+    ...privacyFlags,
     uid: Flags.integer({ min: 0, description: 'run the program as this user' }),
     gid: Flags.integer({ min: 0, description: 'run the program as this group' }),
     'disable-seccomp': Flags.boolean({ description: 'stop the program at every system call' }),
@@ -69,6 +70,13 @@ export default class AgentStart extends SeccamCommand {
   override async run(): Promise<number> {
     const { flags, raw } = await this.parse(AgentStart);
     const wraps = this.program.length > 0;
+    const privacy = privacyWords(flags);
+    // Whoever wants something hidden must not believe that it is.
+    if (!wraps && privacy.length > 0)
+      throw badUsage(
+        `"${privacy[0]}" is about the program that the agent runs: tracers that connect have flags of their own`,
+        `seccam trace ${privacy[0]} NAMES -- PROGRAM`,
+      );
     const configuration = await configurationOf(flags, wraps ? (flags.config ?? '') : flags.config);
     const { settings, entries } = configuration;
     const byDefault = (name: string): boolean =>
@@ -117,6 +125,7 @@ export default class AgentStart extends SeccamCommand {
           ...given('uid', flags.uid),
           ...given('gid', flags.gid),
           disableSeccomp: flags['disable-seccomp'],
+          privacy,
           onNotice: remark,
         });
       } else {
