@@ -503,7 +503,10 @@ void capture_act(struct tracer *tracer, struct task *task, struct act *act, bool
 		}
 		if (errand_late() != late) {
 			act->values[row->column].missing = true;
-			guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system or memory that a program or another machine serves did not answer in time: facts of files are missing");
+			if (errand_lacked())
+				guard_blind_spot(tracer, task, BLIND_SPOT_UNKNOWN, "the recorder has no descriptors or no memory left: facts of files are missing");
+			else
+				guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system or memory that a program or another machine serves did not answer in time: facts of files are missing");
 		}
 	}
 	holding_begin(0);

@@ -66,6 +66,7 @@ static struct crew {
 static long patience = PATIENCE_MOST;
 static unsigned cpu_waits = CPU_WAITS_MOST;
 static uint64_t late;
+static bool lacked;
 static int table = -1;
 static bool foreign, distrusted;
 
@@ -138,6 +139,14 @@ void errand_distrust_memory(void)
 bool errand_may_peek(void)
 {
 	return !distrusted;
+}
+
+bool errand_lacked(void)
+{
+	const bool did = lacked;
+
+	lacked = false;
+	return did;
 }
 
 uint64_t errand_late(void)
@@ -386,7 +395,7 @@ static struct runner *hire_for(enum kind kind, const char *name)
 	return r;
 }
 
-int errand_open(const char *base, const char *name, int flags, uint64_t resolve)
+static int open_soon(const char *base, const char *name, int flags, uint64_t resolve)
 {
 	struct runner *r;
 	int fd;
@@ -404,6 +413,18 @@ int errand_open(const char *base, const char *name, int flags, uint64_t resolve)
 	r->flags = flags;
 	r->resolve = resolve;
 	return (int)send_off(r);
+}
+
+int errand_open(const char *base, const char *name, int flags, uint64_t resolve)
+{
+	int fd = open_soon(base, name, flags, resolve);
+
+	/* Nothing is known of the name then: not that it is not there. */
+	if (fd != -EMFILE && fd != -ENFILE && fd != -ENOMEM)
+		return fd;
+	lacked = true;
+	late++;
+	return -ETIMEDOUT;
 }
 
 int errand_facts(const char *name, int flags, unsigned mask, struct statx *facts)

@@ -46,6 +46,8 @@ ssize_t errand_bytes(const char *name, uint64_t offset, void *into, size_t lengt
 /* The memory of programs can be read by ptrace as well: no such thread could do that. */
 bool errand_may_peek(void);
 
+/* A name could not be looked up for want of descriptors or memory since this was asked last; it counts as late. */
+bool errand_lacked(void);
 /* How many have been late so far. */
 uint64_t errand_late(void);
 

@@ -16,6 +16,7 @@
 #include "doors.h"
 #include "emit.h"
 #include "errand.h"
+#include "guardian.h"
 #include "process.h"
 #include "registers.h"
 #include "remote.h"
@@ -76,7 +77,8 @@ static bool kills_us(const struct tracer *tracer, const struct task *task, int32
 		return false;
 	if (target == 0)
 		return getpgid(task->process->tgid) == group;
-	return target == -1 || target == -group;
+	/* Who takes over has a group of its own, whose number is its own. */
+	return target == -1 || target == -group || (guardian_pid(tracer) > 0 && target == -guardian_pid(tracer));
 }
 
 #define NO_PIDFD 0

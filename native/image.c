@@ -372,7 +372,10 @@ struct image *image_after_exec(struct tracer *tracer, struct task *task, uint64_
 		image->cwd = path_directory(&place, false, &image->arena);
 	if (errand_late() != late) {
 		*missing |= 1u << EXEC_FILE;
-		guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system or memory that a program or another machine serves did not answer in time: facts of programs are missing");
+		if (errand_lacked())
+			guard_blind_spot(tracer, task, BLIND_SPOT_UNKNOWN, "the recorder has no descriptors or no memory left: facts of programs are missing");
+		else
+			guard_blind_spot(tracer, task, BLIND_SPOT_SLOW_FILE_SYSTEM, "a file system or memory that a program or another machine serves did not answer in time: facts of programs are missing");
 	}
 	image->exec_time = boot_time();
 	return image;

@@ -20,7 +20,7 @@
 
 #define WANTED (STATX_BASIC_STATS | STATX_BTIME | STATX_MNT_ID)
 
-#define FOLDERS 64u
+#define FOLDERS 16u
 #define USES_BEFORE 8u
 
 static uint32_t age = 1;

@@ -496,6 +496,30 @@ t.test(
   },
 );
 
+t.test('a recorder without descriptors left says what it does not know', async (t) => {
+  // Tasks that live at the same time and use descriptors, each of which costs the recorder one.
+  const script =
+    'g() { for n in 1 2 3 4 5 6 7 8 9; do : <f; done; if [ $1 -gt 0 ]; then (g $(($1 - 1)); :); else rm f l; fi; }; echo >f; ln -s f l; g 20';
+  let lacking = 0;
+  for (let limit = 6; limit < 24; limit++) {
+    const got = traced(['sh', '-c', script], {
+      tracer: 'sh',
+      flags: ['-c', `ulimit -n ${limit}; exec "$0" "$@"`, executable],
+    });
+    if (got.status !== 0) continue;
+    const gone = got.events('unlink').filter((item) => item.result === 0);
+    t.equal(gone.length, 2, `${limit}`);
+    for (const item of gone) t.ok(item.missing !== 0 || item.get('file.inode'), `${limit}`);
+    if (gone.every((item) => item.missing === 0)) continue;
+    lacking++;
+    t.ok(
+      got.records('blind_spot').some((item) => /no descriptors/.test(String(item.get('detail')))),
+      `${limit}`,
+    );
+  }
+  t.ok(lacking > 0);
+});
+
 t.test('a program that wants to be traced by its parent cannot be, and that is told', async (t) => {
   const got = alone([program('escape-own-ptrace')]);
   t.match(got.stdout, /result=-1/);
