@@ -179,6 +179,10 @@ t.test('record: what stands in the way of a program', { skip: process.platform !
   writeFileSync(join(folder, 'there.seccam'), 'mine');
   refuses(t, ['record', '--', 'no-such-program'], 127, 'program-not-found', /no-such-program/);
   refuses(t, ['record', '--', '/etc/passwd'], 126, 'program-not-executable', /chmod \+x \/etc\/passwd/);
+  refuses(t, ['record', '--', 'ls -l'], 127, 'program-not-found', /-- sh -c 'ls -l'/);
+  refuses(t, ['record', '--', 'A=1', 'true'], 127, 'program-not-found', /env A=1 PROGRAM/);
+  refuses(t, ['record', '--', 'cd', '/'], 127, 'program-not-found', /a word of the shell/);
+  refuses(t, ['record', '-o', '.', '--', 'true'], 125, 'output-exists', /name of a file in it/);
   refuses(t, ['record', '--', '/etc'], 126, 'program-not-executable', /this is a directory/);
   writeFileSync(join(folder, 'words'), 'words', { mode: 0o755 });
   refuses(t, ['record', '--', './words'], 126, 'program-not-executable', /begins with #!/);
@@ -250,6 +254,7 @@ t.test('replay: inputs that are none', { skip: process.platform !== 'linux' }, a
     [['broken.policy'], 'not-a-recording', /-r broken\.policy/],
     [['absent.seccam'], 'no-such-file', /absent/],
     [['killed.seccam'], 'no-such-file', /Try: killed\.seccam\.partial/],
+    [['--fail-on', 'shadow_raed', good], 'unknown-rule', /shadow_raed/],
     [['killed'], 'no-such-file', /Try: killed\.seccam\.partial/],
     [['newer.seccam'], 'newer-format', /format 9/],
     [['/dev/zero'], 'not-a-recording', /first 8 bytes/],

@@ -55,7 +55,7 @@ export function nativeDiagnostic(text: string): Diagnostic | undefined {
   const known: TracerCode = code in tracerCodes ? (code as TracerCode) : 'internal-error';
   const sentence = text.slice(at + 1);
   return diagnostic(tracerCodes, known, `${sentence.charAt(0).toUpperCase()}${sentence.slice(1)}.`, {
-    suggestions: known === 'program-not-executable' ? adviceOn(sentence) : (advice[known] ?? []),
+    suggestions: adviceOn(known, sentence) ?? advice[known] ?? [],
   });
 }
 
@@ -68,17 +68,40 @@ const advice: Partial<Record<TracerCode, readonly string[]>> = {
   'no-seccomp': ['--disable-seccomp'],
 };
 
-/** What keeps the program that the sentence names from being executed, as far as its file tells. */
-function adviceOn(sentence: string): string[] {
+/** Advice on what the sentence names, as far as the name and its file tell; undefined: no more than its code. */
+function adviceOn(code: TracerCode, sentence: string): string[] | undefined {
   const name = /"(.+)"/.exec(sentence)?.[1] ?? '';
+  if (code === 'program-not-found') {
+    if (/^\w+=/.test(name)) return [`env ${name} PROGRAM`];
+    if (/\s/.test(name)) return [`-- sh -c '${name.replaceAll("'", "'\\''")}'`];
+    return builtins.has(name) ? ["-- sh -c '…': this is a word of the shell"] : undefined;
+  }
   const file = name.includes('/') ? statSync(name, { throwIfNoEntry: false }) : undefined;
-  if (file === undefined) return [];
+  if (file === undefined) return undefined;
+  if (code === 'output-exists') return file.isDirectory() ? ['-o with the name of a file in it'] : undefined;
+  if (code !== 'program-not-executable') return undefined;
   if (file.isDirectory()) return ['name a program: this is a directory'];
   if ((file.mode & 0o111) === 0) return [`chmod +x ${name}`, 'name its interpreter first, such as sh'];
   return /format/i.test(sentence)
     ? ['a script begins with #! and its interpreter; else name that first']
     : [];
 }
+
+const builtins: ReadonlySet<string> = new Set([
+  'cd',
+  'export',
+  'source',
+  '.',
+  'alias',
+  'exec',
+  'eval',
+  'ulimit',
+  'umask',
+  'set',
+  'trap',
+  'type',
+  'unset',
+]);
 
 /**
  * Runs or attaches, and records until the traced tree is empty.

@@ -56,6 +56,16 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
       ),
     ]);
   }
+  for (const wanted of options.failOn ?? []) {
+    // A gate that waits for a rule that does not exist never closes.
+    const isKnown = folder !== undefined || /[*?]|^tag:|^anomaly_/.test(wanted) || isRule(wanted, inUse);
+    if (!isKnown)
+      throw new DiagnosticError([
+        diagnostic(workbenchCodes, 'unknown-rule', `No rule is called "${wanted}"`, {
+          suggestions: ['seccam list rules'],
+        }),
+      ]);
+  }
   const normal =
     options.securityProfile === undefined ? undefined : readProfile(options.securityProfile, cwd);
   yield { kind: 'start', recordings, newest, rules: origin };
@@ -202,6 +212,10 @@ export async function* replay(options: ReplayOptions = {}): AsyncGenerator<Repla
 /** A path that is read from `cwd`, under the name that the user typed. */
 export const inputOf = (name: string, cwd: string): Input =>
   cwd === process.cwd() ? name : resolve(cwd, name);
+
+const isRule = (id: string, { rules }: RulesInUse): boolean =>
+  rules.rules.some((rule) => rule.id === id || rule.sourceId === id) ||
+  rules.entries.some((entry) => entry.id === id);
 
 function failsOn(
   wanted: string,
