@@ -4,11 +4,11 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
 import { workbenchCodes } from './codes.js';
-import { exists, findFiles, fits, isFolder, isPattern, walk } from './glob.js';
+import { exists, findFiles, fits, isFolder, isPattern, pathPattern, walk } from './glob.js';
 import type { LastRun } from './lastrun.js';
 import { type Project, shown, testFiles } from './project.js';
 import type { TestOptions } from './results.js';
-import type { TestCase } from './suite.js';
+import { slug, type TestCase } from './suite.js';
 
 export interface Place {
   /** Absolute. */
@@ -178,11 +178,24 @@ export function changedFiles(revision: string, cwd: string): ReadonlySet<string>
 
 function dependsOn(test: TestCase, changed: ReadonlySet<string>, cwd: string): boolean {
   if (changed.has(test.absolute)) return true;
-  if (test.recordings.some((file) => changed.has(file))) return true;
+  const wanted = recordingsWanted(test);
   const rules = test.rules.paths.map((path) => resolve(cwd, path));
   for (const file of changed) {
+    if (wanted(file)) return true;
     if (/(^|\/)seccam\.yaml$/.test(file) && test.absolute.startsWith(dirname(file))) return true;
     if (rules.some((path) => file === path || file.startsWith(`${path}/`))) return true;
   }
   return false;
+}
+
+/** Tells recordings that the test asks for, also those that are not there any more. */
+function recordingsWanted({ entry, absolute, name }: TestCase): (file: string) => boolean {
+  const asked = [entry.recording ?? [], entry.recordings ?? []]
+    .flat()
+    .map((one) => resolve(dirname(absolute), one));
+  const patterns = asked.map((path) => (isPattern(path) ? pathPattern(path) : undefined));
+  return (file) =>
+    asked.includes(file) ||
+    patterns.some((pattern) => pattern?.test(file) === true) ||
+    (entry.run !== undefined && file.includes('/pinned/') && file.endsWith(`/${slug(name)}.seccam`));
 }

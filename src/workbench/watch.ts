@@ -1,11 +1,10 @@
 /** Runs the tests again whenever a policy, test, recording or project file changes: only those it can affect. */
-import { type FSWatcher, watch as watchFolder } from 'node:fs';
-import { join } from 'node:path';
 import type { LoadedRule } from '../rules/index.js';
 import { DiagnosticError } from '../support/diagnostic.js';
 import { projectOf, shown } from './project.js';
 import type { TestItem, TestOptions } from './results.js';
 import { runTests } from './test.js';
+import { TreeWatch } from './treewatch.js';
 
 export interface WatchOptions extends TestOptions {
   /** Ends the watch. */
@@ -109,7 +108,7 @@ interface Change {
 }
 
 class Changes {
-  readonly #watcher: FSWatcher;
+  readonly #watcher: TreeWatch;
   readonly #files = new Set<string>();
   #asked: Change['asked'];
   #at = 0;
@@ -121,9 +120,9 @@ class Changes {
     readonly root: string,
     signal: AbortSignal,
   ) {
-    this.#watcher = watchFolder(root, { recursive: true }, (_event, name) => {
-      if (name === null || !matters(name)) return;
-      this.#files.add(join(root, name));
+    this.#watcher = new TreeWatch(root, (path) => {
+      if (!matters(path)) return;
+      this.#files.add(path);
       this.#soon();
     });
     signal.addEventListener('abort', () => {
@@ -169,7 +168,5 @@ class Changes {
   }
 }
 
-function matters(name: string): boolean {
-  if (/(^|\/)(node_modules|\.git)\//.test(name) || /\.snap\.ya?ml$|\.partial$/.test(name)) return false;
-  return /\.(policy|ya?ml|seccam)$/.test(name);
-}
+const matters = (path: string): boolean =>
+  /\.(policy|ya?ml|seccam)$/.test(path) && !/\.snap\.ya?ml$/.test(path);
