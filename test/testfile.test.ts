@@ -8,12 +8,15 @@ import { dirname, join } from 'node:path';
 import t from 'tap';
 import { currentSchema } from '../src/catalogue/header.js';
 import { RecordingWriter, type Value } from '../src/recording/index.js';
+import { loadPolicies } from '../src/rules/index.js';
 import { type Diagnostic, DiagnosticError } from '../src/support/diagnostic.js';
+import { StringTable } from '../src/support/strings.js';
 import { readDocument } from '../src/workbench/document.js';
 import { expandMatrix } from '../src/workbench/matrix.js';
 import { projectFileShape } from '../src/workbench/projectfile.js';
 import { parseRange, rangeText } from '../src/workbench/range.js';
 import type { TestItem, TestOptions, TestResult, TestSummary } from '../src/workbench/results.js';
+import { slug } from '../src/workbench/suite.js';
 import { runTests } from '../src/workbench/test.js';
 import { testFileShape } from '../src/workbench/testfile.js';
 
@@ -753,7 +756,11 @@ t.test('what is no recording fails by its name, and is no silence', async (tt) =
   const rows: readonly (readonly [file: string, content: string, says: RegExp])[] = [
     ['lfs.seccam', pointer, /^"recordings\/lfs\.seccam" cannot be read: this is a Git LFS pointer/],
     ['empty.seccam', '', /^"recordings\/empty\.seccam" is not a recording: it has 0 bytes/],
-    ['text.seccam', 'version: 1\n'.repeat(20), /^"recordings\/text\.seccam" cannot be read: this is not a recording/],
+    [
+      'text.seccam',
+      'version: 1\n'.repeat(20),
+      /^"recordings\/text\.seccam" cannot be read: this is not a recording/,
+    ],
   ];
   for (const [file, content, says] of rows) {
     const tests = `  - {name: a, recording: ../recordings/${file}, never: [key_read]}\n`;
@@ -912,6 +919,45 @@ t.test('events of every kind that people write', async (tt) => {
   }
 });
 
+t.test('expressions decide over told events as they should, and what is none is refused', async (tt) => {
+  const { events, decided, refused } = JSON.parse(
+    readFileSync(new URL('../fixtures/conformance/told.json', import.meta.url), 'utf8'),
+  ) as {
+    events: Record<string, object>;
+    decided: [event: string, expression: string, holds: boolean][];
+    refused: string[];
+  };
+  const rules = decided.map(([, expression], index) => ({ id: `row_${index}`, expression }));
+  const ids = (event: string, holds: boolean): string[] =>
+    decided.flatMap((row, index) => (row[0] === event && row[2] === holds ? [`row_${index}`] : []));
+  const tests = Object.entries(events).map(([name, event]) => ({
+    name,
+    events: [event],
+    expect: ids(name, true),
+    ...(ids(name, false).length === 0 ? {} : { never: ids(name, false) }),
+  }));
+  const cwd = world({
+    'rules/all.policy': JSON.stringify({ rules }),
+    'tests/one.test.yaml': JSON.stringify({ version: 1, tests }),
+  });
+  let answered = 0;
+  for await (const item of runTests({ cwd })) {
+    if (item.kind !== 'test') continue;
+    tt.same(item.test.diagnostics.map(({ message }) => message), [], item.test.name);
+    for (const { outcome, rule, message } of item.test.checks) {
+      answered += 1;
+      const [, expression] = decided[Number(rule?.slice(4))] ?? [];
+      if (outcome !== 'pass') tt.fail(`${item.test.name}: ${expression}: ${message}`);
+    }
+  }
+  tt.equal(answered, decided.length);
+  for (const expression of refused) {
+    const text = JSON.stringify({ rules: [{ id: 'row', expression }] });
+    const { rules: loaded } = loadPolicies([{ file: 'row.policy', text }], { strings: new StringTable() });
+    tt.equal(loaded.rules.length, 0, expression);
+  }
+});
+
 t.test('the project file has the same care', (tt) => {
   const rows: readonly (readonly [yaml: string, code: string, suggestion?: string])[] = [
     ['version: 1\nrecordings: {foldr: x}\n', 'unknown-key', 'folder:'],
@@ -997,6 +1043,23 @@ t.test('the same inputs and another answer: not deterministic', async (tt) => {
     writeFileSync(path, readFileSync(path, 'utf8').replace(/"answer":"[0-9a-f]+"/g, '"answer":"other"'));
   }
   tt.match((await run(folder)).tests[0], { outcome: 'fail', reason: /not deterministic/ });
+});
+
+t.test('names of pinned recordings tell tests apart', (tt) => {
+  tt.equal(slug('A shell (below nginx) reads "it"'), 'a-shell-below-nginx-reads-it');
+  const long = 'a name that is long '.repeat(6);
+  const alike: readonly (readonly [string, string])[] = [
+    ['测试一', '测试二'],
+    ['!', '?'],
+    [`${long}one`, `${long}two`],
+    ['größe', 'gr-e'],
+  ];
+  for (const [one, other] of alike) {
+    tt.not(slug(one), slug(other), one);
+    tt.equal(slug(one), slug(one));
+    tt.match(slug(one), /^[a-z0-9][a-z0-9-]{0,79}$/);
+  }
+  tt.end();
 });
 
 t.test('ranges', (tt) => {

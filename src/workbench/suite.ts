@@ -6,6 +6,7 @@ import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
 import { type Document, type Path, readDocument } from './document.js';
 import { exists, findFiles, isFolder, isPattern } from './glob.js';
+import { digest } from './lastrun.js';
 import { expandMatrix, type MatrixValues } from './matrix.js';
 import { type Project, recordingsFolder, rulesOrigin, shown } from './project.js';
 import { parseDuration, parseRange } from './range.js';
@@ -275,13 +276,12 @@ export function pinnedPath(test: TestCase, project: Project): string {
   return join(recordingsFolder(project), 'pinned', stem, `${slug(test.name)}.seccam`);
 }
 
-/** A name of a file made of a sentence. */
+/** A name of a file made of a sentence; what it loses but punctuation is told apart by a hash. */
 export function slug(text: string): string {
-  return (
-    text
-      .toLowerCase()
-      .replace(/[^a-z0-9]+/g, '-')
-      .replace(/^-+|-+$/g, '')
-      .slice(0, 80) || 'test'
-  );
+  const words = text
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  const whole = words !== '' && words.length <= 80 && !/[^\0-\x7f]/.test(text);
+  return whole ? words : `${words.slice(0, 70).replace(/-+$/, '') || 'test'}-${digest(text).slice(0, 8)}`;
 }
