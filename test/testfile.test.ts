@@ -943,7 +943,11 @@ t.test('expressions decide over told events as they should, and what is none is 
   let answered = 0;
   for await (const item of runTests({ cwd })) {
     if (item.kind !== 'test') continue;
-    tt.same(item.test.diagnostics.map(({ message }) => message), [], item.test.name);
+    tt.same(
+      item.test.diagnostics.map(({ message }) => message),
+      [],
+      item.test.name,
+    );
     for (const { outcome, rule, message } of item.test.checks) {
       answered += 1;
       const [, expression] = decided[Number(rule?.slice(4))] ?? [];
