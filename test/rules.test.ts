@@ -668,6 +668,13 @@ t.test('a limit knows no order: events of streams that come in blocks cost each 
       for (let index = 0; index < 50; index++)
         delivered += each((block * 50 + index) * 4000 + stream * 1000) ? 1 : 0;
   t.equal(delivered, 4000, 'a microsecond apart, one each microsecond');
+  const lagging = limit(1000);
+  let late = 0;
+  for (let block = 0; block < 2; block++)
+    for (let stream = 0; stream < 6; stream++)
+      for (let index = 0; index < 5000; index++)
+        late += lagging((block * 5000 + index) * 6000 + stream * 1000) ? 1 : 0;
+  t.equal(late, 60_000, 'also where streams lag behind each other by thousands');
   let seed = 1;
   const below = (bound: number): number => {
     seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;

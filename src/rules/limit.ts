@@ -12,6 +12,8 @@ const MAX_TOKENS = 500;
 const SAVED = 16;
 /** Deliveries that are remembered, twice as many at most: streams come in blocks, so the times of events go back and forth. */
 const REMEMBERED = 512;
+/** Streams that may lag behind each other by more than that. */
+const LATE_MAX = 16;
 /** The sum of many parts of a token may fall short of one by a rounding error. */
 const ONE = 1 - 1e-9;
 
@@ -26,10 +28,13 @@ class Bucket {
   /** Before the first of them. */
   #level: number;
   #at = Number.NEGATIVE_INFINITY;
+  /** For events from before what is remembered: of streams that lag behind in a flood. The same limit once more. */
+  #late: Bucket | undefined;
 
   constructor(
     readonly every: number,
     readonly burst: number,
+    readonly depth = 0,
   ) {
     this.#level = burst;
   }
@@ -50,11 +55,16 @@ class Bucket {
     this.#level = Math.min(this.burst, level);
     this.#at = typeof at === 'number' ? at + shift : Number.NEGATIVE_INFINITY;
     this.#times.length = this.#levels.length = 0;
+    this.#late = undefined;
     if (Array.isArray(taken))
       for (const time of taken.slice(0, SAVED)) if (typeof time === 'number') this.take(time + shift);
   }
 
   take(now: number): boolean {
+    if (now < this.#at && this.depth < LATE_MAX) {
+      this.#late ??= new Bucket(this.every, this.burst, this.depth + 1);
+      return this.#late.take(now);
+    }
     const { length } = this.#times;
     let next = length;
     while (next > 0 && this.#times[next - 1]! > now) next -= 1;

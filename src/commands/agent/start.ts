@@ -70,6 +70,12 @@ export default class AgentStart extends SeccamCommand {
   override async run(): Promise<number> {
     const { flags, raw } = await this.parse(AgentStart);
     const wraps = this.program.length > 0;
+    // A reload that is asked for while the rules are still read must not be the end.
+    let hangups = 0;
+    const hangup = (): void => {
+      hangups += 1;
+    };
+    if (!wraps) process.on('SIGHUP', hangup);
     const privacy = privacyWords(flags);
     // Whoever wants something hidden must not believe that it is.
     if (!wraps && privacy.length > 0)
@@ -130,6 +136,8 @@ export default class AgentStart extends SeccamCommand {
         });
       } else {
         const places = [settings.socket, settings.listen].filter((place) => place !== '').join(' and ');
+        process.off('SIGHUP', hangup);
+        if (hangups > 0) process.emit('SIGHUP', 'SIGHUP');
         remark(
           `${counted(daemon.agent.rules.rules.length, 'rule')} loaded, mode ${settings.mode}, listening at ${places}`,
         );
