@@ -187,7 +187,7 @@ bool spawn_program(struct tracer *tracer, const struct filter *filter)
 {
 	struct sock_fprog program = {(unsigned short)filter->length, (struct sock_filter *)filter->code};
 	struct plan plan = {.tracer = tracer, .program = tracer->use_filter ? &program : NULL};
-	int go[2], report[2];
+	int go[2] = {-1, -1}, report[2];
 	char *path = find_program(tracer->options.command[0], &tracer->failure);
 	pid_t pid;
 
@@ -202,6 +202,11 @@ bool spawn_program(struct tracer *tracer, const struct filter *filter)
 	}
 	if (pipe2(go, O_CLOEXEC) || pipe2(report, O_CLOEXEC | O_NONBLOCK)) {
 		fail(&tracer->failure, 125, "internal-error", errno, "cannot make a pipe");
+		if (go[0] >= 0) {
+			close(go[0]);
+			close(go[1]);
+		}
+		free(path);
 		return false;
 	}
 	plan.go = go[0];
