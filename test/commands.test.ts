@@ -454,6 +454,9 @@ t.test('slips of the hand are answered', async (t) => {
   writeFileSync(join(folder, '-dash.seccam'), readFileSync(history));
   refuses(t, ['inspect', '-dash.seccam'], 2, 'unknown-flag', /\.\/-dash\.seccam/);
   refuses(t, ['explain', history, '--at', 'foo'], 2, 'bad-usage', /"--at" takes an integer: have "foo"/);
+  // Gates that could never close, or never open.
+  refuses(t, ['test', '--threshold', 'decide=80'], 2, 'bad-usage', /Try: --threshold decided=80/);
+  refuses(t, ['test', '--threshold', 'score=101'], 2, 'bad-usage', /can never be reached/);
   writeFileSync(join(folder, 'meant.seccam'), readFileSync(history));
   for (const verb of ['test', 'rule'])
     refuses(

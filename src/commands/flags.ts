@@ -1,6 +1,7 @@
 /** Flags that several verbs share: one name has one type everywhere. */
 import * as Flags from '@oclif/core/flags';
 import { DiagnosticError, diagnostic } from '../support/diagnostic.js';
+import { nearest } from '../support/suggestion.js';
 import { commandCodes } from './codes.js';
 
 export const rulesFlag = Flags.string({
@@ -86,13 +87,25 @@ export function shardOf(text: string): { index: number; count: number } {
   return { index, count };
 }
 
-/** `NAME=NUMBER` of `--threshold`. */
+const thresholdNames = ['rules', 'decided', 'members', 'score'];
+
+/** `NAME=PERCENT` of `--threshold`: one that no result can have, or that always holds, is refused. */
 export function thresholdsOf(texts: readonly string[]): Record<string, number> {
   return Object.fromEntries(
     texts.map((text) => {
       const match = /^([a-z]+)=(\d+(?:\.\d+)?)%?$/.exec(text);
       if (match === null)
         throw badUsage(`"--threshold ${text}" is not NAME=PERCENT`, '--threshold decided=80');
+      if (!thresholdNames.includes(match[1]!))
+        throw badUsage(
+          `"--threshold ${text}": there is no ${JSON.stringify(match[1])}, but ${thresholdNames.join(', ')}`,
+          `--threshold ${nearest(match[1]!, thresholdNames)[0] ?? 'decided'}=${match[2]}`,
+        );
+      if (Number(match[2]) > 100)
+        throw badUsage(
+          `"--threshold ${text}" can never be reached: want at most 100 %`,
+          `--threshold ${match[1]}=100`,
+        );
       return [match[1]!, Number(match[2])];
     }),
   );
