@@ -64,6 +64,9 @@ void emit_settle(struct tracer *tracer, struct process *process);
 uint32_t emit_value(struct tracer *tracer, struct process *process, const struct arena *arena, const struct value *value);
 uint32_t emit_file(struct tracer *tracer, const struct arena *arena, const struct file_facts *facts);
 
+/* The name of a user or a group, once in an epoch. */
+void emit_account(struct tracer *tracer, bool group, uint32_t id);
+
 /* Ids of credentials, namespaces and context of the process. */
 void emit_identify(struct tracer *tracer, struct process *process);
 /* The program as it was named, from the root. */
