@@ -197,12 +197,13 @@ print "listens\\n"; print "$said\\n" while defined $heard->recv($said, 4096);`;
       env: { ...process.env, NOTIFY_SOCKET: heard, WATCHDOG_USEC: '300000' },
     },
   );
+  const ended = new Promise((resolve) => agent.once('exit', resolve));
   await until(/READY=1\nSTATUS=\d+ rules, 0 streams, mode monitor\n/);
   t.ok(readdirSync(folder).includes('n.sock'), 'what it listens at is there');
   await until(/WATCHDOG=1\n[\s\S]*WATCHDOG=1\n/);
   agent.kill('SIGTERM');
   await until(/STOPPING=1\n/);
-  t.equal(await new Promise((resolve) => agent.once('exit', resolve)), 0);
+  t.equal(await ended, 0);
 });
 
 const noSystemd =
