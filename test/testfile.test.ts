@@ -745,6 +745,11 @@ t.test('mistakes that only rules and events can tell', async (tt) => {
   }
   const twice = await runs(`${onEvents('expect: [key_read]')}${onEvents('expect: [key_read]')}`);
   tt.match(twice.tests[1]?.diagnostics[0], { code: 'duplicate-test' });
+  const ran = ['+', '-'].map((sign) => `  - {name: "a ${sign}", run: "true", never: [key_read]}\n`).join('');
+  tt.match((await runs(ran)).tests[1]?.diagnostics[0], {
+    code: 'duplicate-test',
+    message: /"a -" and "a \+"/,
+  });
   const nothing = await runs('  - {name: a, expect: [key_read]}\n');
   tt.match(nothing.tests[0]?.diagnostics[0], { code: 'no-input' });
   const none = await runs('  - {name: a, recordings: [], never: [key_read]}\n');

@@ -67,7 +67,7 @@ export const workbenchCodes = {
   'no-expectation': { severity: 'error', doc: 'A test expects nothing, so that it could never fail.' },
   'duplicate-test': {
     severity: 'error',
-    doc: 'Two tests of one file have the same name, so that a result could not be told apart.',
+    doc: 'Two tests of one file have the same name, or names that differ only in punctuation where recordings are pinned under them, so that a result could not be told apart.',
   },
   'unknown-context': {
     severity: 'error',

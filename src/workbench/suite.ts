@@ -89,6 +89,7 @@ function casesOf(
   const folder = dirname(absolute);
   const only = value.tests.some((test) => test.only === true);
   const names = new Map<string, number>();
+  const pinned = new Map<string, string>();
   const cases: TestCase[] = [];
   value.tests.forEach((raw, index) => {
     const path: Path = ['tests', index];
@@ -125,6 +126,16 @@ function casesOf(
         );
       if (names.has(name)) say('duplicate-test', `Another test of this file is called "${name}"`, ['name']);
       names.set(name, index);
+      if (entry.run !== undefined) {
+        const other = pinned.get(slug(name)) ?? name;
+        if (other !== name)
+          say(
+            'duplicate-test',
+            `The recordings of "${name}" and "${other}" would be pinned under one name: letters and digits tell them apart`,
+            ['name'],
+          );
+        pinned.set(slug(name), name);
+      }
       checkShape(entry, say);
       const recordings = recordingsOf(entry, folder, options.cwd, say);
       const duration = entry.timeout ?? value.timeout ?? options.project.config.test?.timeout ?? '60s';
