@@ -51,8 +51,10 @@ struct selection *calls_select(const char *const *names, unsigned count, struct 
 
 /*
  * Commands of ioctl() that stop: those that make a file immutable, freeze or shut down its file system; from
- * CALLS_TYPING on those that type into a terminal.
+ * CALLS_TYPING on those that type into a terminal. Places in the list.
  */
+#define CALLS_FREEZE 3
+#define CALLS_SHUTDOWN 4
 #define CALLS_TYPING 5
 extern const struct catalogue_test calls_commands;
 const struct catalogue_call *calls_at(const struct selection *selection, const struct call_list *list, unsigned n);

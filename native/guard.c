@@ -176,7 +176,7 @@ static bool freezes_ours(struct tracer *tracer, struct task *task, int fd, uint3
 	struct path_task place = capture_place(tracer, task);
 	struct arena arena = {0};
 	struct file_facts facts;
-	bool whole = command == calls_commands.values[3] || command == calls_commands.values[4], known = false;
+	bool whole = command == calls_commands.values[CALLS_FREEZE] || command == calls_commands.values[CALLS_SHUTDOWN], known = false;
 
 	for (unsigned n = 0; n < CALLS_TYPING; n++)
 		known |= command == calls_commands.values[n];

@@ -53,5 +53,15 @@ export interface ForeignAction {
 
 export type Action = SetAction | KillAction | HashAction | LogAction | ForeignAction;
 
+/** The keys of an action in a policy, and its kind in what is told of it. */
+export const actionKinds = [
+  'set',
+  'kill',
+  'hash',
+  'log',
+  'coredump',
+  'network_filter',
+] as const satisfies readonly Action['kind'][];
+
 /** Decides on the event whether the action is carried out. */
 export type ActionFilter = CompiledValue['evaluate'];

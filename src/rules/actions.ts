@@ -4,13 +4,19 @@ import type { Rule, Scope, ValueExpression } from '../language/index.js';
 import { checkRule, checkValue, compileRule, compileValue } from '../language/index.js';
 import { type Diagnostic, diagnostic, type Span } from '../support/diagnostic.js';
 import { didYouMean } from '../support/suggestion.js';
-import type { Action, ActionFilter, HashAction, KillAction, LogAction, SetAction } from './action.js';
+import {
+  type Action,
+  type ActionFilter,
+  actionKinds,
+  type HashAction,
+  type KillAction,
+  type LogAction,
+  type SetAction,
+} from './action.js';
 import { ruleCodes } from './codes.js';
 import { type Declarations, show } from './declaration.js';
 import type { Section, Text } from './document.js';
 import { signalNumbers } from './signal.js';
-
-const kinds = ['set', 'kill', 'hash', 'log', 'coredump', 'network_filter'] as const;
 
 export interface ActionContext {
   readonly scope: Scope<Event>;
@@ -39,10 +45,10 @@ class ActionCheck {
   ) {}
 
   check(): Action | undefined {
-    const given = kinds.filter((kind) => this.section.has(kind));
+    const given = actionKinds.filter((kind) => this.section.has(kind));
     const kind = given[0];
     if (kind === undefined)
-      return this.#error(this.section.span, `an action has one of ${kinds.join(', ')}: have none`);
+      return this.#error(this.section.span, `an action has one of ${actionKinds.join(', ')}: have none`);
     if (given.length > 1)
       return this.#error(
         this.section.keySpan(given[1]!),

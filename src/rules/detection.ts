@@ -1,5 +1,7 @@
 /** What the engine says when a rule matched: the type that outputs, workbench and agent share. */
+
 import type { Diagnostic, Span } from '../support/diagnostic.js';
+import type { Action } from './action.js';
 
 export interface MatchedPart {
   /** Stretch of the rule's expression (of the macro's, when `macro` is there), 0-based offsets into its text. */
@@ -15,7 +17,7 @@ export interface MatchedPart {
 }
 
 export interface ActionReport {
-  readonly kind: 'set' | 'kill' | 'hash' | 'log' | 'coredump' | 'network_filter';
+  readonly kind: Action['kind'];
   /** What was done, or with `simulated` what enforce mode would have done. */
   readonly detail: Readonly<Record<string, unknown>>;
   readonly simulated: boolean;

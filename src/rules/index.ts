@@ -8,6 +8,7 @@ export type {
   LogAction,
   SetAction,
 } from './action.js';
+export { actionKinds } from './action.js';
 export { ruleCodes } from './codes.js';
 export type { ActionReport, Detection, MatchedPart } from './detection.js';
 export { type Condition, type Counts, Engine, type EngineOptions, restoreLimits } from './engine.js';

@@ -1,6 +1,6 @@
 /** Checks the conditions and rule names of tests against the rules that they load: what `test` and `check` both say. */
 import { checkRule, type Rule } from '../language/index.js';
-import type { Action } from '../rules/index.js';
+import { actionKinds } from '../rules/index.js';
 import { type Diagnostic, diagnostic } from '../support/diagnostic.js';
 import { nearest } from '../support/suggestion.js';
 import { workbenchCodes } from './codes.js';
@@ -8,16 +8,6 @@ import { checkContext } from './declared.js';
 import type { Path } from './document.js';
 import { named, nearRules, type RulesInUse } from './ruleset.js';
 import type { TestCase } from './suite.js';
-
-/** Kinds of actions that rules have. */
-const actionKinds = [
-  'set',
-  'kill',
-  'hash',
-  'log',
-  'coredump',
-  'network_filter',
-] as const satisfies readonly Action['kind'][];
 
 /** All findings at once; each at its place in the test file. */
 export function checkCase(test: TestCase, inUse: RulesInUse): Diagnostic[] {

@@ -2,6 +2,7 @@
  * Events that one changed leaf would have made a match, kept as they were, so that changed leaves are tried on
  * them without another replay.
  */
+import type { ProcessFieldName } from '../catalogue/context.js';
 import type { ColumnValue, Event, Process } from '../catalogue/event.js';
 import { fieldByName } from '../catalogue/fields.js';
 import { type BoolNode, compileRule, type Leaf, type Rule } from '../language/index.js';
@@ -13,6 +14,17 @@ const mostNearMisses = 1 << 20;
 
 /** Beyond so many, only their numbers are kept. */
 const mostKept = 1 << 17;
+
+/** Facts of a process that no event changes before its next image. */
+const ofImage: ReadonlySet<ProcessFieldName> = new Set([
+  'args',
+  'argv',
+  'argv0',
+  'args_flags',
+  'args_options',
+  'envs',
+  'envp',
+]);
 
 /** What is kept of an event. Of its processes only what never changes is as it was. */
 type Kept = Pick<Event, 'process' | 'target' | 'columns' | 'retval' | 'cut' | 'syscall' | 'arch'>;
@@ -117,7 +129,7 @@ function lasts(leaf: Leaf): boolean {
           source.member?.startsWith('content') !== true
         );
       case 'process':
-        return /^(?:args|argv|argv0|args_flags|args_options|envs|envp)$/.test(source.field);
+        return ofImage.has(source.field);
       default:
         return false;
     }

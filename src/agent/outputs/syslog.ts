@@ -273,7 +273,7 @@ class LocalTransport implements Transport {
     }
     this.#queue.splice(0, done);
     const slow = problem === 'EAGAIN' || problem === 'ENOBUFS';
-    if (done > 0 && this.#troubled && !slow && problem === undefined) {
+    if (done > 0 && this.#troubled && problem === undefined) {
       this.#troubled = false;
       this.tell(undefined, 0);
     }
